@@ -1,0 +1,61 @@
+# `make demo` and `make test` set up everything they need, in .venv, from requirements.lock.
+# Another interpreter: `make demo PYTHON=/path/to/python3.11`. `make help` lists the targets.
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PYTHON ?= $(shell for name in python3.11 python3.10 python3 python; do \
+	$$name -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 12))' 2>/dev/null && { echo $$name; break; }; done)
+DEMO ?= demo
+
+.PHONY: help setup demo test bench lint format lock clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo     records from synthetic patients, training, evaluation and a report in $(DEMO)/"
+	@echo "make test     lint and every test"
+	@echo "make bench    the benchmarks"
+	@echo "make lint     ruff: rules and formatting"
+	@echo "make format   ruff: mend what can be mended"
+	@echo "make lock     resolve requirements.lock anew (needs uv)"
+	@echo "make clean    remove .venv, $(DEMO)/ and caches"
+
+setup: $(READY)
+
+# The interpreter is looked for before anything is made, so that a missing one is one clear line and not a stack of errors.
+$(READY): requirements.lock pyproject.toml
+	@if [ -z "$(PYTHON)" ]; then \
+	  echo "make: no Python 3.10 or 3.11 found, and TensorFlow 2.15 runs on no other." >&2; \
+	  echo "make: install one (Debian: apt-get install python3.11 python3.11-venv) or name it: make $(MAKECMDGOALS) PYTHON=..." >&2; \
+	  exit 1; fi
+	@if ! $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then \
+	  echo "make: $(PYTHON) has no venv module; on Debian or Ubuntu: apt-get install python3.11-venv" >&2; exit 1; fi
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(READY)
+	$(BIN)/python -m contrast_tfdata.make_records --flagfile=flags/demo_records.flags --output_dir=$(DEMO)/records --overwrite
+	$(BIN)/python -m contrast_tfdata.train --flagfile=flags/demo.flags --records_dir=$(DEMO)/records --workdir=$(DEMO)/run --resume=never
+
+test: $(READY) lint
+	$(BIN)/python -m pytest
+
+bench: $(READY)
+	$(BIN)/python -m pytest benchmarks
+
+lint: $(READY)
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+
+format: $(READY)
+	$(BIN)/python -m ruff check --fix .
+	$(BIN)/python -m ruff format .
+
+lock:
+	uv pip compile --universal --python-version 3.10 --extra bench --generate-hashes --quiet \
+	  --output-file requirements.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) $(DEMO) .pytest_cache .ruff_cache .benchmarks build dist *.egg-info
