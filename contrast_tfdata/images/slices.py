@@ -1,8 +1,17 @@
 """What every reader of image files hands on: grey slices and what is known about them."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
+
+MIN_SIDE = 16
+"""Smallest height and width of a usable slice in pixels: below it nothing of a head can be told."""
+MAX_PIXELS = 1 << 25
+"""Most pixels of one slice (5792 x 5792): far above any scanner, and 128 MiB once decoded to float32."""
+
+SPACING_RANGE = (1e-3, 1e5)
+"""Accepted distance of pixel centres: from metres to micrometres, the units that NIfTI files may be in."""
 
 
 class RejectedImageError(Exception):
@@ -47,7 +56,9 @@ class FileFacts:
         num_slices: sagittal slices in the file (1 for a picture or a DICOM file).
         patient_id: DICOM PatientID as stored, else None. Never leaves this process: only its keyed hash does.
         series_uid: DICOM SeriesInstanceUID, else None.
-        position: DICOM: position along the slice normal in mm, else None.
+        position: DICOM: position along the slice normal in mm, growing towards the patient's right, else None.
+        warnings: codes of what a user should know about an accepted file: `plane_unknown` (the file does not say that
+            it is sagittal), `burned_in_unknown` (DICOM does not say whether text is burnt into the pixels).
     """
 
     sha256: str
@@ -56,3 +67,43 @@ class FileFacts:
     patient_id: str | None = None
     series_uid: str | None = None
     position: float | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def check_size(height: int, width: int) -> None:
+    """Refuses a slice that is too small to show a head or too large to be one.
+
+    Args:
+        height: rows, from the header: call it before any pixel is decoded.
+        width: columns.
+
+    Raises:
+        RejectedImageError: `too_small` below `MIN_SIDE`, `too_large` above `MAX_PIXELS`.
+    """
+    if min(height, width) < MIN_SIDE:
+        raise RejectedImageError("too_small", f"{height}x{width} pixels; the smallest side is {MIN_SIDE}")
+    if height * width > MAX_PIXELS:
+        raise RejectedImageError("too_large", f"{height}x{width} pixels; the most is {MAX_PIXELS}")
+
+
+def check_spacing(spacing: Sequence[float]) -> None:
+    """Refuses distances between pixels that no scanner makes; the unit does not matter here, only the proportions.
+
+    Raises:
+        RejectedImageError: `bad_spacing` outside `SPACING_RANGE`.
+    """
+    low, high = SPACING_RANGE
+    if not all(low <= distance <= high for distance in spacing):
+        shown = " x ".join(f"{distance:g}" for distance in spacing)
+        raise RejectedImageError("bad_spacing", f"pixels {shown} apart; {low:g} to {high:g} is read")
+
+
+def check_finite(pixels: np.ndarray) -> None:
+    """Refuses pixels that hold NaN or infinity.
+
+    Raises:
+        RejectedImageError: `not_finite`, with how many values are affected.
+    """
+    bad = pixels.size - int(np.count_nonzero(np.isfinite(pixels)))
+    if bad:
+        raise RejectedImageError("not_finite", f"{bad} of {pixels.size} pixels are NaN or infinite")

@@ -1,0 +1,269 @@
+"""DICOM files: one sagittal MR slice each, read from an allow-list of tags.
+
+Rules, each refused with its own code: an image that is not MR, has no pixels, several frames, colour, or says that text
+is burnt into it; a plane that is not sagittal; a transfer syntax that the installed packages cannot decode. A file
+without ImageOrientationPatient is accepted as it is stored, like a picture (exports and anonymisers drop the tag, and
+the user says that the folder is sagittal), with the warning `plane_unknown`.
+
+Directions are those of DICOM (PS3.3, C.7.6.2.1.1): x grows to the patient's left, y to the back, z to the head.
+"""
+
+import dataclasses
+import importlib
+import io
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from contrast_tfdata.errors import UsageError
+from contrast_tfdata.images.slices import RejectedImageError, Slice, check_finite, check_size, check_spacing
+
+# Nothing else leaves the parser: no name, date or free text can reach a record or a message.
+_ALLOWED_TAGS = [
+    "SpecificCharacterSet",
+    "Modality",
+    "PatientID",
+    "SeriesInstanceUID",
+    "BurnedInAnnotation",
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
+    "SliceLocation",
+    "PixelSpacing",
+    "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "PlanarConfiguration",
+    "NumberOfFrames",
+    "Rows",
+    "Columns",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+    "RescaleSlope",
+    "RescaleIntercept",
+    "ExtendedOffsetTable",
+    "ExtendedOffsetTableLengths",
+    "PixelData",
+]
+_DEFLATED = b"1.2.840.10008.1.2.1.99"
+_META_BYTES = 1024
+_MIN_NORMAL = 0.9  # Length of the cross product of two unit vectors at right angles, less what rounded text loses.
+
+
+@dataclasses.dataclass(frozen=True)
+class DicomHeader:
+    """What a DICOM file says about its slice.
+
+    Attributes:
+        patient_id: PatientID, or None where missing or empty. Not to be stored or shown.
+        series_uid: SeriesInstanceUID, or None.
+        position: mm along the slice normal, growing towards the patient's right; SliceLocation where there is no
+            ImagePositionPatient; None where there is neither.
+        spacing: (row, column) distance of pixel centres in mm as stored; (1.0, 1.0) where missing or not positive.
+        orientation: ImageOrientationPatient: direction of the columns' index, then of the rows' index; or None.
+        warnings: codes as in `FileFacts.warnings`.
+    """
+
+    patient_id: str | None
+    series_uid: str | None
+    position: float | None
+    spacing: tuple[float, float]
+    orientation: tuple[float, ...] | None
+    warnings: tuple[str, ...]
+
+
+def read_header(data: bytes) -> DicomHeader:
+    """Returns what a DICOM file says about its slice; no pixel is decoded.
+
+    Args:
+        data: all bytes of the file.
+
+    Raises:
+        RejectedImageError: `no_pixels`, `not_mr`, `multi_frame`, `colour`, `burned_in_annotation`, `not_sagittal`,
+            `transfer_syntax`, `truncated`, `too_small`, `too_large`, `bad_spacing` or `corrupt`.
+        UsageError: pydicom is not installed.
+    """
+    return _header(_parse(data))
+
+
+def read_slice(data: bytes, index: int = 0) -> Slice:
+    """Returns the slice of a DICOM file, shown head up with the nose to the left where the file says how it lies.
+
+    Values are stored values times RescaleSlope plus RescaleIntercept (PS3.3, C.11.1.1.2); MONOCHROME1, where the
+    smallest value is white, is reflected within its own range.
+
+    Args:
+        data: all bytes of the file.
+        index: the index that the slice is to carry: its place in the series.
+
+    Returns:
+        A slice of float32 pixels.
+
+    Raises:
+        RejectedImageError: as `read_header`; also `not_finite`, or `undecodable` naming the transfer syntax.
+        UsageError: pydicom is not installed.
+    """
+    dataset = _parse(data)
+    header = _header(dataset)
+    pixels = _grey_values(dataset)
+    check_finite(pixels)
+    pixels, spacing = _upright(pixels, header.spacing, header.orientation)
+    return Slice(pixels, index, spacing)
+
+
+def _pydicom(submodule: str = "") -> ModuleType:
+    try:
+        return importlib.import_module(f"pydicom{submodule}")
+    except ImportError as error:
+        raise UsageError('Reading DICOM needs pydicom: pip install "contrast_tfdata[dicom]"') from error
+
+
+def _parse(data: bytes) -> Any:
+    """Returns a pydicom Dataset that holds the allowed tags only and passed every check."""
+    if _DEFLATED in data[:_META_BYTES]:  # pydicom would inflate it whole, to a size that nothing bounds.
+        raise RejectedImageError("transfer_syntax", "Deflated Explicit VR Little Endian is not read; store it inflated")
+    dataset = _pydicom().dcmread(io.BytesIO(data), specific_tags=_ALLOWED_TAGS)
+    _check_kind(dataset)
+    check_size(int(dataset.get("Rows") or 0), int(dataset.get("Columns") or 0))
+    _check_transfer_syntax(dataset)
+    return dataset
+
+
+def _check_kind(dataset: Any) -> None:
+    modality = _shown(dataset.get("Modality"))
+    if "PixelData" not in dataset:
+        raise RejectedImageError("no_pixels", f"no pixel data (modality {modality}), or cut off before its end")
+    if dataset.get("Modality") != "MR":
+        raise RejectedImageError("not_mr", f"the modality is {modality}, not MR")
+    if int(dataset.get("NumberOfFrames") or 1) != 1:
+        raise RejectedImageError(
+            "multi_frame", f"{int(dataset.NumberOfFrames)} frames; convert it to single-frame MR files"
+        )
+    kind = dataset.get("PhotometricInterpretation")
+    if kind not in ("MONOCHROME1", "MONOCHROME2") or int(dataset.get("SamplesPerPixel") or 1) != 1:
+        raise RejectedImageError("colour", f"{_shown(kind)} pixels; only grey MR is read")
+    if str(dataset.get("BurnedInAnnotation", "")).upper() == "YES":
+        raise RejectedImageError("burned_in_annotation", "text is burnt into the pixels; it may name the patient")
+
+
+def _shown(code: Any) -> str:
+    """Returns a code string for a message: the 16 characters that it may have (PS3.5, 6.2), escaped."""
+    return repr(str(code)[:16]) if code else "missing"
+
+
+def _check_transfer_syntax(dataset: Any) -> None:
+    syntax = dataset.file_meta.get("TransferSyntaxUID")
+    if syntax is None:
+        raise RejectedImageError("transfer_syntax", "the file does not name its transfer syntax")
+    try:
+        decoder = _pydicom(".pixels").get_decoder(syntax)
+    except NotImplementedError as error:
+        raise RejectedImageError("transfer_syntax", f"{syntax.name} is not a syntax of images") from error
+    if not decoder.is_available:
+        needs = "; or ".join(decoder.missing_dependencies)
+        raise RejectedImageError("transfer_syntax", f"{syntax.name} cannot be decoded here. Install {needs}")
+    if not syntax.is_compressed:
+        _check_length(dataset)
+
+
+def _check_length(dataset: Any) -> None:
+    needed = int(dataset.Rows) * int(dataset.Columns) * int(dataset.BitsAllocated) // 8
+    if len(dataset.PixelData) < needed:
+        raise RejectedImageError("truncated", f"{len(dataset.PixelData)} of {needed} bytes of pixels")
+
+
+def _header(dataset: Any) -> DicomHeader:
+    orientation = _numbers(dataset, "ImageOrientationPatient", 6)
+    warnings = []
+    if orientation is None:
+        warnings.append("plane_unknown")
+    if not dataset.get("BurnedInAnnotation"):
+        warnings.append("burned_in_unknown")
+    return DicomHeader(
+        patient_id=_text(dataset, "PatientID"),
+        series_uid=_text(dataset, "SeriesInstanceUID"),
+        position=_position(dataset, orientation),
+        spacing=_spacing(dataset),
+        orientation=orientation,
+        warnings=tuple(warnings),
+    )
+
+
+def _text(dataset: Any, keyword: str) -> str | None:
+    return str(dataset.get(keyword) or "").strip() or None
+
+
+def _numbers(dataset: Any, keyword: str, count: int) -> tuple[float, ...] | None:
+    """Returns `count` finite numbers, or None where the tag is missing or empty."""
+    value = dataset.get(keyword)
+    if value is None or value == "":
+        return None
+    numbers = tuple(float(number) for number in np.atleast_1d(value))
+    if len(numbers) != count or not np.all(np.isfinite(numbers)):
+        raise RejectedImageError("corrupt", f"{keyword} is not {count} numbers")
+    return numbers
+
+
+def _spacing(dataset: Any) -> tuple[float, float]:
+    spacing = _numbers(dataset, "PixelSpacing", 2)
+    if spacing is None or not all(distance > 0 for distance in spacing):
+        return 1.0, 1.0
+    check_spacing(spacing)
+    return spacing
+
+
+def _position(dataset: Any, orientation: tuple[float, ...] | None) -> float | None:
+    corner = _numbers(dataset, "ImagePositionPatient", 3)
+    if orientation is not None:
+        normal = _sagittal_normal(orientation)
+        if corner is not None:
+            return float(np.dot(normal, corner))
+    location = _numbers(dataset, "SliceLocation", 1)
+    return None if location is None else location[0]
+
+
+def _sagittal_normal(orientation: tuple[float, ...]) -> np.ndarray:
+    """Returns the unit normal that points to the patient's right, as (3,); refuses other planes."""
+    normal = np.cross(orientation[:3], orientation[3:])
+    length = float(np.linalg.norm(normal))
+    if not _MIN_NORMAL < length < 1 / _MIN_NORMAL:
+        raise RejectedImageError("corrupt", "ImageOrientationPatient is not two unit vectors at right angles")
+    plane = ("sagittal", "coronal", "axial")[int(np.argmax(np.abs(normal)))]
+    if plane != "sagittal":
+        raise RejectedImageError("not_sagittal", f"the slice is {plane}; only sagittal slices are read")
+    return normal / (-length if normal[0] > 0 else length)
+
+
+def _grey_values(dataset: Any) -> np.ndarray:
+    try:
+        stored = _pydicom(".pixels").pixel_array(dataset)
+    except (RuntimeError, NotImplementedError) as error:  # What pydicom raises when no decoder could read the stream.
+        name = dataset.file_meta.TransferSyntaxUID.name
+        raise RejectedImageError("undecodable", f"{name}: the pixels are damaged or of a kind not supported") from error
+    if stored.ndim != 2:
+        raise RejectedImageError("colour", f"decoded to an array of shape {stored.shape}; only grey MR is read")
+    check_size(*stored.shape)
+    slope, intercept = float(dataset.get("RescaleSlope") or 1), float(dataset.get("RescaleIntercept") or 0)
+    pixels = (stored.astype(np.float64) * slope + intercept).astype(np.float32)
+    if dataset.PhotometricInterpretation == "MONOCHROME1":
+        pixels = pixels.max() + pixels.min() - pixels
+    return pixels
+
+
+def _upright(
+    pixels: np.ndarray, spacing: tuple[float, float], orientation: tuple[float, ...] | None
+) -> tuple[np.ndarray, tuple[float, float]]:
+    """Turns and mirrors a sagittal slice by quarter turns so that rows run to the feet and columns to the back."""
+    if orientation is None:
+        return pixels, spacing
+    along_columns, along_rows = np.array(orientation[:3]), np.array(orientation[3:])
+    # Transposed where (back, feet) lies better along (rows, columns) than along (columns, rows).
+    if abs(along_rows[1] * along_columns[2]) > abs(along_columns[1] * along_rows[2]):
+        pixels, spacing = pixels.T, spacing[::-1]
+        along_columns, along_rows = along_rows, along_columns
+    if along_rows[2] > 0:
+        pixels = pixels[::-1]
+    if along_columns[1] < 0:
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels), spacing

@@ -1,0 +1,46 @@
+"""What several test modules need: the environment of the commands, small image trees, records."""
+
+import os
+from pathlib import Path
+
+# Before anything imports TensorFlow, as the commands do it.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pytest
+from PIL import Image
+
+CLASS_NAMES = ("no_gad", "with_gad")
+
+
+def write_png(path: Path, seed: int, size: int = 24) -> Path:
+    """Writes a small grey picture that no other seed gives."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (size, size), np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+@pytest.fixture
+def png_tree(tmp_path):
+    """Makes a folder with `counts` pictures a class, four of each patient: <root>/<class>/p<patient>_<number>.png."""
+
+    def make(counts=(12, 8), root=None, first_seed=0):
+        root = root or tmp_path / "pictures"
+        for label, name in enumerate(CLASS_NAMES):
+            for number in range(counts[label]):
+                seed = first_seed + 10_000 * label + number
+                write_png(root / name / f"p{label}{number // 4:03d}_{number:05d}.png", seed)
+        return root
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """The folder of real images, where there is one."""
+    folder = os.environ.get("CONTRAST_REAL_DATA")
+    if not folder:
+        pytest.skip("CONTRAST_REAL_DATA names no folder of real images")
+    return Path(folder)

@@ -1,0 +1,88 @@
+"""Image files as bytes, made by the tests: what each holds is known exactly."""
+
+import gzip
+import io
+
+import numpy as np
+import pydicom
+from nibabel import Nifti1Image, Nifti2Image
+from PIL import Image
+from pydicom.uid import ExplicitVRLittleEndian, RLELossless
+
+SAGITTAL = [0, 1, 0, 0, 0, -1]  # Columns run to the back, rows to the feet: head up, nose to the left.
+
+
+def ramp(height: int = 24, width: int = 32) -> np.ndarray:
+    """Returns uint8 pixels without any symmetry, so that every flip and transposition shows."""
+    rows, columns = np.mgrid[:height, :width]
+    return (rows * 7 + columns * 2).astype(np.uint8)
+
+
+def encode(image: Image.Image | np.ndarray, image_format: str, **options) -> bytes:
+    """Returns a picture as the bytes of a file."""
+    picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
+    buffer = io.BytesIO()
+    picture.save(buffer, image_format, **options)
+    return buffer.getvalue()
+
+
+def dicom_bytes(pixels: np.ndarray | None = None, *, rle: bool = False, **tags) -> bytes:
+    """Returns a sagittal MR slice of 16 bits; `tags` override its elements, None removes one."""
+    pixels = ramp().astype(np.uint16) if pixels is None else pixels
+    dataset = pydicom.Dataset()
+    dataset.file_meta = pydicom.dataset.FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = "1.2.840.10008.5.1.4.1.1.4"
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = "1.2.3.4"
+    defaults = {
+        "Modality": "MR",
+        "PatientName": "Secret^Person",
+        "PatientID": "patient-7",
+        "SeriesInstanceUID": "1.2.3",
+        "BurnedInAnnotation": "NO",
+        "ImageOrientationPatient": SAGITTAL,
+        "ImagePositionPatient": [-12.5, 0, 0],
+        "PixelSpacing": [0.5, 0.75],
+        "SamplesPerPixel": 1,
+        "PhotometricInterpretation": "MONOCHROME2",
+        "Rows": pixels.shape[0],
+        "Columns": pixels.shape[1],
+        "BitsAllocated": 8 * pixels.itemsize,
+        "BitsStored": 8 * pixels.itemsize,
+        "HighBit": 8 * pixels.itemsize - 1,
+        "PixelRepresentation": int(pixels.dtype.kind == "i"),
+        "PixelData": pixels.tobytes(),
+    }
+    for keyword, value in (defaults | tags).items():
+        if value is not None:
+            setattr(dataset, keyword, value)
+    if "PixelData" in dataset:
+        dataset["PixelData"].VR = "OW"
+    if rle:
+        dataset.compress(RLELossless, generate_instance_uid=False)
+    buffer = io.BytesIO()
+    dataset.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+def volume(shape: tuple[int, ...] = (20, 24, 18)) -> np.ndarray:
+    """Returns int16 voxels whose value tells where they are: 900 right + 30 front + head."""
+    right, front, head = np.meshgrid(*(np.arange(size) for size in shape), indexing="ij")
+    return (900 * right + 30 * front + head).astype(np.int16)
+
+
+def nifti_bytes(
+    voxels: np.ndarray | None = None,
+    affine: np.ndarray | None = None,
+    *,
+    compressed: bool = False,
+    version: int = 1,
+    big_endian: bool = False,
+) -> bytes:
+    """Returns a volume as the bytes of a NIfTI file; the affine defaults to right-anterior-superior, 1 mm."""
+    voxels = volume() if voxels is None else voxels
+    image_class = Nifti1Image if version == 1 else Nifti2Image
+    header = image_class.header_class(endianness=">") if big_endian else None
+    image = image_class(voxels, np.eye(4) if affine is None else affine, header, dtype=voxels.dtype)
+    data = image.to_bytes()
+    return gzip.compress(data, mtime=0) if compressed else data

@@ -1,0 +1,148 @@
+import gzip
+import itertools
+import sys
+
+import nibabel
+import numpy as np
+import pytest
+from image_files import nifti_bytes, volume
+
+from contrast_tfdata.errors import UsageError
+from contrast_tfdata.images import nifti
+from contrast_tfdata.images.reading import read, scan
+from contrast_tfdata.images.slices import RejectedImageError
+
+VOXELS = volume()
+
+
+def code_of(data: bytes) -> str:
+    with pytest.raises(RejectedImageError) as caught:
+        read(data, scan(data), [0])
+    return caught.value.code
+
+
+def edited(**fields) -> bytes:
+    """Returns a volume with other header fields, written into its bytes."""
+    data = nifti_bytes()
+    header = nibabel.Nifti1Header(data[:348], check=False)
+    for name, value in fields.items():
+        header[name] = value
+    return header.binaryblock + data[348:]
+
+
+def test_slices_are_head_up_and_nose_left():
+    image = nifti.read_slices(nifti_bytes(), [7])[0]
+    assert image.pixels.dtype == np.float32
+    assert image.pixels.shape == (18, 24)
+    assert image.pixels[0, 0] == VOXELS[7, 23, 17]  # Top left: front and head.
+    assert image.pixels[-1, -1] == VOXELS[7, 0, 0]  # Bottom right: back and feet.
+    assert image.pixels[-1, 0] == VOXELS[7, 23, 0]
+
+
+@pytest.mark.parametrize("axes", list(itertools.permutations(range(3))))
+@pytest.mark.parametrize("signs", list(itertools.product([1, -1], repeat=3)))
+def test_every_stored_orientation_gives_the_same_slices(axes, signs):
+    spacing = (3.0, 0.5, 0.75)
+    canonical = nibabel.Nifti1Image(VOXELS, np.diag([*spacing, 1]))
+    turned = canonical.as_reoriented([[axes.index(axis), signs[axis]] for axis in range(3)])
+    data = turned.to_bytes()
+    facts, images = scan(data), nifti.read_slices(data, [2, 11])
+    assert facts.num_slices == 20
+    for image in images:
+        np.testing.assert_array_equal(image.pixels, VOXELS[image.index, ::-1, ::-1].T)
+        assert image.spacing == pytest.approx((0.75, 0.5))
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("big_endian", [False, True])
+@pytest.mark.parametrize("compressed", [False, True])
+def test_every_kind_of_file_gives_the_same_slices(version, big_endian, compressed):
+    data = nifti_bytes(version=version, big_endian=big_endian, compressed=compressed)
+    assert nifti.read_header(data).shape == (20, 24, 18)
+    np.testing.assert_array_equal(nifti.read_slices(data, [5])[0].pixels, VOXELS[5, ::-1, ::-1].T)
+
+
+def test_oblique_volume_is_not_resampled():
+    tilt = nibabel.eulerangles.euler2mat(0.1, 0.05, 0.08) @ np.diag([0.9, 0.9, 5.5])
+    image = nifti.read_slices(nifti_bytes(affine=nibabel.affines.from_matvec(tilt)), [4])[0]
+    np.testing.assert_array_equal(image.pixels, VOXELS[4, ::-1, ::-1].T)
+    assert image.spacing == pytest.approx((5.5, 0.9), abs=1e-5)
+
+
+def test_scale_of_the_header_is_applied():
+    data = edited(scl_slope=0.5, scl_inter=10)
+    np.testing.assert_array_equal(nifti.read_slices(data, [3])[0].pixels, VOXELS[3, ::-1, ::-1].T * 0.5 + 10)
+
+
+def test_trailing_singleton_axes_are_accepted():
+    image = nifti.read_slices(nifti_bytes(VOXELS[..., np.newaxis]), [3])[0]
+    np.testing.assert_array_equal(image.pixels, VOXELS[3, ::-1, ::-1].T)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_fault_18_not_finite_anywhere_in_the_volume(value):
+    voxels = VOXELS.astype(np.float32)
+    voxels[19, 3, 3] = value
+    assert code_of(nifti_bytes(voxels)) == "not_finite"
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (nifti_bytes(np.zeros((20, 20, 20, 3), np.int16)), "not_3d"),
+        (nifti_bytes(np.zeros((20, 20), np.int16)), "not_3d"),
+        (nifti_bytes(np.zeros((20, 20, 20), np.complex64)), "colour"),
+        (nifti_bytes(np.zeros((20, 8, 20), np.int16)), "too_small"),
+        (nifti_bytes()[:-1], "truncated"),
+        (edited(dim=[3, 30000, 30000, 30000, 1, 1, 1, 1]), "too_large"),
+        (edited(dim=[3, 1024, 1024, 200, 1, 1, 1, 1], datatype=2, bitpix=8), "too_large"),
+        (edited(vox_offset=2e9), "too_large"),
+        (edited(dim=[3, -4, 24, 18, 1, 1, 1, 1]), "corrupt"),
+        (edited(srow_x=[np.nan, 0, 0, 0]), "corrupt"),
+        (edited(srow_x=[0, 0, 0, 0]), "corrupt"),
+        (edited(srow_x=[1e30, 0, 0, 0]), "bad_spacing"),
+        (edited(datatype=77), "corrupt"),
+        (edited(vox_offset=0), "corrupt"),
+        (edited(sform_code=6), "corrupt"),
+        (edited(qform_code=-1), "corrupt"),
+        (edited(vox_offset=np.nan), "corrupt"),
+    ],
+)
+def test_defined_rules(data, code):
+    assert code_of(data) == code
+
+
+def test_unknown_orientation_is_a_warning():
+    assert scan(edited(qform_code=0, sform_code=0)).warnings == ("plane_unknown",)
+    assert scan(nifti_bytes()).warnings == ()
+
+
+def test_truncated_gzip():
+    whole = nifti_bytes(compressed=True)
+    codes = {code_of(whole[:-cut]) for cut in (1, 4, 8, 9, 100, len(whole) // 2)}
+    assert codes == {"truncated"}
+
+
+def test_wrong_gzip_checksum():
+    data = bytearray(nifti_bytes(compressed=True))
+    data[-6] ^= 1
+    assert code_of(bytes(data)) == "corrupt"
+
+
+def test_several_gzip_members():
+    raw = nifti_bytes()
+    data = gzip.compress(raw[:5000]) + gzip.compress(raw[5000:])
+    np.testing.assert_array_equal(nifti.read_slices(data, [5])[0].pixels, VOXELS[5, ::-1, ::-1].T)
+
+
+def test_fault_30_bomb_behind_a_volume_is_not_inflated():
+    bomb = gzip.compress(nifti_bytes() + bytes(200_000_000), compresslevel=1)
+    parts = nifti._decompressed(bomb, len(nifti_bytes()), whole=True)
+    assert len(parts) < len(nifti_bytes()) + 100_000
+
+
+def test_missing_nibabel_is_one_clear_line(monkeypatch):
+    data = nifti_bytes()
+    monkeypatch.setitem(sys.modules, "nibabel", None)
+    with pytest.raises(UsageError, match=r'pip install "contrast_tfdata\[nifti\]"'):
+        scan(data)

@@ -1,0 +1,194 @@
+import collections
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from image_files import dicom_bytes, encode, nifti_bytes, ramp, volume
+
+from contrast_tfdata.images.preprocessing import Preprocessing
+from contrast_tfdata.images.reading import read, scan
+from contrast_tfdata.images.slices import FileFacts, RejectedImageError, Slice
+
+MADE = {
+    "png": encode(ramp(), "PNG"),
+    "png16": encode(ramp().astype(np.uint16) * 200, "PNG"),
+    "jpeg": encode(ramp(), "JPEG"),
+    "progressive": encode(ramp(), "JPEG", progressive=True),
+    "dicom": dicom_bytes(),
+    "dicom_rle": dicom_bytes(rle=True),
+    "nifti": nifti_bytes(volume((17, 18, 19))),
+    "nifti_float": nifti_bytes(volume((17, 18, 19)).astype(np.float32), version=2),
+    "nifti_gz": nifti_bytes(volume((17, 18, 19)), compressed=True),
+}
+REAL = pytest.mark.skipif("CONTRAST_REAL_DATA" not in os.environ, reason="CONTRAST_REAL_DATA names no folder")
+
+
+def outcome(data: bytes) -> str:
+    """Returns `read`, or the code of the rejection; any other exception fails the test that calls it."""
+    try:
+        facts = scan(data)
+        images = read(data, facts, [facts.num_slices // 2])
+    except RejectedImageError as error:
+        return error.code if "\n" not in error.detail else "more than one line"
+    for image in images:
+        assert image.pixels.ndim == 2
+        assert image.pixels.dtype in (np.uint8, np.float32)
+        assert np.all(np.isfinite(image.pixels))
+        assert Preprocessing(image_size=20)(image).shape == (20, 20)
+    return "read"
+
+
+def mutated(data: bytes, rng: np.random.Generator) -> bytes:
+    """Returns the file with a few bytes changed, cut, doubled, or bytes put in."""
+    changed = bytearray(data)
+    kind = rng.integers(4)
+    # Headers decide most, and they are short: half of the changes fall into the first 600 bytes.
+    place = int(rng.integers(min(600, len(data)) if rng.random() < 0.5 else len(data)))
+    if kind == 0:
+        for offset in rng.integers(0, 8, size=rng.integers(1, 5)):
+            changed[min(place + int(offset), len(data) - 1)] = int(rng.choice([0, 1, 127, 128, 255, rng.integers(256)]))
+    elif kind == 1:
+        del changed[place:]
+    elif kind == 2:
+        del changed[place : place + int(rng.integers(1, 64))]
+    else:
+        changed[place:place] = rng.bytes(int(rng.integers(1, 64)))
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_mutated_files_are_read_or_rejected(name):
+    rng = np.random.default_rng(sum(name.encode()))
+    outcomes = collections.Counter(outcome(mutated(MADE[name], rng)) for _ in range(300))
+    assert "more than one line" not in outcomes
+    assert sum(count for code, count in outcomes.items() if code != "read") > 30, outcomes
+
+
+@pytest.mark.parametrize(
+    ("name", "image_format", "num_slices"),
+    [("png", "png", 1), ("jpeg", "jpeg", 1), ("dicom", "dicom", 1), ("nifti_gz", "nifti", 17)],
+)
+def test_scan_tells_format_and_number_of_slices(name, image_format, num_slices):
+    facts = scan(MADE[name])
+    assert (facts.format, facts.num_slices, len(facts.sha256)) == (image_format, num_slices, 64)
+
+
+def test_scan_of_a_dicom_file():
+    facts = scan(MADE["dicom"])
+    assert (facts.patient_id, facts.series_uid, facts.position) == ("patient-7", "1.2.3", 12.5)
+
+
+def test_one_slice_carries_the_index_given():
+    for name in ("png", "dicom"):
+        assert read(MADE[name], scan(MADE[name]), [4])[0].index == 4
+
+
+def test_slices_come_in_the_order_asked_for():
+    facts = scan(MADE["nifti"])
+    assert [image.index for image in read(MADE["nifti"], facts, [9, 2, 5])] == [9, 2, 5]
+    assert read(MADE["nifti"], facts, []) == []
+
+
+@pytest.mark.parametrize(("name", "indices"), [("png", []), ("dicom", [0, 1]), ("nifti", [17]), ("nifti", [-1])])
+def test_indices_that_do_not_fit_are_a_callers_error(name, indices):
+    with pytest.raises(ValueError, match="Received: indices="):
+        read(MADE[name], scan(MADE[name]), indices)
+
+
+def test_fault_29_bytes_that_changed_since_the_scan():
+    with pytest.raises(RejectedImageError) as caught:
+        read(encode(255 - ramp(), "PNG"), scan(MADE["png"]), [0])
+    assert caught.value.code == "changed"
+
+
+def test_fault_28_messages_do_not_quote_tags():
+    data = MADE["dicom"].replace(b"patient-7 ", b"Secret\\Name")[:-1]
+    assert "Secret" not in str(outcome(data))
+    broken = dicom_bytes().replace(b"0.5\\0.75", b"Secret\\x")
+    with pytest.raises(RejectedImageError) as caught:
+        scan(broken)
+    assert caught.value.code == "corrupt"
+    assert "Secret" not in str(caught.value)
+
+
+def test_rejection_survives_pickling():
+    error = pickle.loads(pickle.dumps(RejectedImageError("truncated", "12 of 40 bytes")))
+    assert (error.code, error.detail, str(error)) == ("truncated", "12 of 40 bytes", "truncated: 12 of 40 bytes")
+
+
+def test_facts_and_slices_survive_pickling():
+    facts = scan(MADE["dicom"])
+    assert pickle.loads(pickle.dumps(facts)) == facts == FileFacts(**vars(facts))
+    image = pickle.loads(pickle.dumps(Slice(ramp(), 3)))
+    np.testing.assert_array_equal(image.pixels, ramp())
+
+
+def test_importing_needs_no_heavy_package():
+    code = (
+        "import sys, contrast_tfdata.images.reading, contrast_tfdata.images.files, contrast_tfdata.images.selection, "
+        "contrast_tfdata.images.preprocessing; "
+        "print([m for m in ('tensorflow', 'keras', 'pydicom', 'nibabel', 'nilearn', 'scipy') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.real
+@REAL
+def test_real_bad_pictures():
+    root = Path(os.environ.get("CONTRAST_REAL_DATA", "")) / "bad" / "image"
+    outcomes = {path.name: outcome(path.read_bytes()) for path in sorted(root.iterdir())}
+    for path, code in outcomes.items():
+        if path.endswith((".gif", ".bmp")):
+            assert code == "unsupported_format", path
+    counts = collections.Counter(outcomes.values())
+    assert counts["read"] >= 14
+    assert counts["animated"] == 4 + (outcomes["apng_blend_op_over.png"] == "animated")
+    assert counts["too_small"] == 4
+    assert outcomes["broken.png"] == "truncated"
+    assert outcomes["broken_data_stream.png"] == outcomes["png_decompression_dos.png"] == "corrupt"
+    assert outcomes["pil_sample_cmyk.jpg"] == "unsupported_mode"
+
+
+@pytest.mark.real
+@REAL
+def test_real_bad_dicom():
+    root = Path(os.environ.get("CONTRAST_REAL_DATA", "")) / "bad" / "dicom"
+    outcomes = {path.name: outcome(path.read_bytes()) for path in sorted(root.glob("*.dcm"))}
+    counts = collections.Counter(outcomes.values())
+    assert "read" not in counts  # Not one of them is a sagittal single-frame MR slice.
+    assert counts["not_mr"] == 8
+    assert counts["multi_frame"] == 3
+    assert counts["not_sagittal"] + counts["transfer_syntax"] == 9
+    assert outcomes["MR_truncated.dcm"] == "truncated"
+    assert outcomes["rtplan.dcm"] == "no_pixels"
+
+
+@pytest.mark.real
+@REAL
+def test_real_slices_are_read_and_scaled():
+    root = Path(os.environ.get("CONTRAST_REAL_DATA", ""))
+    paths = [*sorted(root.glob("jpeg/*/*.jpg"))[::6], *sorted(root.glob("nifti/*/*.nii.gz"))[::2]]
+    assert len(paths) > 30
+    for path in paths:
+        data = path.read_bytes()
+        facts = scan(data)
+        pixels = Preprocessing()(read(data, facts, [facts.num_slices // 2])[0])
+        foreground = pixels[pixels > 30]
+        assert 170 <= np.percentile(foreground, 99) <= 230, path.name  # 200 before resizing.
+        assert 0.05 < foreground.size / pixels.size < 0.95, path.name
+
+
+@pytest.mark.real
+@REAL
+def test_real_thick_slices_keep_their_proportions():
+    path = Path(os.environ.get("CONTRAST_REAL_DATA", "")) / "nifti" / "no_gad" / "TCGA-FG-6692.nii.gz"
+    image = read(path.read_bytes(), scan(path.read_bytes()), [128])[0]
+    assert image.pixels.shape == (26, 224)
+    assert image.spacing == pytest.approx((5.5, 0.898), abs=1e-3)
+    rows = np.flatnonzero(Preprocessing()(image).max(axis=1))
+    assert rows[-1] - rows[0] + 1 == pytest.approx(331 * 26 * 5.5 / (224 * 0.898), abs=2)
