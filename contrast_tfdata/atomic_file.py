@@ -1,0 +1,40 @@
+"""Files that appear complete or not at all."""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, binary: bool = False) -> Iterator[IO]:
+    """Opens a hidden sibling of `path` for writing, which takes the place of `path` once the block ends well.
+
+    Until then a file that stood at `path` stays readable; if the block or the disk fails, it stays for good and the
+    sibling is removed. Text is UTF-8 with line ends kept as they are; bytes of names that are not UTF-8 (Python
+    holds them as lone surrogates) go back to the same bytes.
+
+    Args:
+        path: the file to create or replace. Its folder must exist.
+        binary: whether bytes are written instead of text.
+
+    Yields:
+        The open file.
+
+    Raises:
+        OSError: on a full disk, missing rights and the like.
+    """
+    path = Path(path)
+    # A sibling, because os.replace is atomic only within one file system. Random, because two threads may write.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    options = {} if binary else {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
+    try:
+        with open(temporary, "xb" if binary else "x", **options) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())  # A full disk may be noticed only now; better before the old file is gone.
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

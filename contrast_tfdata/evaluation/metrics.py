@@ -1,0 +1,146 @@
+"""Labels and logits of one split to numbers. What is undefined is None, never NaN."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from contrast_tfdata.evaluation.auc import Z_95, auc_components, auc_interval
+from contrast_tfdata.evaluation.predictions import Predictions, sigmoid
+
+ECE_BINS = 10
+"""Equally wide bins of the probability of with_gad: [0, 0.1), [0.1, 0.2), ..., [0.9, 1]."""
+
+
+def metrics_at(predictions: Predictions, threshold: float) -> dict:
+    """Returns every figure of one split at one threshold.
+
+    Args:
+        predictions: the split; slices of unknown class are counted and left out of everything else.
+        threshold: in [0, 1]; a probability strictly above it means with_gad.
+
+    Returns:
+        A mapping that JSON can hold: `num_examples`, `num_unlabelled`, `num_groups` (None where a group is unknown),
+        `threshold`, `prevalence` (share of with_gad), `auc`, `auc_ci95` (DeLong 1988, examples taken as independent),
+        `auc_ci95_by_group` (Obuchowski 1997), `accuracy`, `balanced_accuracy`, `sensitivity`, `specificity`, the
+        `..._ci95` of three of them (Wilson 1927), `majority_accuracy` (always giving the commoner answer),
+        `confusion_matrix` [[tn, fp], [fn, tp]], `brier`, `log_loss` (nats) and `ece`.
+    """
+    scored = predictions.labelled()
+    groups = known_groups(scored.group)
+    return {
+        "num_examples": len(scored),
+        "num_unlabelled": len(predictions) - len(scored),
+        "num_groups": None if groups is None else len(set(groups)),
+        "threshold": float(threshold),
+        "prevalence": _mean(scored.label),
+        **_discrimination(scored, groups),
+        **classification(confusion_matrix(scored.label, scored.prediction(threshold))),
+        **_calibration(scored.label, scored.logit),
+    }
+
+
+def known_groups(group: Sequence[str]) -> tuple[str, ...] | None:
+    """Returns the groups, or None where they are not all known and so cannot be counted."""
+    return tuple(group) if len(group) and all(group) else None
+
+
+def confusion_matrix(labels: np.ndarray, predictions: np.ndarray) -> list[list[int]]:
+    """Returns [[tn, fp], [fn, tp]] of two (n,) arrays of 0 and 1: rows are the truth, columns the answer."""
+    counts = np.bincount(2 * np.asarray(labels) + np.asarray(predictions), minlength=4)
+    return counts.reshape(2, 2).tolist()
+
+
+def classification(matrix: Sequence[Sequence[int]]) -> dict:
+    """Returns the figures that follow from a confusion matrix [[tn, fp], [fn, tp]]."""
+    (tn, fp), (fn, tp) = matrix
+    total = tn + fp + fn + tp
+    sensitivity, specificity = _ratio(tp, tp + fn), _ratio(tn, tn + fp)
+    both = sensitivity is not None and specificity is not None
+    return {
+        "accuracy": _ratio(tn + tp, total),
+        "accuracy_ci95": wilson_interval(tn + tp, total),
+        "balanced_accuracy": (sensitivity + specificity) / 2 if both else None,
+        "sensitivity": sensitivity,
+        "sensitivity_ci95": wilson_interval(tp, tp + fn),
+        "specificity": specificity,
+        "specificity_ci95": wilson_interval(tn, tn + fp),
+        "majority_accuracy": _ratio(max(tn + fp, fn + tp), total),
+        "confusion_matrix": [list(row) for row in matrix],
+    }
+
+
+def wilson_interval(successes: int, trials: int) -> list[float] | None:
+    """Returns the 95 % score interval of a proportion, or None where there is no trial.
+
+    Source: E. B. Wilson, Journal of the American Statistical Association 22 (1927) 209-212. It stays inside [0, 1] and
+    is sensible for 0 or all successes. It takes the trials as independent.
+    """
+    if not trials:
+        return None
+    share, spread = successes / trials, Z_95**2 / trials
+    centre = share + spread / 2
+    width = Z_95 * math.sqrt(share * (1 - share) / trials + spread / (4 * trials))
+    # The formula gives exactly 0 or 1 at the ends; rounding may not.
+    low = 0.0 if successes == 0 else (centre - width) / (1 + spread)
+    high = 1.0 if successes == trials else (centre + width) / (1 + spread)
+    return [low, high]
+
+
+def brier_score(labels: np.ndarray, probabilities: np.ndarray) -> float | None:
+    """Returns the mean squared distance of probability and label (Brier 1950), in [0, 1]; 0 is best."""
+    return _mean((np.asarray(probabilities) - np.asarray(labels)) ** 2)
+
+
+def log_loss(labels: np.ndarray, logits: np.ndarray) -> float | None:
+    """Returns the mean binary cross-entropy in nats, from logits and so exact where a probability would be 0 or 1."""
+    return _mean(log_losses(labels, logits))
+
+
+def log_losses(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    """Returns the (n,) float64 binary cross-entropy of each example in nats: log(1 + exp(logit)) - label * logit."""
+    logits = np.asarray(logits, np.float64)
+    return np.logaddexp(0.0, np.where(np.asarray(labels) == 1, -logits, logits))
+
+
+def calibration_error(labels: np.ndarray, probabilities: np.ndarray, num_bins: int = ECE_BINS) -> float | None:
+    """Returns the expected calibration error, in [0, 1]; 0 is best.
+
+    Examples are binned by their probability of with_gad into equally wide bins (the last one closed); the error is the
+    mean over examples of |share of with_gad in the bin - mean probability in the bin| (Naeini et al., AAAI 2015, for
+    the positive class of a binary problem; not the variant over the probability of the predicted class).
+    """
+    labels, probabilities = np.asarray(labels, np.float64), np.asarray(probabilities, np.float64)
+    if not len(labels):
+        return None
+    which = np.minimum((probabilities * num_bins).astype(np.int64), num_bins - 1)
+    excess = np.bincount(which, probabilities - labels, minlength=num_bins)
+    return float(np.abs(excess).sum() / len(labels))
+
+
+def _discrimination(scored: Predictions, groups: tuple[str, ...] | None) -> dict:
+    components = auc_components(scored.label, scored.logit)
+    by_group = None if groups is None else auc_interval(scored.label, scored.logit, np.asarray(groups))
+    plain = auc_interval(scored.label, scored.logit)
+    return {
+        "auc": None if components is None else components.auc,
+        "auc_ci95": None if plain is None else list(plain),
+        "auc_ci95_by_group": None if by_group is None else list(by_group),
+    }
+
+
+def _calibration(labels: np.ndarray, logits: np.ndarray) -> dict:
+    probabilities = sigmoid(logits)
+    return {
+        "brier": brier_score(labels, probabilities),
+        "log_loss": log_loss(labels, logits),
+        "ece": calibration_error(labels, probabilities),
+    }
+
+
+def _mean(values: np.ndarray) -> float | None:
+    return float(np.mean(values)) if len(values) else None
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    return part / whole if whole else None

@@ -1,0 +1,200 @@
+"""What a network said about each slice, and its CSV file."""
+
+import csv
+import dataclasses
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from contrast_tfdata.atomic_file import replacing
+from contrast_tfdata.errors import DataError
+
+CSV_COLUMNS = ("path", "slice_index", "example_id", "group", "label", "logit", "probability", "prediction")
+"""The header of a predictions file. `probability` and `prediction` follow from `logit`, so reading ignores them."""
+
+UNKNOWN_LABEL = -1
+"""The label of a slice whose class is not known; an empty cell in the file."""
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_GUARD = "'"
+_NEEDS_QUOTES = re.compile(r'[,"\r\n]')
+
+
+def sigmoid(logit: np.ndarray) -> np.ndarray:
+    """Returns 1 / (1 + exp(-logit)) as float64 in [0, 1], computed so that no input overflows."""
+    logit = np.asarray(logit, np.float64)
+    decay = np.exp(-np.abs(logit))
+    return np.where(logit >= 0, 1.0, decay) / (1.0 + decay)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Predictions:
+    """One row per slice, in the order in which the network saw them.
+
+    Attributes:
+        path: file of each slice, relative to its root.
+        slice_index: (n,) int64, position in the file's volume or series.
+        example_id: stable key of each slice.
+        group: hashed patient or study of each slice; "" where it is not known.
+        label: (n,) int64, 0 no_gad, 1 with_gad, -1 unknown.
+        logit: (n,) float64, finite; above 0 speaks for with_gad.
+
+    Raises:
+        ValueError: columns of different length or shape.
+        DataError: a label other than -1, 0, 1, or a logit that is not finite, naming the example.
+    """
+
+    path: tuple[str, ...]
+    slice_index: np.ndarray
+    example_id: tuple[str, ...]
+    group: tuple[str, ...]
+    label: np.ndarray
+    logit: np.ndarray
+
+    def __post_init__(self):
+        for name in ("path", "example_id", "group"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        for name, dtype in (("slice_index", np.int64), ("label", np.int64), ("logit", np.float64)):
+            object.__setattr__(self, name, _frozen_column(getattr(self, name), dtype))
+        self._check_lengths()
+        self._check_values("label", ~np.isin(self.label, (UNKNOWN_LABEL, 0, 1)), "must be 0, 1 or -1 (unknown)")
+        self._check_values("logit", ~np.isfinite(self.logit), "must be finite")
+
+    def _check_lengths(self):
+        shapes = {f.name: np.shape(getattr(self, f.name))[:2] for f in dataclasses.fields(self)}
+        if len(set(shapes.values())) != 1 or len(shapes["logit"]) != 1:
+            raise ValueError(f"All columns must be one-dimensional and of one length. Received shapes: {shapes}")
+
+    def _check_values(self, column: str, is_bad: np.ndarray, rule: str):
+        problems = [
+            f"{self.example_id[i]!r} ({self.path[i]!r}, slice {self.slice_index[i]}). "
+            f"Received: {column}={getattr(self, column)[i]}"
+            for i in np.flatnonzero(is_bad)
+        ]
+        if problems:
+            raise DataError.listing(f"Every {column} {rule}; {len(problems)} of {len(self)} examples differ:", problems)
+
+    def __len__(self) -> int:
+        return len(self.logit)
+
+    @property
+    def probability(self) -> np.ndarray:
+        """(n,) float64 in [0, 1]: probability of with_gad."""
+        return sigmoid(self.logit)
+
+    def prediction(self, threshold: float) -> np.ndarray:
+        """Returns (n,) int64: 1 where the probability is strictly above `threshold`, as on the slides, else 0."""
+        return (self.probability > threshold).astype(np.int64)
+
+    def select(self, which: np.ndarray) -> "Predictions":
+        """Returns the rows that `which` names: a (n,) bool mask, or int64 positions in the wanted order."""
+        positions = np.arange(len(self))[which]
+        columns = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return Predictions(
+            **{
+                name: column[positions] if isinstance(column, np.ndarray) else tuple(column[i] for i in positions)
+                for name, column in columns.items()
+            }
+        )
+
+    def labelled(self) -> "Predictions":
+        """Returns the rows whose class is known: those that can be scored."""
+        known = self.label != UNKNOWN_LABEL
+        return self if known.all() else self.select(known)
+
+    def rows(self, threshold: float) -> Iterator[tuple[str, ...]]:
+        """Yields the cells of one line of the file after another, without the header, formulas defused."""
+        columns = (self.path, self.slice_index, self.example_id, self.group, self.label, self.logit, self.probability)
+        for path, index, example_id, group, label, logit, probability in zip(*columns, strict=True):
+            names = guard_formula(path), str(index), guard_formula(example_id), guard_formula(group)
+            label_cell = "" if label == UNKNOWN_LABEL else str(label)
+            # repr is the shortest text that reads back as the same float64, and so as the same float32.
+            yield *names, label_cell, repr(float(logit)), repr(float(probability)), str(int(probability > threshold))
+
+    def write_csv(self, file_path: Path, threshold: float):
+        """Writes the file `CSV_COLUMNS` describes, complete or not at all.
+
+        Args:
+            file_path: where to; its folder must exist.
+            threshold: the operating point, from which the column `prediction` follows.
+
+        Raises:
+            OSError: when the file cannot be written; an older one then stays.
+        """
+        with replacing(file_path) as file:
+            file.write(csv_line(CSV_COLUMNS))
+            file.writelines(map(csv_line, self.rows(threshold)))
+
+
+def csv_line(cells: Iterable[str]) -> str:
+    """Returns one line of a CSV file (RFC 4180, but ending in a plain line feed), quoting only where it must.
+
+    The csv module of Python before 3.13 leaves a lone carriage return unquoted, which then ends the line on reading.
+    """
+    return ",".join(map(_quoted, cells)) + "\n"
+
+
+def _quoted(cell: str) -> str:
+    return '"' + cell.replace('"', '""') + '"' if _NEEDS_QUOTES.search(cell) else cell
+
+
+def guard_formula(cell: str) -> str:
+    """Returns `cell` such that a spreadsheet shows it instead of running it.
+
+    A cell that starts with one of = + - @ TAB CR gets a leading apostrophe (the advice of OWASP, "CSV Injection").
+    A cell that starts with an apostrophe gets another, so that `unguard_formula` gives every text back.
+    """
+    return _GUARD + cell if cell.startswith((*_FORMULA_STARTS, _GUARD)) else cell
+
+
+def unguard_formula(cell: str) -> str:
+    """Returns the text that `guard_formula` was given."""
+    return cell.removeprefix(_GUARD)
+
+
+def read_csv(file_path: Path) -> Predictions:
+    """Reads a file that `Predictions.write_csv` wrote.
+
+    Args:
+        file_path: the file.
+
+    Returns:
+        The same predictions; logits are equal bit for bit.
+
+    Raises:
+        DataError: another header, a line with too few or too many cells or with a cell that is not a number, naming it.
+        OSError: when the file cannot be read.
+    """
+    with open(file_path, encoding="utf-8", errors="surrogateescape", newline="") as file:
+        reader = csv.reader(file)
+        try:
+            header = tuple(next(reader, ()))
+            if header != CSV_COLUMNS:
+                raise DataError(f"{file_path}: expected the columns {','.join(CSV_COLUMNS)}. Received: {header}")
+            rows = [_parse_row(row, f"{file_path}, line {reader.line_num}") for row in reader]
+        except csv.Error as error:
+            raise DataError(f"{file_path}, line {reader.line_num}: not a CSV line ({error})") from error
+    return Predictions(*zip(*rows, strict=True)) if rows else Predictions((), (), (), (), (), ())
+
+
+def _parse_row(row: Sequence[str], where: str) -> tuple[str, int, str, str, int, float]:
+    if len(row) != len(CSV_COLUMNS):
+        raise DataError(f"{where}: expected {len(CSV_COLUMNS)} cells. Received: {len(row)}")
+    path, slice_index, example_id, group, label, logit = row[:6]
+    path, example_id, group = map(unguard_formula, (path, example_id, group))
+    try:
+        return path, int(slice_index), example_id, group, int(label) if label else UNKNOWN_LABEL, float(logit)
+    except ValueError as error:
+        raise DataError(f"{where}: {error}") from error
+
+
+def _frozen_column(values: Sequence, dtype: type) -> np.ndarray:
+    """Returns a copy of `values` that cannot be written to, refusing what is not a number of that kind."""
+    column = np.array(values, dtype=None if len(values) else dtype)
+    if not np.can_cast(column.dtype, dtype, casting="same_kind"):
+        raise ValueError(f"Expected numbers that fit {np.dtype(dtype)}. Received: dtype={column.dtype}")
+    column = column.astype(dtype)
+    column.flags.writeable = False
+    return column

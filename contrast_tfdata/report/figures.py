@@ -1,0 +1,150 @@
+"""The charts: one function each, data in, figure out."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from contrast_tfdata import CLASS_NAMES
+from contrast_tfdata.evaluation.auc import roc_curve
+from contrast_tfdata.evaluation.operating_point import slides_sweep
+from contrast_tfdata.evaluation.predictions import Predictions, sigmoid
+from contrast_tfdata.report.style import BLUE, FAINT, INK, VERMILLION, dress, legend, new_figure
+
+History = Sequence[Mapping[str, object]]
+"""One mapping per epoch: epoch (from 1), loss, accuracy, val_loss, val_accuracy; a value may be missing or None."""
+
+_SPLIT_COLORS = {"validation": VERMILLION, "test": BLUE}
+_SPLIT_LINES = {"validation": "--", "test": "-"}
+_LOGIT_LIMIT = 7.5
+_PROBABILITY_TICKS = np.array([0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999])
+
+
+def learning_curves(history: History, quantity: str, title: str) -> Figure:
+    """Draws `loss` or `accuracy` over epochs, on training and (where known) validation data.
+
+    Args:
+        history: at least one epoch.
+        quantity: `loss` or `accuracy`.
+        title: heading.
+    """
+    figure = new_figure()
+    axes = figure.add_subplot()
+    for key, name, color, line in (
+        (quantity, "Training", BLUE, "-"),
+        (f"val_{quantity}", "Validation", VERMILLION, "--"),
+    ):
+        points = [(float(row["epoch"]), float(row[key])) for row in history if row.get(key) is not None]
+        if points:
+            axes.plot(*zip(*points, strict=True), line, color=color, marker="o", markersize=3.5, label=name)
+    dress(axes, title=title, x_label="Epoch", y_label=quantity.capitalize())
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    if axes.has_data():
+        legend(axes)
+    return figure
+
+
+def roc(splits: Mapping[str, Predictions], metrics: Mapping[str, Mapping]) -> Figure:
+    """Draws the ROC curves of one or two splits, with the operating point marked on each.
+
+    Args:
+        splits: labelled predictions by split name (`validation`, `test`), each with both classes.
+        metrics: what `metrics_at` says of each of them.
+    """
+    figure = new_figure(5.2, 4.6)
+    axes = figure.add_subplot()
+    axes.plot([0, 1], [0, 1], ":", color=FAINT, linewidth=1)
+    for name, split in splits.items():
+        numbers, color = metrics[name], _SPLIT_COLORS[name]
+        label = f"{name.capitalize()}: AUC {numbers['auc']:.5f} (n = {len(split)})"
+        axes.plot(*roc_curve(split.label, split.logit), _SPLIT_LINES[name], color=color, linewidth=2, label=label)
+        point = 1 - numbers["specificity"], numbers["sensitivity"]
+        axes.plot(*point, marker="o", color=color, markeredgecolor="white", markersize=9, clip_on=False, zorder=5)
+    axes.plot([], [], "o", color=FAINT, label="Operating point")
+    dress(axes, title="ROC curve", x_label="False positive rate", y_label="True positive rate")
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
+    legend(axes, "lower right")
+    return figure
+
+
+def confusion(panels: Mapping[str, Sequence[Sequence[int]]]) -> Figure:
+    """Draws confusion matrices [[tn, fp], [fn, tp]] side by side, each under its title."""
+    figure = new_figure(4.0 * len(panels), 4.0)
+    for number, (title, matrix) in enumerate(panels.items(), 1):
+        _confusion_panel(figure.add_subplot(1, len(panels), number), title, np.asarray(matrix))
+    return figure
+
+
+def _confusion_panel(axes: Axes, title: str, counts: np.ndarray):
+    # Shares of the true class, because the commoner class would otherwise take all the colour.
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), count in np.ndenumerate(counts):
+        color = "white" if shares[row, column] > 0.5 else INK
+        axes.text(column, row - 0.05, str(count), ha="center", va="center", fontsize=20, color=color)
+        axes.text(column, row + 0.22, f"{shares[row, column]:.1%}", ha="center", va="center", fontsize=9.5, color=color)
+    dress(axes, title=title, x_label="Predicted", y_label="True")
+    axes.set_xticks([0, 1], CLASS_NAMES)
+    axes.set_yticks([0, 1], CLASS_NAMES, rotation=90, va="center")
+    axes.tick_params(length=0)
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+
+
+def threshold_sweep(test: Predictions, threshold: float) -> Figure:
+    """Draws the test accuracy over the slides' thresholds, its maximum, and the operating point at `threshold`."""
+    thresholds, accuracies, best = slides_sweep(test.label, test.probability)
+    figure = new_figure()
+    axes = figure.add_subplot()
+    axes.plot(thresholds, accuracies, color=BLUE, linewidth=2)
+    majority = max(np.mean(test.label), 1 - np.mean(test.label))
+    axes.axhline(majority, color=FAINT, linestyle=":", label=f"Always the commoner class: {majority:.4f}")
+    here = float(np.mean(test.prediction(threshold) == test.label))
+    axes.axvline(threshold, color=INK, linestyle="--", linewidth=1)
+    axes.plot(threshold, here, "o", color=INK, label=f"Operating point {threshold:.3f}: {here:.4f}")
+    label = f"Maximum at {best:.2f}: {accuracies.max():.4f} (optimistic)"
+    axes.plot(best, accuracies.max(), "+", color=VERMILLION, markersize=15, markeredgewidth=2.5, label=label)
+    dress(axes, title="Accuracy on test by threshold", x_label="Threshold", y_label="Accuracy")
+    axes.set_xlim(-0.01, 1.01)
+    legend(axes, "lower center")
+    return figure
+
+
+def score_histograms(splits: Mapping[str, Predictions], threshold: float) -> Figure:
+    """Draws how often each probability was given to each class, one panel per split, the threshold as a line.
+
+    The axis is straight in the logit, so that 0.99 and 0.999 stay apart; scores beyond its ends are in the end bins.
+    Counts are logarithmic, so that a single slice on the wrong side can be seen.
+    """
+    figure = new_figure(5.2, 1.2 + 2.5 * len(splits))
+    for number, (name, split) in enumerate(splits.items(), 1):
+        axes = figure.add_subplot(len(splits), 1, number)
+        _histogram_panel(axes, split)
+        # The line ends below the legend, for which the counts leave the upper part of the panel free.
+        axes.axvline(_clipped_logit(threshold), 0, 0.84, color=INK, linestyle="--", linewidth=1.2, label="Threshold")
+        dress(axes, title=f"Scores on {name}", x_label="Probability of with_gad", y_label="Slices")
+        legend(axes, "upper center", columns=3)
+    return figure
+
+
+def _histogram_panel(axes: Axes, split: Predictions):
+    edges = np.linspace(-_LOGIT_LIMIT, _LOGIT_LIMIT, 31)
+    looks = ({"color": BLUE, "alpha": 0.55}, {"edgecolor": VERMILLION, "facecolor": "none", "hatch": "////"})
+    highest = 1.0
+    for label, (name, look) in enumerate(zip(CLASS_NAMES, looks, strict=True)):
+        logits = np.clip(split.logit[split.label == label], edges[0], edges[-1])
+        counts, *_ = axes.hist(
+            logits, edges, histtype="stepfilled", linewidth=1.4, label=f"{name} (n = {len(logits)})", **look
+        )
+        highest = max(highest, counts.max())
+    axes.set_yscale("log")
+    axes.set_ylim(0.7, 10 * highest**1.1)
+    ticks = np.log(_PROBABILITY_TICKS / (1 - _PROBABILITY_TICKS))
+    axes.set_xticks(ticks, [f"{sigmoid(tick):g}" for tick in ticks])
+
+
+def _clipped_logit(probability: float) -> float:
+    ends = sigmoid(np.array([-_LOGIT_LIMIT, _LOGIT_LIMIT]))
+    inside = np.clip(probability, *ends)
+    return float(np.log(inside / (1 - inside)))

@@ -1,0 +1,194 @@
+"""Numbers to words: what the report and the model card say about them."""
+
+from collections.abc import Mapping, Sequence
+
+from contrast_tfdata import CLASS_NAMES
+from contrast_tfdata.report.description import RunDescription
+
+UNDEFINED = "undefined"
+SPLITS = ("validation", "test")
+
+_ROWS = (
+    ("AUC", "auc", "auc_ci95"),
+    ("AUC, slices of one group counted together", "auc", "auc_ci95_by_group"),
+    ("Accuracy", "accuracy", "accuracy_ci95"),
+    ("Accuracy of always answering the commoner class", "majority_accuracy", None),
+    ("Balanced accuracy", "balanced_accuracy", None),
+    ("Sensitivity (with_gad found)", "sensitivity", "sensitivity_ci95"),
+    ("Specificity (no_gad recognised)", "specificity", "specificity_ci95"),
+    ("Brier score (0 is best)", "brier", None),
+    ("Log loss, nats (0 is best)", "log_loss", None),
+    ("Calibration error, 10 bins (0 is best)", "ece", None),
+)
+
+
+def number(value: float | None) -> str:
+    """Returns a figure between 0 and 1 with the digits worth reading."""
+    return UNDEFINED if value is None else f"{value:.4f}"
+
+
+def interval(bounds: Sequence[float] | None) -> str:
+    """Returns a 95% interval, or "" where there is none."""
+    return "" if bounds is None else f"{bounds[0]:.4f} to {bounds[1]:.4f}"
+
+
+def metric_rows(metrics: Mapping) -> list[dict]:
+    """Returns the lines of the metrics table: `name`, and `value` and `interval` for each split in `present_splits`."""
+    splits = present_splits(metrics)
+    rows = [
+        _counts_row("Slices", "num_examples", metrics, splits),
+        _counts_row("Groups", "num_groups", metrics, splits),
+    ]
+    for name, key, interval_key in _ROWS:
+        if interval_key == "auc_ci95_by_group" and not any(metrics[split].get(interval_key) for split in splits):
+            continue
+        cells = [
+            {
+                "value": number(metrics[split].get(key)),
+                "interval": interval(metrics[split].get(interval_key)) if interval_key else "",
+            }
+            for split in splits
+        ]
+        rows.append({"name": name, "cells": cells})
+    return rows
+
+
+def present_splits(metrics: Mapping) -> tuple[str, ...]:
+    """Returns the names of the splits that were scored."""
+    return tuple(split for split in SPLITS if metrics.get(split))
+
+
+def main_split(metrics: Mapping) -> str | None:
+    """Returns the split to be judged by: test where there is one."""
+    splits = present_splits(metrics)
+    return splits[-1] if splits else None
+
+
+def tiles(metrics: Mapping) -> list[dict]:
+    """Returns the four figures that come first: `name`, `value`, `interval`, of the main split."""
+    split = main_split(metrics)
+    if split is None:
+        return []
+    names = (("AUC", "auc"), ("Accuracy", "accuracy"), ("Sensitivity", "sensitivity"), ("Specificity", "specificity"))
+    return [
+        {
+            "name": name,
+            "value": "–" if metrics[split][key] is None else f"{metrics[split][key]:.3f}",
+            "interval": _tile_interval(metrics[split].get(f"{key}_ci95")),
+        }
+        for name, key in names
+    ]
+
+
+def _tile_interval(bounds: Sequence[float] | None) -> str:
+    return f"95%: {bounds[0]:.3f} to {bounds[1]:.3f}" if bounds else "no interval"
+
+
+def summary(metrics: Mapping) -> list[str]:
+    """Returns the result in a few plain sentences."""
+    split = main_split(metrics)
+    if split is None:
+        return ["No slice with a known class was scored, so there is no figure to report."]
+    return [_separation(split, metrics[split]), _at_operating_point(split, metrics), *_errors(split, metrics[split])]
+
+
+def caveats(metrics: Mapping, run: RunDescription) -> list[str]:
+    """Returns what limits belief in the numbers: the run's and manifest's own warnings, then what the numbers show."""
+    found = [*run.warnings, *run.manifest.get("warnings", ())]
+    if run.manifest.get("patients_known") is False and not any("patient" in text.lower() for text in found):
+        found.append(
+            "Patient independence unverified: which slices share a patient is not known, so the same patient may be in "
+            "training and in evaluation, and the figures may be too good."
+        )
+    if "test" not in present_splits(metrics):
+        found.append("There is no scored test split: no figure here comes from data that had no part in any choice.")
+    if metrics["operating_point"].get("reason"):
+        found.append(
+            f"The threshold could not be chosen on data: {metrics['operating_point']['reason']}. "
+            f"It is {metrics['operating_point']['threshold']:g}."
+        )
+    for split in present_splits(metrics):
+        found.extend(_limits_of(split, metrics[split]))
+    return list(dict.fromkeys(found))
+
+
+def confusion_panels(metrics: Mapping) -> list[dict]:
+    """Returns every confusion matrix with its `title` and `note`, in the order of the slides."""
+    point = metrics["operating_point"]["threshold"]
+    half, best = metrics.get("validation_at_half"), metrics.get("test_best_threshold")
+    panels = []
+    if half:
+        panels.append(_panel("Validation at 0.5", half, "The slides' threshold."))
+    for split in present_splits(metrics):
+        panels.append(_panel(f"{split.capitalize()} at {point:.3f}", metrics[split], "The operating point."))
+    if best:
+        title = f"Test at its best, {best['threshold']:.2f}"
+        panels.append(
+            _panel(title, best, "Optimistic: the slides' procedure picks the threshold on these very slices.")
+        )
+    return panels
+
+
+def _panel(title: str, numbers: Mapping, note: str) -> dict:
+    matrix = numbers["confusion_matrix"]
+    cells = [
+        [{"count": count, "share": count / sum(row) if sum(row) else 0.0} for count in row]
+        for row in matrix
+    ]  # fmt: skip
+    return {"title": title, "note": f"{note} Accuracy {numbers['accuracy']:.4f}.", "rows": cells}
+
+
+def _counts_row(name: str, key: str, metrics: Mapping, splits: Sequence[str]) -> dict:
+    counts = [metrics[split].get(key) for split in splits]
+    return {
+        "name": name,
+        "cells": [{"value": "unknown" if count is None else str(count), "interval": ""} for count in counts],
+    }
+
+
+def _separation(split: str, numbers: Mapping) -> str:
+    slices = plural(numbers["num_examples"], "slice")
+    groups = f" of {plural(numbers['num_groups'], 'group')}" if numbers["num_groups"] else ""
+    if numbers["auc"] is None:
+        return f"The {split} split has {slices}{groups} of one class only, so an AUC is undefined."
+    bounds = interval(numbers["auc_ci95"])
+    certainty = f"95% interval {bounds}" if bounds else "no interval can be estimated"
+    return (
+        f"On the {split} split ({slices}{groups}, {numbers['prevalence']:.1%} {CLASS_NAMES[1]}) the AUC is "
+        f"{numbers['auc']:.4f} ({certainty}); that is how often a slice after contrast scores above one before it."
+    )
+
+
+def _at_operating_point(split: str, metrics: Mapping) -> str:
+    point, numbers = metrics["operating_point"], metrics[split]
+    chosen = "fixed" if point["criterion"] == "fixed" else f"chosen on {point['chosen_on']} for {point['criterion']}"
+    return (
+        f"At the operating point {point['threshold']:.4f} ({chosen}) {numbers['accuracy']:.2%} of the answers are "
+        f"right; always giving the commoner answer would be right for {numbers['majority_accuracy']:.2%}."
+    )
+
+
+def _errors(split: str, numbers: Mapping) -> list[str]:
+    (_, false_positive), (false_negative, _) = numbers["confusion_matrix"]
+    if not false_positive + false_negative:
+        return [f"No slice of {split} is misclassified."]
+    return [
+        f"{plural(false_negative, 'slice')} after contrast called {CLASS_NAMES[0]}, "
+        f"{plural(false_positive, 'slice')} before contrast called {CLASS_NAMES[1]}."
+    ]
+
+
+def _limits_of(split: str, numbers: Mapping) -> list[str]:
+    if numbers["auc"] is None:
+        return [f"The {split} split has one class only: AUC and one of sensitivity and specificity are undefined."]
+    if numbers["auc_ci95"] is None:
+        return [
+            f"The AUC on {split} has no interval: either its classes are perfectly separated, where the variance "
+            "cannot be estimated from the data, or a class has a single slice. It is not certain for that."
+        ]
+    return []
+
+
+def plural(count: int, noun: str) -> str:
+    """Returns the count with its noun."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

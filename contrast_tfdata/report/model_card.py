@@ -1,0 +1,55 @@
+"""MODEL_CARD.md: what a person must know before using the weights."""
+
+import html
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from contrast_tfdata.atomic_file import replacing
+from contrast_tfdata.report import findings
+from contrast_tfdata.report.description import RunDescription
+from contrast_tfdata.report.page import environment, flat, split_rows, visible
+
+_MARKDOWN_MARKS = re.compile(r"([\\`*\[\]|])")
+
+
+def write_model_card(path: Path, *, metrics: Mapping, run: RunDescription) -> Path:
+    """Writes a model card after M. Mitchell et al., "Model Cards for Model Reporting" (FAT* 2019).
+
+    Args:
+        path: the file, normally MODEL_CARD.md beside the model; its folder must exist.
+        metrics: what `evaluation.summarize` returned.
+        run: the run that made the weights.
+
+    Returns:
+        `path`.
+
+    Raises:
+        OSError: the file cannot be written; an older one then stays.
+    """
+    template = _markdown_environment().get_template("model_card.md.j2")
+    text = template.render(
+        run=run,
+        point=metrics["operating_point"],
+        summary=findings.summary(metrics),
+        caveats=findings.caveats(metrics, run),
+        splits=findings.present_splits(metrics),
+        metric_rows=findings.metric_rows(metrics),
+        best=metrics.get("test_best_threshold"),
+        data_rows=split_rows(run.manifest),
+        model_facts=list(flat(run.model)),
+    )
+    with replacing(path) as file:
+        file.write(text)
+    return Path(path)
+
+
+def _markdown_environment():
+    markdown = environment(autoescape=False)
+    markdown.finalize = escape_markdown
+    return markdown
+
+
+def escape_markdown(value: object) -> str:
+    """Returns text that Markdown shows as it is: no HTML, no link, no emphasis, no end of a table's cell."""
+    return _MARKDOWN_MARKS.sub(r"\\\1", html.escape(str(visible(value)), quote=False))

@@ -1,0 +1,119 @@
+"""The page: findings, figures and facts into one HTML file that loads nothing."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+
+import jinja2
+import markupsafe
+from matplotlib.figure import Figure
+
+from contrast_tfdata import CLASS_NAMES
+from contrast_tfdata.report import findings
+from contrast_tfdata.report.description import RunDescription
+from contrast_tfdata.report.gallery import Gallery
+from contrast_tfdata.report.style import png_data_uri, svg_data_uri
+
+
+@dataclasses.dataclass(frozen=True)
+class Chart:
+    """A figure of the page.
+
+    Attributes:
+        figure: to be shown as lines.
+        text: what it shows, for those who cannot see it; also its caption.
+    """
+
+    figure: Figure
+    text: str
+
+
+def render(
+    *, metrics: Mapping, charts: Sequence[Chart], gallery: Gallery | None, run: RunDescription, has_history: bool
+) -> str:
+    """Returns the HTML of the report. Every text in it is escaped; no surrogate is left, so it is valid UTF-8."""
+    template = environment(autoescape=True).get_template("report.html.j2")
+    return template.render(
+        run=run,
+        class_names=CLASS_NAMES,
+        tiles=findings.tiles(metrics),
+        main_split=findings.main_split(metrics),
+        summary=findings.summary(metrics),
+        caveats=findings.caveats(metrics, run),
+        splits=findings.present_splits(metrics),
+        metric_rows=findings.metric_rows(metrics),
+        confusions=findings.confusion_panels(metrics),
+        charts=[{"source": svg_data_uri(chart.figure), "text": chart.text} for chart in charts],
+        has_history=has_history,
+        gallery=gallery,
+        pictures=_pictures(gallery),
+        data_rows=split_rows(run.manifest),
+        shards=_shards(run.manifest),
+        data_facts=list(flat({key: value for key, value in run.manifest.items() if key not in _SHOWN_ELSEWHERE})),
+        model_facts=list(flat(run.model)),
+        environment_facts=list(flat(run.environment)),
+    )
+
+
+_SHOWN_ELSEWHERE = ("splits", "warnings", "class_names")
+
+
+def environment(*, autoescape: bool) -> jinja2.Environment:
+    """Returns the template environment of this package, in which a name that is not defined is an error."""
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("contrast_tfdata.report", ""),
+        autoescape=autoescape,
+        undefined=jinja2.StrictUndefined,
+        finalize=visible,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def visible(value: object) -> object:
+    """Returns a text with its unprintable characters spelled out; markup and anything else as it is.
+
+    Line breaks, control characters, bytes that are not UTF-8 and marks that reverse the reading direction can all stand
+    in a file's name; a reader should see them, and a browser should not act on them.
+    """
+    if not isinstance(value, str) or isinstance(value, markupsafe.Markup) or value.isprintable():
+        return value
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in value
+    )
+
+
+def flat(values: Mapping, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yields name and text of every value, nested names joined by dots, empty values left out."""
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{name}.")
+        elif isinstance(value, list | tuple):
+            if value:
+                yield name, ", ".join(map(str, value))
+        elif value is not None and value != "":
+            yield name, str(value)
+
+
+def split_rows(manifest: Mapping) -> list[dict]:
+    """Returns `name`, `records`, `counts` (per class name) and `groups` of each split in a manifest."""
+    return [
+        {
+            "name": name,
+            "records": split.get("records", "unknown"),
+            "counts": [split.get("classes", {}).get(class_name, "unknown") for class_name in CLASS_NAMES],
+            "groups": split.get("groups", "unknown"),
+        }
+        for name, split in manifest.get("splits", {}).items()
+    ]
+
+
+def _shards(manifest: Mapping) -> list[Mapping]:
+    return [shard for split in manifest.get("splits", {}).values() for shard in split.get("shards", ())]
+
+
+def _pictures(gallery: Gallery | None) -> dict[int, str]:
+    cases = gallery.cases if gallery else ()
+    return {case.position: png_data_uri(case.pixels) for case in cases if case.pixels is not None}

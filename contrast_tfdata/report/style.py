@@ -1,0 +1,80 @@
+"""How figures look, and their way into files and pages."""
+
+import base64
+import io
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
+
+from contrast_tfdata.atomic_file import replacing
+
+# Two of the eight colours that M. Okabe and K. Ito (2008) chose to be told apart with any kind of colour vision.
+BLUE = "#0072B2"
+VERMILLION = "#D55E00"
+INK = "#1b2733"
+FAINT = "#8a949e"
+
+PNG_DPI = 160
+_TEXT_POINTS = 10.5
+# Matplotlib would otherwise draw random identifiers and the date into an SVG: equal runs give equal files.
+_REPEATABLE_SVG = {"svg.hashsalt": "contrast_tfdata"}
+
+
+def new_figure(width: float = 5.2, height: float = 4.0) -> Figure:
+    """Returns an empty figure of that size in inches which belongs to nobody else (no pyplot state)."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def dress(axes: Axes, *, title: str, x_label: str, y_label: str):
+    """Puts on title, labels, a light grid and no box."""
+    axes.set_title(title, fontsize=_TEXT_POINTS + 1.5, color=INK, loc="left", fontweight="bold")
+    axes.set_xlabel(x_label, fontsize=_TEXT_POINTS, color=INK)
+    axes.set_ylabel(y_label, fontsize=_TEXT_POINTS, color=INK)
+    axes.tick_params(labelsize=_TEXT_POINTS - 1, colors=INK)
+    axes.grid(color="#e3e7ea", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(FAINT)
+
+
+def legend(axes: Axes, location: str = "best", columns: int = 1):
+    """Adds a legend that stays readable over lines."""
+    axes.legend(
+        ncols=columns,
+        columnspacing=1.2,
+        handlelength=1.6,
+        loc=location,
+        fontsize=_TEXT_POINTS - 1,
+        frameon=True,
+        framealpha=0.92,
+        edgecolor="#d5dade",
+    )
+
+
+def write_png(figure: Figure, path: Path):
+    """Writes the figure, complete or not at all.
+
+    Raises:
+        OSError: when it cannot be written.
+    """
+    with replacing(path, binary=True) as file:
+        figure.savefig(file, format="png", dpi=PNG_DPI)
+
+
+def svg_data_uri(figure: Figure) -> str:
+    """Returns the figure as lines, not pixels, for the `src` of an image in a page that loads nothing."""
+    buffer = io.BytesIO()
+    with matplotlib.rc_context(_REPEATABLE_SVG):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def png_data_uri(pixels: np.ndarray) -> str:
+    """Returns a grey (height, width) uint8 picture, unchanged, for the `src` of an image."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

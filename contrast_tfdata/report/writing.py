@@ -1,0 +1,175 @@
+"""Writes a report: the figures as files, then the page that holds them all."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from contrast_tfdata.atomic_file import replacing
+from contrast_tfdata.evaluation.predictions import Predictions
+from contrast_tfdata.report import figures, findings
+from contrast_tfdata.report.description import RunDescription
+from contrast_tfdata.report.gallery import Gallery, collect, gallery_figure
+from contrast_tfdata.report.page import Chart, render
+from contrast_tfdata.report.style import write_png
+
+FIGURE_FILES = (
+    "learning_curves_loss.png",
+    "learning_curves_accuracy.png",
+    "roc_validation.png",
+    "roc_test.png",
+    "roc_validation_and_test.png",
+    "confusion_validation.png",
+    "confusion_test.png",
+    "confusion_test_best_threshold.png",
+    "threshold_sweep_test.png",
+    "score_histograms.png",
+    "misclassified.png",
+)
+"""Every figure there can be. Those that the data does not allow are not written."""
+
+_CHART_TEXTS = {
+    "learning_curves_loss.png": "Binary cross-entropy by epoch, on training and validation data.",
+    "learning_curves_accuracy.png": "Accuracy by epoch, on training and validation data.",
+    "roc_validation_and_test.png": "ROC curves of validation and test; dots mark the operating point.",
+    "roc_validation.png": "ROC curve of validation; the dot marks the operating point.",
+    "roc_test.png": "ROC curve of test; the dot marks the operating point.",
+    "threshold_sweep_test.png": (
+        "Accuracy on test for the thresholds 0.00 to 0.99. The maximum is optimistic: it is read off the test slices."
+    ),
+}
+
+
+_HISTOGRAM_TEXT = (
+    "How often each probability was given on {split}, by true class; the dashed line is the operating point. Counts "
+    "are logarithmic, the axis is straight in the logit, and scores beyond its ends are in the end bins."
+)
+
+
+def write_report(
+    output_dir: Path,
+    *,
+    metrics: Mapping,
+    validation: Predictions | None,
+    test: Predictions | None,
+    history: figures.History,
+    images: Mapping[str, np.ndarray],
+    run: RunDescription,
+) -> Path:
+    """Writes figures/*.png (see `FIGURE_FILES`) and report.html into a folder.
+
+    Args:
+        output_dir: created where it is missing. Figures of an earlier report that this one has no data for are removed.
+        metrics: what `evaluation.summarize` returned for the same predictions.
+        validation: predictions of the validation split; None where there is none.
+        test: predictions of the test split; None where there is none.
+        history: one mapping per epoch (`epoch`, `loss`, `accuracy`, `val_loss`, `val_accuracy`); empty where
+            nothing was trained.
+        images: (height, width) uint8 pictures by example_id, for the gallery of errors.
+        run: what else to say about the run.
+
+    Returns:
+        Path of report.html.
+
+    Raises:
+        OSError: a file cannot be written. Files already written stay, each of them complete.
+        ValueError: a picture is not (height, width) uint8.
+    """
+    splits = _scored({"validation": validation, "test": test}, metrics)
+    gallery = _gallery(splits, metrics, images)
+    drawn = {
+        **_learning_curves(history),
+        **_rocs(splits, metrics),
+        **_confusions(splits, metrics),
+        **_score_figures(splits, metrics),
+        **({"misclassified.png": gallery_figure(gallery)} if gallery else {}),
+    }
+    _write_figures(output_dir / "figures", drawn)
+    charts = [*_charts(drawn), *_histogram_charts(splits, metrics)]
+    page = render(metrics=metrics, charts=charts, gallery=gallery, run=run, has_history=bool(history))
+    with replacing(output_dir / "report.html") as file:
+        file.write(page)
+    return output_dir / "report.html"
+
+
+def _scored(splits: Mapping[str, Predictions | None], metrics: Mapping) -> dict[str, Predictions]:
+    """Returns the splits that have figures, as a whole: positions must stay those of the predictions file."""
+    present = findings.present_splits(metrics)
+    return {name: split for name, split in splits.items() if split is not None and name in present}
+
+
+def _gallery(splits: Mapping[str, Predictions], metrics: Mapping, images: Mapping[str, np.ndarray]) -> Gallery | None:
+    if not splits:
+        return None
+    name, split = list(splits.items())[-1]  # Test where there is one.
+    return collect(name, split, metrics["operating_point"]["threshold"], images)
+
+
+def _learning_curves(history: figures.History) -> dict[str, Figure]:
+    if not history:
+        return {}
+    return {
+        "learning_curves_loss.png": figures.learning_curves(history, "loss", "Binary cross-entropy loss"),
+        "learning_curves_accuracy.png": figures.learning_curves(history, "accuracy", "Binary classification accuracy"),
+    }
+
+
+def _rocs(splits: Mapping[str, Predictions], metrics: Mapping) -> dict[str, Figure]:
+    curves = {name: split.labelled() for name, split in splits.items() if metrics[name]["auc"] is not None}
+    drawn = {f"roc_{name}.png": figures.roc({name: split}, metrics) for name, split in curves.items()}
+    if len(curves) == 2:
+        drawn["roc_validation_and_test.png"] = figures.roc(curves, metrics)
+    return drawn
+
+
+def _confusions(splits: Mapping[str, Predictions], metrics: Mapping) -> dict[str, Figure]:
+    point = f"at {metrics['operating_point']['threshold']:.3f} (operating point)"
+    drawn = {}
+    if "validation" in splits:
+        drawn["confusion_validation.png"] = figures.confusion(
+            {
+                "Validation at 0.5": metrics["validation_at_half"]["confusion_matrix"],
+                f"Validation {point}": metrics["validation"]["confusion_matrix"],
+            }
+        )
+    if "test" in splits:
+        best = metrics["test_best_threshold"]
+        drawn["confusion_test.png"] = figures.confusion({f"Test {point}": metrics["test"]["confusion_matrix"]})
+        drawn["confusion_test_best_threshold.png"] = figures.confusion(
+            {f"Test at {best['threshold']:.2f}\noptimistic: chosen on test": best["confusion_matrix"]}
+        )
+    return drawn
+
+
+def _score_figures(splits: Mapping[str, Predictions], metrics: Mapping) -> dict[str, Figure]:
+    labelled = {name: split.labelled() for name, split in splits.items()}
+    threshold = metrics["operating_point"]["threshold"]
+    drawn = {"score_histograms.png": figures.score_histograms(labelled, threshold)} if labelled else {}
+    if "test" in labelled:
+        drawn["threshold_sweep_test.png"] = figures.threshold_sweep(labelled["test"], threshold)
+    return drawn
+
+
+def _charts(drawn: Mapping[str, Figure]) -> list[Chart]:
+    """Returns the figures of the page in reading order; of the ROC curves, the one that holds the others."""
+    hidden = {"roc_validation.png", "roc_test.png"} if "roc_validation_and_test.png" in drawn else set()
+    return [Chart(drawn[name], text) for name, text in _CHART_TEXTS.items() if name in drawn and name not in hidden]
+
+
+def _histogram_charts(splits: Mapping[str, Predictions], metrics: Mapping) -> list[Chart]:
+    """Returns the panels of score_histograms.png one by one, so that a narrow screen can show them below each other."""
+    threshold = metrics["operating_point"]["threshold"]
+    return [
+        Chart(figures.score_histograms({name: split.labelled()}, threshold), _HISTOGRAM_TEXT.format(split=name))
+        for name, split in splits.items()
+    ]
+
+
+def _write_figures(folder: Path, drawn: Mapping[str, Figure]):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in FIGURE_FILES:
+        if name in drawn:
+            write_png(drawn[name], folder / name)
+        else:
+            (folder / name).unlink(missing_ok=True)  # From an earlier run: it would pass for one of this run.

@@ -1,0 +1,111 @@
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import accuracy_score
+
+from contrast_tfdata.evaluation.operating_point import OperatingPoint, choose, slides_sweep
+
+SCORED = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 12).map(lambda k: k / 12)), min_size=1, max_size=30)
+
+
+def merit(labels, probabilities, threshold, criterion):
+    answers = probabilities > threshold
+    if criterion == "accuracy":
+        return np.mean(answers == labels)
+    return np.mean(answers[labels == 1]) - np.mean(answers[labels == 0])
+
+
+@pytest.mark.parametrize("criterion", ["accuracy", "youden"])
+@given(pairs=SCORED)
+def test_no_midpoint_is_better(criterion, pairs):
+    labels, probabilities = (np.array(column) for column in zip(*pairs, strict=True))
+    point = choose(labels, probabilities, criterion)
+    scores = np.unique(probabilities)
+    if len(set(labels.tolist())) < 2 or len(scores) < 2:
+        assert (point.threshold, point.criterion, point.chosen_on) == (0.5, "fixed", "none")
+        assert point.reason
+        return
+    midpoints = (scores[1:] + scores[:-1]) / 2
+    best = max(merit(labels, probabilities, midpoint, criterion) for midpoint in midpoints)
+    assert merit(labels, probabilities, point.threshold, criterion) == pytest.approx(best, abs=1e-12)
+    assert np.abs(midpoints - point.threshold).min() < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("labels", "probabilities", "expected"),
+    [
+        ([0, 0, 1, 1], [0.1, 0.2, 0.6, 0.9], 0.4),  # one gap separates
+        ([0, 1, 0, 1], [0.1, 0.2, 0.3, 0.9], 0.6),  # gaps 1 and 3 have 3 of 4 right: the wider one
+        ([0, 1, 0, 1], [0.125, 0.25, 0.375, 0.5], 0.4375),  # as wide: nearer to 0.5
+        ([0, 1, 0, 1], [0.375, 0.4375, 0.5625, 0.625], 0.40625),  # as wide and as near: the lower one
+    ],
+)
+def test_ties(labels, probabilities, expected):
+    assert choose(labels, probabilities).threshold == pytest.approx(expected, abs=1e-15)
+
+
+def test_criteria_differ_where_classes_are_unequal():
+    labels = np.repeat([0, 1], [90, 10])
+    probabilities = np.concatenate([np.linspace(0, 0.6, 90), np.linspace(0.45, 0.9, 10)])
+    accurate, balanced = choose(labels, probabilities, "accuracy"), choose(labels, probabilities, "youden")
+    assert balanced.threshold < accurate.threshold
+    assert merit(labels, probabilities, accurate.threshold, "accuracy") > merit(
+        labels, probabilities, balanced.threshold, "accuracy"
+    )
+
+
+def test_neighbouring_floats_are_still_separated():
+    low = 0.75
+    high = np.nextafter(low, 1)
+    point = choose([0, 1], [low, high])
+    np.testing.assert_array_equal(np.array([low, high]) > point.threshold, [False, True])
+
+
+def test_reasons_name_the_cause():
+    assert choose([1, 1], [0.2, 0.3]).reason == "validation has 1 of 2 classes"
+    assert choose([], []).reason == "validation has 0 of 2 classes"
+    assert choose([0, 1], [0.2, 0.2], chosen_on="tuning").reason == "all examples of tuning have the same score"
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan")])
+def test_bad_thresholds_are_refused(threshold):
+    with pytest.raises(ValueError, match=f"threshold must lie in .* Received: threshold={threshold}"):
+        OperatingPoint.fixed(threshold)
+
+
+def test_bad_criteria_are_refused():
+    with pytest.raises(ValueError, match="Received: criterion='auc'"):
+        choose([0, 1], [0.1, 0.9], "auc")
+    with pytest.raises(ValueError, match="Received: criterion='auc'"):
+        OperatingPoint(0.5, "auc", "validation")
+
+
+@pytest.mark.parametrize("point", [OperatingPoint(0.25, "youden", "validation"), OperatingPoint.fixed(0.5, "because")])
+def test_points_survive_json(point):
+    assert OperatingPoint.from_dict(json.loads(json.dumps(point.to_dict()))) == point
+
+
+def test_a_chosen_point_has_the_three_keys_of_the_file():
+    assert set(OperatingPoint(0.25, "youden", "validation").to_dict()) == {"threshold", "criterion", "chosen_on"}
+
+
+@settings(max_examples=15)  # A hundred calls of scikit-learn each.
+@given(SCORED)
+def test_sweep_equals_the_slides_loop(pairs):
+    labels, probabilities = (np.array(column) for column in zip(*pairs, strict=True))
+    thresholds_by_loop, accuracies_by_loop = [], []
+    for step in range(100):
+        thresholds_by_loop.append(step / 100.0)
+        accuracies_by_loop.append(accuracy_score(labels, probabilities > step / 100.0))
+    thresholds, accuracies, best = slides_sweep(labels, probabilities)
+    assert thresholds.tolist() == thresholds_by_loop
+    np.testing.assert_allclose(accuracies, accuracies_by_loop, atol=1e-15)
+    assert best == thresholds_by_loop[accuracies_by_loop.index(max(accuracies_by_loop))]
+
+
+def test_sweep_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="Received: 0"):
+        slides_sweep([], [])

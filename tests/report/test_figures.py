@@ -1,0 +1,61 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from contrast_tfdata.evaluation import Predictions, metrics_at, slides_sweep
+from contrast_tfdata.report import figures
+
+
+def draw(count=120, seed=0):
+    rng = np.random.default_rng(seed)
+    labels, names = np.arange(count) % 3 // 2, tuple(map(str, range(count)))
+    return Predictions(names, np.zeros(count, np.int64), names, names, labels, rng.normal(4 * labels - 2, 2))
+
+
+def lines(figure):
+    return {line.get_label(): line.get_xydata() for line in figure.axes[0].get_lines()}
+
+
+def test_learning_curves_hold_the_history():
+    history = [{"epoch": n, "loss": 1 / n, "val_loss": 2 / n} for n in (1, 2, 3)]
+    drawn = lines(figures.learning_curves(history, "loss", "Loss"))
+    np.testing.assert_allclose(drawn["Training"], [(1, 1), (2, 1 / 2), (3, 1 / 3)])
+    np.testing.assert_allclose(drawn["Validation"], [(1, 2), (2, 1), (3, 2 / 3)])
+
+
+def test_roc_area_and_operating_point_are_those_of_the_metrics():
+    split = draw()
+    metrics = metrics_at(split, 0.3)
+    figure = figures.roc({"test": split}, {"test": metrics})
+    curve = lines(figure)[f"Test: AUC {metrics['auc']:.5f} (n = 120)"]
+    assert np.trapz(curve[:, 1], curve[:, 0]) == pytest.approx(metrics["auc"], abs=1e-12)
+    points = [line.get_xydata()[0] for line in figure.axes[0].get_lines() if len(line.get_xydata()) == 1]
+    np.testing.assert_allclose(points, [(1 - metrics["specificity"], metrics["sensitivity"])])
+
+
+def test_confusion_shows_every_count_in_its_place():
+    figure = figures.confusion({"A": [[451, 3], [6, 111]], "B": [[0, 0], [0, 5]]})
+    texts = {text.get_text(): text.get_position() for text in figure.axes[0].texts}
+    places = {name: (round(x), round(y)) for name, (x, y) in texts.items()}
+    assert (places["451"], places["3"], places["6"], places["111"]) == ((0, 0), (1, 0), (0, 1), (1, 1))
+    assert {"0", "0.0%", "5", "100.0%"} == {text.get_text() for text in figure.axes[1].texts}
+
+
+def test_sweep_marks_the_first_maximum_and_the_operating_point():
+    test = draw()
+    drawn = lines(figures.threshold_sweep(test, 0.31))
+    _, accuracies, best = slides_sweep(test.label, test.probability)
+    maximum = next(points for label, points in drawn.items() if label.startswith("Maximum"))
+    np.testing.assert_allclose(maximum, [(best, accuracies.max())])
+    point = next(points for label, points in drawn.items() if label.startswith("Operating point"))
+    np.testing.assert_allclose(point, [(0.31, metrics_at(test, 0.31)["accuracy"])])
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.5, 1.0])
+def test_histograms_lose_no_slice_at_any_threshold(threshold):
+    split = draw()
+    extreme = dataclasses.replace(split, logit=split.logit * 50)
+    figure = figures.score_histograms({"validation": split, "test": extreme}, threshold)
+    for axes in figure.axes:
+        assert {"no_gad (n = 80)", "with_gad (n = 40)", "Threshold"} == set(axes.get_legend_handles_labels()[1])

@@ -1,0 +1,99 @@
+import base64
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from contrast_tfdata.evaluation import OperatingPoint, summarize
+from contrast_tfdata.report import RunDescription
+from contrast_tfdata.report.gallery import MAX_CASES, collect
+from contrast_tfdata.report.page import render
+
+NASTY = "<script>alert(1)</script>\n\"'&{{ 7*7 }}\u202egnp.\udce9脳$x$"
+
+
+def page_of(validation, test, *, run=None, images=None, point=None):
+    """Returns the page without its charts, which take most of the time."""
+    metrics = summarize(validation, test, point)
+    split = test or validation
+    gallery = collect("test", split, metrics["operating_point"]["threshold"], images or {})
+    return render(metrics=metrics, charts=[], gallery=gallery, run=run or RunDescription("A run"), has_history=True)
+
+
+def test_27_every_text_is_escaped(draw, parse):
+    nasty = {NASTY: NASTY, "nested": {NASTY: [NASTY, NASTY]}}
+    manifest = {"splits": {NASTY: {"shards": [dict.fromkeys(("name", "bytes", "records", "sha256"), NASTY)]}}, **nasty}
+    run = RunDescription(NASTY, NASTY, nasty, nasty, manifest, nasty, (NASTY,))
+    test = draw(60, 1, path=NASTY.replace("{", "{{").replace("}", "}}") + "{}", shift=0.5)
+    text = page_of(None, test, run=run)
+    text.encode("utf-8")  # Fails on a lone surrogate.
+    page = parse(text)
+    assert "script" not in page.tags
+    assert page.text.count("<script>alert(1)</script>") > 10
+    assert "{{ 7*7 }}" in page.text
+    assert "\\u202e" in page.text
+    assert "\u202e" not in page.text
+
+
+def test_gallery_counts_what_it_leaves_out(draw, pictures):
+    test = draw(300, 1, shift=0.0)
+    point = OperatingPoint.fixed(0.5)
+    errors = int((test.prediction(0.5) != test.label).sum())
+    page = page_of(None, test, images=pictures(test), point=point)
+    assert page.count('<img src="data:image/png') == MAX_CASES
+    assert f"{errors - MAX_CASES} more are not shown" in page
+
+
+def test_gallery_pictures_are_the_pixels_given(tmp_path, draw, pictures):
+    test = draw(6, 1, labels=[0, 0, 0, 1, 1, 1], shift=-9.0)  # all wrong
+    images = pictures(test)
+    page = page_of(None, test, images=images, point=OperatingPoint.fixed())
+    worst = test.example_id[int(np.argmax(np.abs(test.logit)))]
+    first = re.search(r'<img src="data:image/png;base64,([^"]+)"', page).group(1)
+    (tmp_path / "first.png").write_bytes(base64.b64decode(first))
+    with Image.open(tmp_path / "first.png") as picture:
+        np.testing.assert_array_equal(np.asarray(picture), images[worst], strict=True)
+
+
+def test_positions_are_rows_of_the_predictions_file_even_with_unlabelled_rows(draw):
+    test = draw(4, 1, labels=[-1, -1, 0, 1])
+    test = dataclasses.replace(test, logit=np.array([0.0, 0.0, 5.0, 5.0]))
+    page = page_of(None, test, point=OperatingPoint.fixed())
+    assert re.findall(r"<b>#(\d+)", page) == ["2"]
+
+
+def test_pictures_that_are_not_at_hand_are_said_to_be_missing(draw):
+    page = page_of(None, draw(60, 1, shift=0.5), images={})
+    assert "picture not at hand" in page
+
+
+@pytest.mark.parametrize("bad", [np.zeros((4, 4), np.float32), np.zeros((4, 4, 3), np.uint8)])
+def test_pictures_of_another_kind_are_refused(draw, bad):
+    test = draw(60, 1, shift=0.5)
+    with pytest.raises(ValueError, match=r"must be \(height, width\) uint8. Received: shape="):
+        page_of(None, test, images=dict.fromkeys(test.example_id, bad))
+
+
+def test_patients_unknown_is_said_once(draw):
+    unknown = RunDescription("A run", manifest={"patients_known": False})
+    said = RunDescription("A run", manifest={"patients_known": False, "warnings": ["No patient is known here."]})
+    assert "Patient independence unverified" in page_of(draw(30), None, run=unknown)
+    page = page_of(draw(30), None, run=said)
+    assert "No patient is known here." in page
+    assert "Patient independence unverified" not in page
+
+
+def test_perfect_separation_claims_no_certainty(draw, parse):
+    page = page_of(draw(60, 0, shift=30.0), draw(60, 1, shift=30.0))
+    text = parse(page).text
+    assert "No slice of test is misclassified" in text
+    assert "has no interval" in text
+
+
+def test_bad_descriptions_are_refused():
+    with pytest.raises(ValueError, match="Received: title=' '"):
+        RunDescription(" ")
+    with pytest.raises(ValueError, match="Received: warnings='one'"):
+        RunDescription("A run", warnings="one")

@@ -1,0 +1,83 @@
+"""The page in a browser, where there is one."""
+
+import html
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from contrast_tfdata.evaluation import Predictions, summarize
+from contrast_tfdata.report import RunDescription, write_report
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium or Chrome is installed")
+
+QUIET = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--enable-logging=stderr",
+    "--v=0",
+)
+NAME = "<script>document.title='run'</script>.png"
+# Put into a copy of the page, whose own rules would forbid it: asks the browser what it made of the page.
+PROBE = """<script>
+addEventListener("load", () => {
+  const broken = [...document.images].filter(image => !image.naturalWidth).length;
+  const wide = document.documentElement.scrollWidth - innerWidth;
+  const loaded = performance.getEntriesByType("resource").filter(entry => !entry.name.startsWith("data:")).length;
+  document.title = `broken=${broken} wide=${wide} images=${document.images.length} loaded=${loaded}`;
+});
+</script>"""
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("page")
+    rng = np.random.default_rng(0)
+    labels, ids = np.arange(60) % 2, tuple(map(str, range(60)))
+    split = Predictions((NAME,) * 60, np.zeros(60, np.int64), ids, ids, labels, rng.normal(2 * labels - 1, 1))
+    history = [{"epoch": n, "loss": 1 / n, "accuracy": 0.9, "val_loss": 1 / n, "val_accuracy": 0.8} for n in (1, 2)]
+    images = {key: rng.integers(0, 256, (64, 64), np.uint8) for key in ids}
+    shards = [{"name": "contrast-train.tfrecord-00000-of-00001", "bytes": 1, "records": 1, "sha256": "ab" * 32}]
+    manifest = {"splits": {"train": {"records": 60, "classes": {}, "groups": 60, "shards": shards}}}
+    run = RunDescription(f"A run {NAME}", "command " * 30, {"records_dir": "x" * 200}, manifest=manifest)
+    metrics = summarize(split, split)
+    return write_report(folder, metrics=metrics, validation=split, test=split, history=history, images=images, run=run)
+
+
+def browse(path, profile, *options):
+    command = [BROWSER, *QUIET, f"--user-data-dir={profile}", *options, "--dump-dom", path.as_uri()]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+
+
+def test_27_no_console_message_and_no_script_of_a_name_runs(page, tmp_path):
+    result = browse(page, tmp_path / "profile")
+    assert "CONSOLE" not in result.stderr
+    assert html.unescape(re.search(r"<title>(.*?)</title>", result.stdout).group(1)) == f"A run {NAME}"
+    assert html.escape(NAME, quote=False) in result.stdout
+    assert "<script" not in result.stdout
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_every_picture_shows_and_nothing_sticks_out(page, tmp_path, width):
+    probed = re.sub(r"<meta http-equiv.*", PROBE.replace("\\", r"\\"), page.read_text("utf-8"), count=1)
+    # A frame, because a window cannot be as narrow as a phone; --dump-dom then tells the frame's findings.
+    (tmp_path / "frame.html").write_text(
+        f'<iframe style="width:{width}px;height:800px;border:0" srcdoc="{html.escape(probed)}" '
+        'onload="setTimeout(() => { document.body.dataset.found = this.contentDocument.title }, 300)"></iframe>'
+    )
+    result = browse(tmp_path / "frame.html", tmp_path / "profile", "--virtual-time-budget=5000")
+    found = re.search(r'data-found="broken=(\d+) wide=(-?\d+) images=(\d+) loaded=(\d+)"', result.stdout)
+    assert found, result.stdout[-500:]
+    broken, wide, images, loaded = map(int, found.groups())
+    assert (broken, loaded) == (0, 0)
+    assert wide <= 0
+    assert images >= 6
