@@ -1,0 +1,60 @@
+"""Random geometric transforms of training images: what the slides list for ImageDataGenerator."""
+
+import math
+
+import tensorflow as tf
+
+from contrast_tfdata import addons
+from contrast_tfdata.pipeline.options import Augmentation
+
+_DRAWS = 7
+
+
+def augment(images: tf.Tensor, seeds: tf.Tensor, options: Augmentation) -> tf.Tensor:
+    """Transforms each image by its own random matrix; the same seed always gives the same image.
+
+    Args:
+        images: (N, H, W) uint8.
+        seeds: (N, 2) int64, one stateless seed an image.
+        options: ranges.
+
+    Returns:
+        (N, H, W) uint8.
+    """
+    if not options.is_active:
+        return images
+    height, width = images.shape[1], images.shape[2]
+    draws = tf.map_fn(lambda seed: tf.random.stateless_uniform([_DRAWS], seed), seeds, fn_output_signature=tf.float32)
+    transforms = _matrices(draws, options, float(height), float(width))
+    transformed = addons.transform_images(
+        tf.cast(images, tf.float32)[..., tf.newaxis],
+        transforms,
+        fill_mode=options.fill_mode,
+        fill_value=options.fill_value,
+    )
+    return tf.cast(tf.clip_by_value(tf.round(transformed[..., 0]), 0.0, 255.0), tf.uint8)
+
+
+def _matrices(draws: tf.Tensor, options: Augmentation, height: float, width: float) -> tf.Tensor:
+    """Returns (N, 8) transforms from output to input pixels: rotation, shear, zoom and flips about the centre, shift.
+
+    `draws` are (N, 7) uniform numbers in [0, 1).
+    """
+    signed = 2.0 * draws - 1.0
+    angle = signed[:, 0] * math.radians(options.rotation)
+    shear = signed[:, 1] * math.radians(options.shear)
+    scale_x, scale_y = 1.0 + signed[:, 2] * options.zoom, 1.0 + signed[:, 3] * options.zoom
+    # One more draw decides both flips: its four quarters are the four combinations.
+    quarter = draws[:, 6] * 4.0
+    flip_x = tf.where(options.horizontal_flip & (tf.math.floormod(quarter, 2.0) < 1.0), -1.0, 1.0)
+    flip_y = tf.where(options.vertical_flip & (quarter < 2.0), -1.0, 1.0)
+    # [a b; c d] = rotation @ shear @ diag(scale * flip), as ImageDataGenerator composes them.
+    a = tf.cos(angle) * scale_x * flip_x
+    b = -tf.sin(angle + shear) * scale_y * flip_y
+    c = tf.sin(angle) * scale_x * flip_x
+    d = tf.cos(angle + shear) * scale_y * flip_y
+    centre_x, centre_y = (width - 1.0) / 2.0, (height - 1.0) / 2.0
+    shift_x = signed[:, 4] * options.shift * width + centre_x - a * centre_x - b * centre_y
+    shift_y = signed[:, 5] * options.shift * height + centre_y - c * centre_x - d * centre_y
+    zero = tf.zeros_like(a)
+    return tf.stack([a, b, shift_x, c, d, shift_y, zero, zero], axis=1)

@@ -1,0 +1,143 @@
+"""The input pipelines: one function for training, one for evaluation, each to be read from top to bottom."""
+
+import shutil
+from pathlib import Path
+
+import tensorflow as tf
+
+from contrast_tfdata.errors import DataError
+from contrast_tfdata.pipeline.augmentation import augment
+from contrast_tfdata.pipeline.options import PipelineOptions
+from contrast_tfdata.records.codec import parse_example
+from contrast_tfdata.records.manifest import Manifest, SplitInfo
+
+SHUFFLE_BUFFER = 8192
+"""Most examples that are shuffled together: 900 MB of 331 x 331 slices, where the cache does not hold them anyway."""
+
+
+def steps_per_epoch(num_examples: int, batch_size: int) -> int:
+    """Batches that hold every example once; the last one may be smaller (or padded)."""
+    return -(-num_examples // batch_size)
+
+
+def create_train_dataset(
+    *, records_dir: Path, manifest: Manifest, options: PipelineOptions, first_epoch: int, epochs: int
+) -> tf.data.Dataset:
+    """Batches of the training split for the epochs from `first_epoch` (counted from 0) to `epochs` - 1.
+
+    The order of an epoch follows from seed and epoch alone: a run that starts at epoch 5 sees what an uninterrupted one
+    sees there.
+
+    Returns:
+        A data set of (images (B, S, S) uint8, labels (B, 1) float32, weights (B,) float32) with `steps_per_epoch`
+        batches an epoch.
+
+    Raises:
+        DataError: there is no training split.
+    """
+    split = _split(records_dir, manifest, "train")
+    examples = _read(records_dir, split, manifest.image_size, parallel=True)
+    # Cached before shuffling: the other way round, every epoch would repeat the first one's batches.
+    examples = _cache(examples, manifest, options)
+    buffer = min(split.records, SHUFFLE_BUFFER)
+
+    def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
+        # A seed per epoch, and no state that is carried from one to the next.
+        order = examples.shuffle(buffer, seed=options.seed + epoch, reshuffle_each_iteration=False)
+        # Numbered after shuffling, over all epochs: each appearance of an example is transformed differently.
+        numbered = order.enumerate(start=epoch * split.records)
+        # Batched within an epoch: each epoch shows every example once, as on the slides.
+        return numbered.batch(options.batch_size)
+
+    # Vectorised after batching: one call a batch instead of 64.
+    batches = tf.data.Dataset.range(first_epoch, epochs).flat_map(one_epoch)
+    batches = batches.map(
+        lambda number, example: _finish(number, *example, options), num_parallel_calls=tf.data.AUTOTUNE
+    )
+    batches = batches.with_options(_tf_options()).prefetch(tf.data.AUTOTUNE)
+    total = (epochs - first_epoch) * steps_per_epoch(split.records, options.batch_size)
+    return batches.apply(tf.data.experimental.assert_cardinality(total))
+
+
+def create_eval_dataset(
+    *, records_dir: Path, manifest: Manifest, split: str, options: PipelineOptions
+) -> tf.data.Dataset:
+    """Batches of a split in the order of its records, each example once; the last batch is padded with weight 0.
+
+    Returns:
+        A data set of (images (B, S, S) uint8, labels (B, 1) float32, weights (B,) float32), all of the same shape.
+
+    Raises:
+        DataError: there is no such split.
+    """
+    info = _split(records_dir, manifest, split)
+    examples = _read(records_dir, info, manifest.image_size, parallel=False)
+    batches = examples.batch(options.batch_size)
+    # Padded, not dropped: no example is lost, and one compiled step serves all.
+    batches = batches.map(lambda image, label: _pad(image, label, options.batch_size))
+    # Cached after batching, since nothing changes from one validation to the next.
+    batches = batches.cache() if options.cache == "memory" else batches
+    return batches.with_options(_tf_options()).prefetch(tf.data.AUTOTUNE)
+
+
+def _split(records_dir: Path, manifest: Manifest, name: str) -> SplitInfo:
+    if name not in manifest.splits:
+        raise DataError(f"{records_dir}: no {name} split; it has {', '.join(manifest.splits)}")
+    return manifest.splits[name]
+
+
+def _read(records_dir: Path, split: SplitInfo, image_size: int, *, parallel: bool) -> tf.data.Dataset:
+    """Examples (image, label), in the order of the records unless read in parallel (then in another fixed order)."""
+    paths = [str(records_dir / shard.name) for shard in split.shards]
+    if parallel:
+        files = tf.data.Dataset.from_tensor_slices(paths)
+        records = files.interleave(tf.data.TFRecordDataset, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    else:
+        records = tf.data.TFRecordDataset(paths)
+    examples = records.map(lambda each: parse_example(each, image_size), num_parallel_calls=tf.data.AUTOTUNE)
+    # The manifest promises this number; a data set that ends early fails here and is never trained on.
+    return examples.apply(tf.data.experimental.assert_cardinality(split.records))
+
+
+def _cache(examples: tf.data.Dataset, manifest: Manifest, options: PipelineOptions) -> tf.data.Dataset:
+    if options.cache == "none":
+        return examples
+    if options.cache == "memory":
+        return examples.cache()
+    # Named by content, so that a cache of other records is never taken up; made anew by each run, since a killed one
+    # leaves it incomplete and locked.
+    path = options.cache_dir / f"train-{manifest.fingerprint[:16]}"
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(parents=True)
+    return examples.cache(str(path / "examples"))
+
+
+def _finish(number: tf.Tensor, image: tf.Tensor, label: tf.Tensor, options: PipelineOptions):
+    """Augments a batch, weighs its classes and, where shapes must not change, pads it."""
+    seeds = tf.stack([tf.fill(tf.shape(number), tf.cast(options.seed, tf.int64)), number], axis=1)
+    image = augment(image, seeds, options.augmentation)
+    weight = tf.gather(tf.constant(options.class_weights, tf.float32), tf.cast(label, tf.int32))
+    if options.static_shapes:
+        image, padded, real = _pad(image, label, options.batch_size)
+        return image, padded, real * tf.pad(weight, [[0, options.batch_size - tf.shape(weight)[0]]])
+    return image, label[:, tf.newaxis], weight
+
+
+def _pad(image: tf.Tensor, label: tf.Tensor, batch_size: int):
+    """Fills a batch with black images of label 0; returns image, label (B, 1), and weight: 1, or 0 for padding."""
+    missing = batch_size - tf.shape(label)[0]
+    weight = tf.pad(tf.ones_like(label), [[0, missing]])
+    image = tf.pad(image, [[0, missing], [0, 0], [0, 0]])
+    label = tf.pad(label, [[0, missing]])
+    size = image.shape[1]
+    return (
+        tf.ensure_shape(image, (batch_size, size, size)),
+        tf.ensure_shape(label, (batch_size,))[:, tf.newaxis],
+        tf.ensure_shape(weight, (batch_size,)),
+    )
+
+
+def _tf_options() -> tf.data.Options:
+    options = tf.data.Options()
+    options.deterministic = True  # The same seed gives the same run.
+    return options

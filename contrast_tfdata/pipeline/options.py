@@ -1,0 +1,105 @@
+"""How batches are made, as options that refuse bad values; no TensorFlow here."""
+
+import dataclasses
+from pathlib import Path
+
+from contrast_tfdata.errors import UsageError
+
+CACHES = ("memory", "disk", "none")
+FILL_MODES = ("constant", "nearest", "reflect", "wrap")
+
+
+@dataclasses.dataclass(frozen=True)
+class Augmentation:
+    """Ranges of the random transforms, named and meant as in Keras's ImageDataGenerator; all off by default.
+
+    Attributes:
+        rotation: degrees; drawn from -rotation to +rotation.
+        shear: degrees; drawn from -shear to +shear.
+        zoom: both axes are scaled by factors drawn from 1 - zoom to 1 + zoom.
+        shift: fraction of height and of width; drawn from -shift to +shift.
+        horizontal_flip: mirror left and right half of the time.
+        vertical_flip: mirror top and bottom half of the time.
+        fill_mode: what lies outside the image: `constant`, `nearest`, `reflect` or `wrap`.
+        fill_value: grey for `constant`, 0 to 255.
+    """
+
+    rotation: float = 0.0
+    shear: float = 0.0
+    zoom: float = 0.0
+    shift: float = 0.0
+    horizontal_flip: bool = False
+    vertical_flip: bool = False
+    fill_mode: str = "constant"
+    fill_value: float = 0.0
+
+    def __post_init__(self):
+        limits = {"rotation": 180, "shear": 89, "zoom": 0.99, "shift": 1, "fill_value": 255}
+        for name, limit in limits.items():
+            if not 0 <= getattr(self, name) <= limit:
+                raise UsageError(f"augment: {name} must be from 0 to {limit}. Received: {name}={getattr(self, name)}")
+        if self.fill_mode not in FILL_MODES:
+            raise UsageError(f"augment: fill_mode must be one of {', '.join(FILL_MODES)}. Received: {self.fill_mode}")
+
+    @property
+    def is_active(self) -> bool:
+        """Whether any image would be changed."""
+        return any((self.rotation, self.shear, self.zoom, self.shift, self.horizontal_flip, self.vertical_flip))
+
+    @classmethod
+    def parse(cls, text: str) -> "Augmentation":
+        """Reads `rotation=10,zoom=0.2,horizontal_flip`; an empty text means none. Raises UsageError."""
+        kinds = {field.name: type(field.default) for field in dataclasses.fields(cls)}
+        values = {}
+        for item in filter(None, (part.strip() for part in text.split(","))):
+            name, _, value = item.partition("=")
+            if name not in kinds:
+                raise UsageError(f"augment: unknown transform {name!r}; there are {', '.join(kinds)}")
+            values[name] = _parse_value(name, value, kinds[name])
+        return cls(**values)
+
+
+@dataclasses.dataclass(frozen=True)
+class PipelineOptions:
+    """How batches are made.
+
+    Attributes:
+        batch_size: examples in a batch.
+        seed: seed of order and augmentation.
+        cache: where decoded examples stay after the first epoch: `memory`, `disk` or `none`.
+        cache_dir: folder for the disk cache.
+        augmentation: random transforms of training images.
+        class_weights: weight of each class in the training loss.
+        static_shapes: pad the last batch of an epoch, with weight 0, so that a compiled step serves every batch.
+    """
+
+    batch_size: int = 64
+    seed: int = 1020
+    cache: str = "memory"
+    cache_dir: Path | None = None
+    augmentation: Augmentation = Augmentation()
+    class_weights: tuple[float, float] = (1.0, 1.0)
+    static_shapes: bool = False
+
+    def with_static_shapes(self, static_shapes: bool) -> "PipelineOptions":
+        """The same options with `static_shapes` as the runtime plan wants it."""
+        return dataclasses.replace(self, static_shapes=static_shapes)
+
+    def __post_init__(self):
+        if self.batch_size < 1:
+            raise UsageError(f"batch_size must be at least 1. Received: batch_size={self.batch_size}")
+        if self.cache not in CACHES:
+            raise UsageError(f"cache must be one of {', '.join(CACHES)}. Received: cache={self.cache}")
+        if self.cache == "disk" and self.cache_dir is None:
+            raise UsageError("cache=disk needs a cache_dir")
+        if min(self.class_weights) < 0 or max(self.class_weights) <= 0:
+            raise UsageError(f"class_weights must not be negative. Received: class_weights={self.class_weights}")
+
+
+def _parse_value(name: str, value: str, kind: type):
+    try:
+        if kind is bool:
+            return {"": True, "true": True, "false": False}[value.lower()]
+        return kind(value)
+    except (ValueError, KeyError):
+        raise UsageError(f"augment: {name} needs a {kind.__name__}. Received: {value!r}") from None

@@ -1,0 +1,125 @@
+"""Random transforms: what they do, that they repeat, that they can be switched off."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from contrast_tfdata.errors import UsageError
+from contrast_tfdata.pipeline.augmentation import augment
+from contrast_tfdata.pipeline.options import Augmentation
+
+IMAGES = np.random.default_rng(0).integers(1, 256, (6, 21, 21), np.uint8)
+SEEDS = np.stack([np.full(6, 3), np.arange(6)], axis=1).astype(np.int64)
+EVERYTHING = Augmentation(rotation=20, shear=10, zoom=0.2, shift=0.1, horizontal_flip=True, vertical_flip=True)
+
+
+def run(options, images=IMAGES, seeds=SEEDS):
+    return augment(tf.constant(images), tf.constant(seeds), options).numpy()
+
+
+def test_off_by_default():
+    assert not Augmentation().is_active
+    np.testing.assert_array_equal(run(Augmentation()), IMAGES)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"rotation": 10.0},
+        {"shear": 10.0},
+        {"zoom": 0.2},
+        {"shift": 0.2},
+        {"horizontal_flip": True},
+        {"vertical_flip": True},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_each_transform_changes_images(change):
+    assert (run(Augmentation(**change)) != IMAGES).any()
+
+
+@pytest.mark.parametrize(
+    "transform", [dataclasses.replace(EVERYTHING, fill_mode=mode) for mode in ("constant", "reflect")]
+)
+def test_same_seed_same_image_in_a_batch_of_any_size(transform):
+    together = run(transform)
+    one_by_one = [run(transform, IMAGES[i : i + 1], SEEDS[i : i + 1])[0] for i in range(6)]
+    np.testing.assert_array_equal(together, one_by_one)
+
+
+def test_eager_and_in_a_data_set_are_equal():
+    dataset = tf.data.Dataset.from_tensors((IMAGES, SEEDS)).map(
+        lambda images, seeds: augment(images, seeds, EVERYTHING)
+    )
+    np.testing.assert_array_equal(next(iter(dataset)).numpy(), run(EVERYTHING))
+
+
+def test_different_seeds_differ():
+    same = np.repeat(IMAGES[:1], 6, axis=0)
+    assert len({image.tobytes() for image in run(EVERYTHING, same)}) == 6
+
+
+@pytest.mark.parametrize(("change", "axis"), [("horizontal_flip", 2), ("vertical_flip", 1)])
+def test_flips_mirror_about_half_of_the_images(change, axis):
+    images = np.repeat(IMAGES[:1], 200, axis=0)
+    seeds = np.stack([np.zeros(200), np.arange(200)], axis=1).astype(np.int64)
+    flipped = run(Augmentation(**{change: True}), images, seeds)
+    mirrored = (flipped == np.flip(images, axis)).all(axis=(1, 2))
+    unchanged = (flipped == images).all(axis=(1, 2))
+    assert (mirrored | unchanged).all()
+    # Binomial with n = 200, p = 0.5: five standard deviations are 35.
+    assert abs(mirrored.sum() - 100) < 36
+
+
+def test_shift_of_whole_pixels_moves_the_image():
+    images = np.zeros((64, 21, 21), np.uint8)
+    images[:, 10, 10] = 200
+    seeds = np.stack([np.ones(64), np.arange(64)], axis=1).astype(np.int64)
+    shifted = run(Augmentation(shift=0.2), images, seeds).astype(float)
+    mass = shifted.sum(axis=(1, 2))
+    rows = (shifted.sum(axis=2) * np.arange(21)).sum(axis=1) / mass - 10
+    assert np.abs(rows).max() <= 0.2 * 21 + 0.1
+    assert np.abs(rows).max() > 2
+    np.testing.assert_allclose(mass, 200, atol=3)  # bilinear weights add up to one, but for rounding
+
+
+def test_rotation_keeps_the_centre():
+    images = np.zeros((32, 21, 21), np.uint8)
+    images[:, 10, 10] = 255
+    seeds = np.stack([np.ones(32), np.arange(32)], axis=1).astype(np.int64)
+    turned = run(Augmentation(rotation=90, shear=20), images, seeds)
+    assert (turned[:, 10, 10] == 255).all()
+
+
+def test_fill_value_shows_outside():
+    images = np.full((32, 21, 21), 100, np.uint8)
+    seeds = np.stack([np.ones(32), np.arange(32)], axis=1).astype(np.int64)
+    filled = run(Augmentation(shift=0.5, fill_mode="constant", fill_value=7), images, seeds)
+    assert filled.min() == 7
+    assert run(Augmentation(shift=0.5, fill_mode="nearest"), images, seeds).min() == 100
+
+
+def test_parse():
+    parsed = Augmentation.parse("rotation=10, zoom=0.2,horizontal_flip,fill_mode=nearest,fill_value=3")
+    assert parsed == Augmentation(rotation=10, zoom=0.2, horizontal_flip=True, fill_mode="nearest", fill_value=3)
+    assert Augmentation.parse("") == Augmentation()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "twist=3",
+        "rotation",
+        "rotation=x",
+        "horizontal_flip=2",
+        "fill_mode=black",
+        "zoom=1.5",
+        "rotation=-1",
+        "rotation=nan",
+    ],
+)
+def test_bad_text_is_named(text):
+    with pytest.raises(UsageError, match="augment: "):
+        Augmentation.parse(text)

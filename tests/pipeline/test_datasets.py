@@ -1,0 +1,173 @@
+"""Batches: every example once an epoch, in an order that seed and epoch decide, with the augmentation asked for."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from contrast_tfdata.errors import DataError, UsageError
+from contrast_tfdata.pipeline.datasets import create_eval_dataset, create_train_dataset, steps_per_epoch
+from contrast_tfdata.pipeline.options import Augmentation, PipelineOptions
+from contrast_tfdata.records import codec
+from contrast_tfdata.records import manifest as manifests
+
+SIZE = 6
+
+
+def write_records(directory, num_train, num_shards=2, num_validation=3):
+    """Writes records whose pixels all hold the example's number, and describes them."""
+    directory.mkdir(parents=True, exist_ok=True)
+    splits = {}
+    for split, count in (("train", num_train), ("validation", num_validation)):
+        shards = []
+        for shard in range(num_shards):
+            path = directory / f"contrast-{split}.tfrecord-{shard:05d}-of-{num_shards:05d}"
+            numbers = range(shard, count, num_shards)
+            with tf.io.TFRecordWriter(str(path)) as writer:
+                for number in numbers:
+                    pixels = np.full((SIZE, SIZE), number, np.uint8)
+                    writer.write(codec.encode(codec.SliceRecord(pixels, number % 2, f"{number}", "g", "s", 0)))
+            shards.append(manifests.Shard(path.name, path.stat().st_size, len(numbers), manifests.sha256_of(path)))
+        classes = {"no_gad": (count + 1) // 2, "with_gad": count // 2}
+        splits[split] = manifests.SplitInfo(tuple(shards), classes, 1)
+    rule = {"rule": "group", "allow_leakage": False}
+    manifest = manifests.Manifest({"image_size": SIZE}, rule, splits, True, {})
+    (directory / "manifest.json").write_text(manifest.to_text())
+    return manifest
+
+
+def train_epochs(directory, manifest, options, first_epoch=0, epochs=2):
+    """Returns, per epoch, the batches as (numbers, labels, weights)."""
+    dataset = create_train_dataset(
+        records_dir=directory, manifest=manifest, options=options, first_epoch=first_epoch, epochs=epochs
+    )
+    batches = [(image[:, 0, 0].numpy(), label.numpy(), weight.numpy()) for image, label, weight in dataset]
+    steps = steps_per_epoch(manifest.splits["train"].records, options.batch_size)
+    return [batches[start : start + steps] for start in range(0, len(batches), steps)]
+
+
+def numbers_of(epoch):
+    return [int(number) for batch in epoch for number, weight in zip(batch[0], batch[2], strict=True) if weight]
+
+
+@pytest.mark.parametrize("static_shapes", [False, True])
+@pytest.mark.parametrize("batch_size", range(1, 9))
+def test_every_example_once_an_epoch_for_every_remainder(tmp_path, batch_size, static_shapes):
+    manifest = write_records(tmp_path, 7)
+    options = PipelineOptions(batch_size=batch_size, static_shapes=static_shapes)
+    for epoch in train_epochs(tmp_path, manifest, options):
+        assert sorted(numbers_of(epoch)) == list(range(7))
+        if static_shapes:
+            assert {len(batch[0]) for batch in epoch} == {batch_size}
+
+
+@pytest.mark.parametrize("cache", ["memory", "disk", "none"])
+def test_epochs_differ_and_repeat_with_the_seed(tmp_path, cache):
+    manifest = write_records(tmp_path, 40)
+    options = PipelineOptions(batch_size=8, cache=cache, cache_dir=tmp_path / "cache")
+    first, second = map(numbers_of, train_epochs(tmp_path, manifest, options))
+    assert first != second
+    assert [first, second] == list(map(numbers_of, train_epochs(tmp_path, manifest, options)))
+    other = train_epochs(tmp_path, manifest, dataclasses.replace(options, seed=7))
+    assert first != numbers_of(other[0])
+
+
+def test_caches_do_not_change_the_order(tmp_path):
+    manifest = write_records(tmp_path, 40)
+    orders = []
+    for cache in ("memory", "disk", "none"):
+        options = PipelineOptions(batch_size=8, cache=cache, cache_dir=tmp_path / "cache")
+        orders.append(list(map(numbers_of, train_epochs(tmp_path, manifest, options))))
+    assert orders[0] == orders[1] == orders[2]
+
+
+@pytest.mark.parametrize("augmentation", [Augmentation(), Augmentation(rotation=20, zoom=0.3)])
+def test_starting_later_shows_what_an_uninterrupted_run_sees(tmp_path, augmentation):
+    manifest = write_records(tmp_path, 20)
+    options = PipelineOptions(batch_size=8, augmentation=augmentation)
+
+    def images(first_epoch):
+        dataset = create_train_dataset(
+            records_dir=tmp_path, manifest=manifest, options=options, first_epoch=first_epoch, epochs=4
+        )
+        return [image.numpy() for image, _, _ in dataset]
+
+    whole, rest = images(0), images(2)
+    assert len(rest) == 6
+    for expected, received in zip(whole[6:], rest, strict=True):
+        np.testing.assert_array_equal(expected, received)
+
+
+def test_labels_and_weights_belong_to_their_images(tmp_path):
+    manifest = write_records(tmp_path, 9)
+    options = PipelineOptions(batch_size=4, class_weights=(0.5, 2.0), static_shapes=True)
+    for epoch in train_epochs(tmp_path, manifest, options):
+        for numbers, labels, weights in epoch:
+            assert labels.shape == (4, 1)
+            assert weights.shape == (4,)
+            real = weights > 0
+            np.testing.assert_array_equal(labels[real, 0], numbers[real] % 2)
+            np.testing.assert_array_equal(weights[real], np.where(numbers[real] % 2, 2.0, 0.5))
+
+
+@pytest.mark.parametrize("batch_size", range(1, 9))
+def test_evaluation_keeps_order_and_loses_nothing(tmp_path, batch_size):
+    manifest = write_records(tmp_path, 4, num_validation=7)
+    dataset = create_eval_dataset(
+        records_dir=tmp_path, manifest=manifest, split="validation", options=PipelineOptions(batch_size=batch_size)
+    )
+    expected = [number for shard in range(2) for number in range(shard, 7, 2)]
+    for _ in range(2):  # from the records, then from the cache
+        batches = [(image[:, 0, 0].numpy(), weight.numpy()) for image, _, weight in dataset]
+        assert {len(numbers) for numbers, _ in batches} == {batch_size}
+        seen = [int(n) for numbers, weights in batches for n, w in zip(numbers, weights, strict=True) if w]
+        assert seen == expected
+
+
+def test_records_that_end_early_are_never_trained_on(tmp_path):
+    manifest = write_records(tmp_path, 8)
+    info = manifest.splits["train"].shards[0]
+    promised = dataclasses.replace(info, records=info.records + 1)
+    split = dataclasses.replace(manifest.splits["train"], shards=(promised, manifest.splits["train"].shards[1]))
+    forged = dataclasses.replace(manifest, splits={"train": split})
+    with pytest.raises(tf.errors.FailedPreconditionError, match="expected to contain 9 elements but contained only 8"):
+        train_epochs(tmp_path, forged, PipelineOptions(batch_size=4))
+
+
+def test_fault_47_disk_cache_of_a_killed_run_is_rebuilt(tmp_path):
+    manifest = write_records(tmp_path, 8)
+    options = PipelineOptions(batch_size=4, cache="disk", cache_dir=tmp_path / "cache")
+    dataset = create_train_dataset(records_dir=tmp_path, manifest=manifest, options=options, first_epoch=0, epochs=2)
+    unfinished = iter(dataset)
+    next(unfinished)
+    assert list((tmp_path / "cache").rglob("*"))
+    assert sorted(numbers_of(train_epochs(tmp_path, manifest, options)[0])) == list(range(8))
+
+
+def test_fault_48_changed_records_get_another_disk_cache(tmp_path):
+    options = PipelineOptions(batch_size=4, cache="disk", cache_dir=tmp_path / "cache")
+    before = write_records(tmp_path, 8)
+    train_epochs(tmp_path, before, options)
+    after = write_records(tmp_path, 12)
+    assert sorted(numbers_of(train_epochs(tmp_path, after, options)[0])) == list(range(12))
+    assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+def test_missing_split_is_named(tmp_path):
+    manifest = write_records(tmp_path, 8)
+    with pytest.raises(DataError, match="no test split; it has train, validation"):
+        create_eval_dataset(records_dir=tmp_path, manifest=manifest, split="test", options=PipelineOptions())
+
+
+@pytest.mark.parametrize(
+    "change", [{"batch_size": 0}, {"cache": "tape"}, {"cache": "disk"}, {"class_weights": (-1.0, 1.0)}]
+)
+def test_bad_options_are_named(change):
+    with pytest.raises(UsageError):
+        PipelineOptions(**change)
+
+
+@pytest.mark.parametrize(("examples", "batch", "steps"), [(722, 64, 12), (64, 64, 1), (65, 64, 2), (1, 64, 1)])
+def test_steps_per_epoch(examples, batch, steps):
+    assert steps_per_epoch(examples, batch) == steps
