@@ -1,0 +1,190 @@
+"""From signal to picture: coil, resolution, noise and what the reading room does to the grey levels."""
+
+import dataclasses
+import io
+
+import numpy as np
+from PIL import Image
+from scipy import fft, ndimage
+
+from contrast_tfdata.images.phantom import drawing
+from contrast_tfdata.images.phantom.options import PhantomOptions
+from contrast_tfdata.images.phantom.sequences import Sequence, draw_sequence
+from contrast_tfdata.images.phantom.tissue import FIELDS_TESLA, FLOWING, Tissue, relaxation
+
+
+@dataclasses.dataclass(frozen=True)
+class Acquisition:
+    """How one series was acquired.
+
+    Attributes:
+        field: tesla.
+        sequence: with its times and angles.
+        dephasing: {flowing tissue: share of its signal that flow leaves}.
+        inflow: {flowing tissue: share of spins that arrive fresh}.
+        fat_left: share of fat signal left by fat saturation, 1 without it.
+        resolution: acquired samples along (rows, columns) relative to the image's matrix, 0..1.
+        noise: standard deviation per channel relative to the mean signal of the head.
+        coil: (5,) weights of the coil's smooth sensitivity, log units: two slopes, two saddles, and how much more an
+            array's elements see of what lies near them, at the picture's edge.
+        ringing: whether k-space is cut sharply (Gibbs ringing) or filtered.
+    """
+
+    field: float
+    sequence: Sequence
+    dephasing: dict[Tissue, float]
+    inflow: dict[Tissue, float]
+    fat_left: float
+    resolution: tuple[float, float]
+    noise: float
+    coil: np.ndarray
+    ringing: bool
+
+
+def draw_acquisition(rng: np.random.Generator) -> Acquisition:
+    """Draws a scanner and a protocol."""
+    coarse = rng.uniform(0.55, 1.0)
+    # One series in ten was acquired in another plane with thick slices and is seen here edge on.
+    thick = rng.uniform(0.18, 0.35) if rng.random() < 0.08 else coarse * rng.uniform(0.75, 1.0)
+    resolution = (coarse, thick) if rng.random() < 0.5 else (thick, coarse)
+    sequence = draw_sequence(rng)
+    flow = zip(FLOWING, _DEPHASING, strict=True)
+    return Acquisition(
+        field=float(rng.choice(FIELDS_TESLA)),
+        sequence=sequence,
+        dephasing={tissue: rng.uniform(*limits) for tissue, limits in flow},
+        inflow=_draw_inflow(rng, sequence),
+        fat_left=rng.uniform(0.1, 0.4) if rng.random() < 0.12 else 1.0,
+        resolution=resolution,
+        noise=float(np.exp(rng.uniform(np.log(0.008), np.log(0.08)))),
+        coil=np.append(rng.normal(0.0, rng.uniform(0.03, 0.2), 4), rng.beta(1.2, 2.0)),
+        ringing=bool(rng.random() < 0.5),
+    )
+
+
+_DEPHASING = ((0.0, 0.4), (0.3, 1.0), (0.5, 1.0))
+"""Least and most signal that flow leaves in arteries, sinuses and small veins: the faster, the less."""
+
+
+def _draw_inflow(rng: np.random.Generator, sequence: Sequence) -> dict[Tissue, float]:
+    """Draws how much blood arrives fresh; hardly any in 60 % of series, little in an excited volume."""
+    most = (0.9, 0.6, 0.35) if rng.random() < 0.4 else (0.15, 0.05, 0.05)
+    reach = 0.2 if sequence.volumetric else 1.0
+    return {tissue: rng.uniform(0.0, reach * limit) for tissue, limit in zip(FLOWING, most, strict=True)}
+
+
+def tissue_signal(acquisition: Acquisition, spread, concentration, agent) -> np.ndarray:
+    """Returns (len(Tissue),) float32 signal of every tissue; arguments as for `tissue.relaxation`."""
+    tissues = relaxation(acquisition.field, spread, concentration, agent)
+    signal = acquisition.sequence.signal(tissues)
+    fresh = acquisition.sequence.fresh(tissues)
+    for tissue in FLOWING:
+        share = acquisition.inflow[tissue]
+        signal[tissue] = (1.0 - share) * signal[tissue] * acquisition.dephasing[tissue] + share * fresh[tissue]
+    for tissue in (Tissue.FAT, Tissue.FATTY_MARROW):
+        signal[tissue] *= acquisition.fat_left
+    return signal.astype(np.float32)
+
+
+def acquire(signal: np.ndarray, acquisition: Acquisition, rng: np.random.Generator) -> np.ndarray:
+    """Returns the magnitude image of a signal map.
+
+    Sensitivity multiplies the signal, k-space is sampled out to the resolution with complex Gaussian noise in it, and
+    the magnitude of the inverse transform has Rician noise (Gudbjartsson and Patz, Magn Reson Med 1995;34:910).
+
+    Args:
+        signal: (2 n, 2 n) float32, on the painting canvas.
+        acquisition: the series'.
+        rng: draws the noise.
+
+    Returns:
+        (n, n) float32, 0 or more.
+    """
+    side = signal.shape[0] // 2
+    received = signal * sensitivity(acquisition.coil, signal.shape[0])
+    level = acquisition.noise * max(float(received[received > 0].mean()) if (received > 0).any() else 0.0, 1e-6)
+    # Averaging the canvas's pixel pairs is its anti-aliasing, and leaves a quarter of the transform's work.
+    halved = received.reshape(side, 2, side, 2).mean(axis=(1, 3))
+    spectrum = fft.fft2(halved, overwrite_x=True)
+    noise = rng.standard_normal((2, side, side), dtype=np.float32) * np.float32(level * side)
+    spectrum += noise[0] + 1j * noise[1]
+    rows, columns = (_window(side, share, acquisition.ringing) for share in acquisition.resolution)
+    spectrum *= rows[:, None] * columns[None, :]
+    return np.abs(fft.ifft2(spectrum, overwrite_x=True)).astype(np.float32)
+
+
+def _window(side: int, share: float, sharp: bool) -> np.ndarray:
+    """Returns (side,) float32: which frequencies were acquired, softened unless sharp."""
+    frequency = np.abs(np.fft.fftfreq(side)) * 2.0 / share
+    if sharp:
+        return np.clip((1.0 - frequency) * 20.0, 0.0, 1.0).astype(np.float32)
+    return (0.5 + 0.5 * np.cos(np.pi * np.clip(frequency, 0.0, 1.0))).astype(np.float32) ** 0.6
+
+
+def sensitivity(coil: np.ndarray, side: int) -> np.ndarray:
+    """Returns (side, side) float32: exp of a quadratic in the coordinates (-1..1), 1 at the middle."""
+    axis = np.linspace(-1.0, 1.0, side, dtype=np.float32)
+    rows, columns = axis[:, None], axis[None, :]
+    a, b, c, d, e = (np.float32(weight) for weight in coil)
+    slope, saddle = 2 * a * rows + 2 * b * columns, c * (rows**2 - columns**2) + d * rows * columns
+    return np.exp(slope + 1.5 * saddle + e * np.minimum(rows**2 + columns**2, 1.0))
+
+
+@dataclasses.dataclass(frozen=True)
+class Display:
+    """How a magnitude image became an 8-bit picture.
+
+    Attributes:
+        top: grey level of the window's upper end, relative to the 99th percentile of the head.
+        bottom: the same for its lower end.
+        gamma: exponent on the windowed values.
+        jpeg_quality: 0 where the picture was never a JPEG.
+    """
+
+    top: float
+    bottom: float
+    gamma: float
+    jpeg_quality: int
+
+
+def draw_display(rng: np.random.Generator, options: PhantomOptions) -> Display:
+    """Draws a window; independent of contrast, so that brightness tells little."""
+    jpeg = rng.random() < options.jpeg_rate
+    return Display(
+        top=float(np.exp(rng.uniform(np.log(0.55), np.log(1.9)))),
+        bottom=float(rng.uniform(-0.06, 0.06)),
+        gamma=float(np.exp(rng.normal(0.0, 0.18))),
+        jpeg_quality=int(rng.integers(45, 95)) if jpeg else 0,
+    )
+
+
+def develop(magnitude: np.ndarray, display: Display) -> np.ndarray:
+    """Returns the (n, n) uint8 picture of a magnitude image (n, n)."""
+    head = magnitude[magnitude > 0.25 * magnitude.mean()]
+    reference = float(np.percentile(head[::7], 99)) if head.size else 1.0
+    span = max((display.top - display.bottom) * reference, 1e-9)
+    windowed = np.clip((magnitude - display.bottom * reference) / span, 0.0, 1.0)
+    pixels = np.rint(255.0 * windowed**display.gamma).astype(np.uint8)
+    pixels[magnitude == 0.0] = 0  # What a stripping tool has removed stays black in any window.
+    return _through_jpeg(pixels, display.jpeg_quality) if display.jpeg_quality else pixels
+
+
+def _through_jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
+    return np.asarray(Image.open(buffer))
+
+
+def strip(magnitude: np.ndarray, distance: np.ndarray, reach: float, rng: np.random.Generator) -> np.ndarray:
+    """Returns the image with all but the brain set to 0, as a skull-stripping tool leaves it.
+
+    Args:
+        magnitude: (n, n) float32.
+        distance: (2 n, 2 n) float32, mm outside the brain on the canvas.
+        reach: mm that the tool leaves around the brain; its edge is ragged.
+        rng: draws the raggedness.
+    """
+    away = distance[::2, ::2]
+    ragged = reach * (1.0 + 0.6 * drawing.noise_field(rng, magnitude.shape, 12.0))
+    kept = ndimage.binary_opening(away < np.maximum(ragged, 0.1), iterations=2)
+    return np.where(kept, magnitude, np.float32(0))

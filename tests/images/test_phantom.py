@@ -1,0 +1,230 @@
+"""The phantom as its users see it: determinism, shared geometry, enhancement, weak brightness, files."""
+
+import hashlib
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import ndimage
+from sklearn.metrics import roc_auc_score
+
+from contrast_tfdata.images.phantom import (
+    PhantomOptions,
+    PhantomPatient,
+    contact_sheet,
+    generate_patient,
+    write_png_tree,
+)
+from contrast_tfdata.images.phantom import patient as patient_module
+from contrast_tfdata.images.phantom.tissue import Tissue
+from contrast_tfdata.images.slices import Slice
+
+SMALL = PhantomOptions(slices_per_class=2, matrix=128)
+
+
+def _digest(patient: PhantomPatient) -> str:
+    return hashlib.sha256(b"".join(one.pixels.tobytes() for one in (*patient.pre, *patient.post))).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def patients() -> list[PhantomPatient]:
+    return [generate_patient(17, number, SMALL) for number in range(60)]
+
+
+def test_same_patient_in_another_order(patients):
+    assert _digest(generate_patient(17, 3, SMALL)) == _digest(patients[3])
+    assert _digest(generate_patient(17, 0, SMALL)) == _digest(patients[0])
+
+
+def test_same_patient_in_another_process(patients):
+    program = """
+import hashlib, json, sys
+from contrast_tfdata.images.phantom import PhantomOptions, generate_patient
+made = generate_patient(17, 5, PhantomOptions(slices_per_class=2, matrix=128))
+digest = hashlib.sha256(b"".join(one.pixels.tobytes() for one in (*made.pre, *made.post))).hexdigest()
+print(json.dumps([digest, "tensorflow" in sys.modules]))
+"""
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert json.loads(finished.stdout) == [_digest(patients[5]), False]
+
+
+def test_patients_and_seeds_differ(patients):
+    digests = {_digest(patient) for patient in patients}
+    assert len(digests) == len(patients)
+    assert _digest(generate_patient(18, 0, SMALL)) not in digests
+
+
+def test_fewer_slices_do_not_change_the_ones_that_stay(patients):
+    pre, post = patient_module.render(17, 2, SMALL, 2, 1)
+    np.testing.assert_array_equal(pre[1].pixels, patients[2].pre[1].pixels)
+    np.testing.assert_array_equal(post[0].pixels, patients[2].post[0].pixels)
+    assert len(post) == 1
+
+
+@pytest.mark.parametrize("matrix", [64, 128, 256])
+def test_slices_are_what_the_options_say(matrix):
+    made = generate_patient(0, 1, PhantomOptions(slices_per_class=3, matrix=matrix))
+    for series in (made.pre, made.post):
+        assert [one.index for one in series] == [0, 1, 2]
+        assert all(one.pixels.shape == (matrix, matrix) for one in series)
+        assert all(one.pixels.dtype == np.uint8 for one in series)
+        assert all(150 < one.spacing[0] * matrix < 300 for one in series)
+
+
+def test_every_slice_shows_something(patients):
+    for patient in patients:
+        for one in (*patient.pre, *patient.post):
+            assert np.ptp(one.pixels) > 25
+            assert (one.pixels > one.pixels.min() + 4).mean() > 0.08
+
+
+def _scenes(count: int, options: PhantomOptions):
+    """Yields (scene, series before, series after) of slice 0 of patients: the inside of `render`."""
+    for number in range(count):
+        rng = np.random.default_rng(number)
+        person = patient_module._draw_person(rng, options)
+        before, after = patient_module._draw_series(rng, person, options)
+        yield patient_module._paint(person, 0, options, rng), before, after
+
+
+def test_pre_and_post_share_their_geometry():
+    # Stripped slices show their outline whatever the window; another patient's outline tells how much that proves.
+    options = PhantomOptions(slices_per_class=1, matrix=128, stripped_rate=1.0, jpeg_rate=0.0)
+    made = [generate_patient(4, number, options) for number in range(8)]
+    before, after = (
+        [_outline(series) for series in pair] for pair in zip(*((p.pre, p.post) for p in made), strict=True)
+    )
+    same = [_dice(a, b) for a, b in zip(before, after, strict=True)]
+    other = [_dice(a, b) for a, b in zip(before, after[1:], strict=False)]
+    assert min(same) > 0.93
+    assert np.mean(other) < 0.85
+
+
+def _outline(series: tuple[Slice, ...]) -> np.ndarray:
+    return ndimage.binary_fill_holes(series[0].pixels > 0)
+
+
+def _dice(a: np.ndarray, b: np.ndarray) -> float:
+    return 2 * (a & b).sum() / (a.sum() + b.sum())
+
+
+def test_vessels_brighten_against_white_matter():
+    gains = []
+    for scene, before, after in _scenes(8, PhantomOptions(slices_per_class=1, matrix=128, mismatch_rate=0.0)):
+        maps = [patient_module._signal_map(scene, series.signal) for series in (before, after)]
+        vessel = np.isin(scene.overlay, (Tissue.VEIN, Tissue.SINUS, Tissue.CHOROID))
+        white = (scene.brain.white > 0.9) & (scene.brain.cover > 0.9) & (scene.overlay == 0)
+        ratios = [signal[vessel].mean() / signal[white].mean() for signal in maps]
+        gains.append(ratios[1] / ratios[0])
+    assert min(gains) > 1.02  # Weak enhancement is wanted, none is not.
+    assert np.median(gains) > 1.3
+
+
+def test_barriers_hold():
+    for scene, before, after in _scenes(3, PhantomOptions(slices_per_class=1, matrix=128, mismatch_rate=0.0)):
+        ratio = after.signal / np.maximum(before.signal, 1e-6)
+        assert scene.labels.max() < len(Tissue)
+        assert ratio[Tissue.WHITE] < 1.12
+        assert ratio[Tissue.CSF] == pytest.approx(1.0)
+
+
+def test_the_brain_fills_the_skull():
+    scene, _, _ = next(_scenes(1, PhantomOptions(slices_per_class=1, matrix=128)))
+    bone = np.isin(scene.labels, (Tissue.BONE, Tissue.FATTY_MARROW))
+    assert bone[(scene.brain.distance > 0) & (scene.brain.distance < 12)].mean() > 0.25
+    assert not bone[scene.brain.cover > 0.99].mean() > 0.05
+    assert 0.12 < scene.brain.cover.mean() < 0.5
+
+
+@pytest.mark.parametrize("statistic", [np.mean, np.std, lambda pixels: (pixels > 180).mean()])
+def test_brightness_alone_hardly_separates(patients, statistic):
+    slices = [(0, one) for patient in patients for one in patient.pre]
+    slices += [(1, one) for patient in patients for one in patient.post]
+    labels, scores = zip(*((label, statistic(one.pixels)) for label, one in slices), strict=True)
+    auc = roc_auc_score(labels, scores)
+    assert 0.35 < auc < 0.65, f"AUC {auc:.3f}"
+
+
+def test_about_a_third_is_stripped(patients):
+    corners = [
+        (patient.pre[0].pixels == 0).mean() > 0.6 and not patient.pre[0].pixels[-8:].any() for patient in patients
+    ]
+    assert 0.12 < np.mean(corners) < 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("slices_per_class", 0),
+        ("matrix", 63),
+        ("matrix", 65),
+        ("matrix", 2048),
+        ("max_offset_mm", -1.0),
+        ("max_offset_mm", 41.0),
+        ("stripped_rate", 1.5),
+        ("mismatch_rate", -0.1),
+        ("lesion_rate", float("nan")),
+    ],
+)
+def test_options_refuse_bad_values(name, value):
+    with pytest.raises(ValueError, match=f"Received: {name}={value}"):
+        PhantomOptions(**{name: value})
+
+
+@pytest.mark.parametrize(("seed", "number"), [(-1, 0), (0, -1)])
+def test_negative_seed_or_patient_is_refused(seed, number):
+    with pytest.raises(ValueError, match="Received"):
+        generate_patient(seed, number)
+
+
+COUNTS = {"Train": {"no_gad": 7, "with_gad": 3}, "Test": {"no_gad": 4, "with_gad": 5}}
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    root = tmp_path_factory.mktemp("tree")
+    write_png_tree(root, COUNTS, seed=2, size=96, options=SMALL, workers=2)
+    return root
+
+
+def test_tree_has_exactly_the_counts(tree):
+    for split, classes in COUNTS.items():
+        for name, count in classes.items():
+            files = sorted((tree / split / name).iterdir())
+            assert len(files) == count
+            with Image.open(files[0]) as image:
+                assert (image.format, image.mode, image.size) == ("PNG", "L", (96, 96))
+
+
+def test_no_patient_is_in_two_splits(tree):
+    names = {split: {path.name.split("_")[0] for path in (tree / split).glob("*/*.png")} for split in COUNTS}
+    assert names["Train"].isdisjoint(names["Test"])
+
+
+def test_tree_is_the_same_with_one_worker(tree, tmp_path):
+    write_png_tree(tmp_path, COUNTS, seed=2, size=96, options=SMALL, workers=1)
+    paths = sorted(path.relative_to(tree) for path in tree.rglob("*.png"))
+    assert paths == sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*.png"))
+    assert all((tree / path).read_bytes() == (tmp_path / path).read_bytes() for path in paths)
+
+
+@pytest.mark.parametrize("counts", [{"Train": {"gad": 1}}, {"Train": {"no_gad": -1}}])
+def test_tree_refuses_unknown_classes_and_negative_counts(counts, tmp_path):
+    with pytest.raises(ValueError, match="Received: Train/"):
+        write_png_tree(tmp_path / "out", counts, seed=0)
+    assert not (tmp_path / "out").exists()
+
+
+def test_contact_sheet_places_slices_row_by_row():
+    slices = [Slice(np.full((30, 20), level, dtype=np.uint8)) for level in (50, 100, 200)]
+    sheet = contact_sheet(slices, columns=2, tile=40)
+    assert sheet.shape == (80, 80)
+    assert [sheet[20, 20], sheet[20, 60], sheet[60, 20], sheet[60, 60]] == [50, 100, 200, 0]
+
+
+def test_contact_sheet_refuses_nothing():
+    with pytest.raises(ValueError, match="0 slices"):
+        contact_sheet([], columns=2)
