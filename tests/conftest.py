@@ -7,19 +7,10 @@ from pathlib import Path
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import numpy as np
 import pytest
-from PIL import Image
+from png_files import write_png
 
 CLASS_NAMES = ("no_gad", "with_gad")
-
-
-def write_png(path: Path, seed: int, size: int = 24) -> Path:
-    """Writes a small grey picture that no other seed gives."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = np.random.default_rng(seed).integers(0, 256, (size, size), np.uint8)
-    Image.fromarray(pixels).save(path)
-    return path
 
 
 @pytest.fixture

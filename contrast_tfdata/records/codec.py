@@ -1,0 +1,128 @@
+"""The byte format of one record, both directions side by side: a slice as a `tf.train.Example`.
+
+Pixels are stored decoded and resized, as raw uint8: about as small as the PNG they came from, and free to decode.
+"""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+
+@dataclasses.dataclass(frozen=True)
+class SliceRecord:
+    """One record.
+
+    Attributes:
+        pixels: (height, width) uint8.
+        label: 0 or 1.
+        example_id: 16 hex digits derived from the source's content and the slice's position in it.
+        group: hashed patient key, 16 hex digits.
+        source: relative path of the source, undecodable bytes kept as surrogates.
+        slice_index: position in the volume or series, 0 for a picture.
+    """
+
+    pixels: np.ndarray
+    label: int
+    example_id: str
+    group: str
+    source: str
+    slice_index: int
+
+
+# No `default_value` anywhere: a record that lacks a key must fail, not pass as zeros.
+FEATURES = {
+    "image/raw": tf.io.FixedLenFeature([], tf.string),
+    "image/height": tf.io.FixedLenFeature([], tf.int64),
+    "image/width": tf.io.FixedLenFeature([], tf.int64),
+    "label": tf.io.FixedLenFeature([], tf.int64),
+    "example_id": tf.io.FixedLenFeature([], tf.string),
+    "group": tf.io.FixedLenFeature([], tf.string),
+    "source": tf.io.FixedLenFeature([], tf.string),
+    "slice_index": tf.io.FixedLenFeature([], tf.int64),
+}
+
+
+def encode(record: SliceRecord) -> bytes:
+    """Serialises a record; the same record always gives the same bytes.
+
+    Raises:
+        ValueError: pixels are not (height, width) uint8, or the label is not 0 or 1.
+    """
+    if record.pixels.dtype != np.uint8 or record.pixels.ndim != 2:
+        raise ValueError(f"Pixels must be (height, width) uint8. Received: {record.pixels.dtype} {record.pixels.shape}")
+    if record.label not in (0, 1):
+        raise ValueError(f"A label must be 0 or 1. Received: label={record.label}")
+    height, width = record.pixels.shape
+    features = {
+        "image/raw": _bytes(record.pixels.tobytes()),
+        "image/height": _int64(height),
+        "image/width": _int64(width),
+        "label": _int64(record.label),
+        "example_id": _bytes(record.example_id.encode()),
+        "group": _bytes(record.group.encode()),
+        "source": _bytes(record.source.encode("utf-8", "surrogateescape")),
+        "slice_index": _int64(record.slice_index),
+    }
+    example = tf.train.Example(features=tf.train.Features(feature=features))
+    return example.SerializeToString(deterministic=True)
+
+
+def decode(serialized: bytes) -> SliceRecord:
+    """Reads what `encode` wrote.
+
+    Raises:
+        ValueError: the bytes are no such record; says what is wrong with them.
+    """
+    try:
+        feature = tf.train.Example.FromString(serialized).features.feature
+    except Exception as error:  # protobuf's DecodeError differs between its implementations
+        raise ValueError("not a tf.train.Example") from error
+    missing = sorted(FEATURES.keys() - feature.keys())
+    if missing:
+        raise ValueError(f"lacks {', '.join(missing)}")
+    values = {key: _single_value(key, feature[key]) for key in FEATURES}
+    height, width, raw = values["image/height"], values["image/width"], values["image/raw"]
+    if height <= 0 or width <= 0 or height * width != len(raw):
+        raise ValueError(f"image/raw has {len(raw)} bytes, but height and width say {height} x {width}")
+    if values["label"] not in (0, 1):
+        raise ValueError(f"label must be 0 or 1. Received: {values['label']}")
+    return SliceRecord(
+        pixels=np.frombuffer(raw, np.uint8).reshape(height, width),
+        label=values["label"],
+        example_id=values["example_id"].decode(),
+        group=values["group"].decode(),
+        source=values["source"].decode("utf-8", "surrogateescape"),
+        slice_index=values["slice_index"],
+    )
+
+
+def parse_example(serialized: tf.Tensor, image_size: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """The same in a TensorFlow graph, only what training needs.
+
+    Args:
+        serialized: scalar string.
+        image_size: side that the manifest promises; another one fails.
+
+    Returns:
+        image (image_size, image_size) uint8; label scalar float32, 0.0 or 1.0.
+    """
+    wanted = ("image/raw", "label")
+    features = tf.io.parse_single_example(serialized, {key: FEATURES[key] for key in wanted})
+    image = tf.reshape(tf.io.decode_raw(features["image/raw"], tf.uint8), (image_size, image_size))
+    return image, tf.cast(features["label"], tf.float32)
+
+
+def _bytes(value: bytes) -> tf.train.Feature:
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+
+
+def _int64(value: int) -> tf.train.Feature:
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+
+
+def _single_value(key: str, feature: tf.train.Feature) -> bytes | int:
+    values = (feature.bytes_list if FEATURES[key].dtype == tf.string else feature.int64_list).value
+    if len(values) != 1:
+        raise ValueError(f"{key} must hold one {FEATURES[key].dtype.name}")
+    return values[0]

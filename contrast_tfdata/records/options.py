@@ -1,0 +1,41 @@
+"""What decides how files become records, besides the files."""
+
+import dataclasses
+
+from contrast_tfdata.images.preprocessing import Preprocessing
+from contrast_tfdata.images.selection import SliceSelection
+from contrast_tfdata.records.splits import SplitOptions
+
+
+@dataclasses.dataclass(frozen=True)
+class PlanOptions:
+    """What decides which slices become records, and in which split.
+
+    Attributes:
+        split: how examples are divided.
+        selection: which slices of a volume or series are taken.
+        secret: key of the hash that stands for a patient in records, at most 64 bytes; empty for none.
+        allow_leakage: go on although the same bytes or patients stand in train and test.
+    """
+
+    split: SplitOptions = SplitOptions()
+    selection: SliceSelection = SliceSelection()
+    secret: bytes = b""
+    allow_leakage: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class ConversionOptions:
+    """How files become records.
+
+    Attributes:
+        plan: splits, selection, hashing.
+        preprocessing: intensity and size.
+        num_shards: files per split; None for as many as sizes suggest.
+        skip_bad_images: leave out what cannot be used, and list it, instead of failing.
+    """
+
+    plan: PlanOptions = PlanOptions()
+    preprocessing: Preprocessing = Preprocessing()
+    num_shards: int | None = None
+    skip_bad_images: bool = False

@@ -1,0 +1,101 @@
+"""Writing the shards of one split."""
+
+import dataclasses
+import math
+from collections import Counter
+from pathlib import Path
+
+import tensorflow as tf
+
+from contrast_tfdata import CLASS_NAMES
+from contrast_tfdata.records import codec
+from contrast_tfdata.records.manifest import Shard, SplitInfo, sha256_of
+
+SHARD_BYTES = 150_000_000
+"""Aimed at per shard: large enough to be read in long runs, small enough to be spread over many readers."""
+_RECORD_OVERHEAD = 300
+
+
+def shard_name(split: str, number: int, num_shards: int) -> str:
+    """Name of shard `number`, counted from 0: contrast-train.tfrecord-00000-of-00001."""
+    return f"contrast-{split}.tfrecord-{number:05d}-of-{num_shards:05d}"
+
+
+def choose_num_shards(num_records: int, image_size: int, wanted: int | None) -> int:
+    """Number of shards for a split; `wanted` None means as many as give about SHARD_BYTES each; none is left empty."""
+    if wanted is None:
+        wanted = math.ceil(num_records * (image_size**2 + _RECORD_OVERHEAD) / SHARD_BYTES)
+    return max(1, min(wanted, num_records))
+
+
+@dataclasses.dataclass
+class _Counts:
+    classes: Counter = dataclasses.field(default_factory=Counter)
+    groups: set = dataclasses.field(default_factory=set)
+
+
+class SplitWriter:
+    """Writes one split's records in the order in which they come, evenly over its shards.
+
+    Args:
+        directory: an existing folder.
+        split: name of the split.
+        num_records: how many are planned; fewer may come, which leaves the later shards shorter.
+        num_shards: number of files.
+    """
+
+    def __init__(self, directory: Path, split: str, num_records: int, num_shards: int):
+        self._num_records = num_records
+        self._paths = [directory / shard_name(split, number, num_shards) for number in range(num_shards)]
+        self._records = [0] * num_shards
+        self._opened = 0
+        self._writer: tf.io.TFRecordWriter | None = None
+        self._counts = _Counts()
+
+    def write(self, record: codec.SliceRecord) -> None:
+        """Appends a record. Raises OSError where the disk does not take it."""
+        number = sum(self._records) * len(self._paths) // self._num_records
+        self._open_up_to(number)
+        with _as_os_error(self._paths[number]):
+            self._writer.write(codec.encode(record))
+        self._records[number] += 1
+        self._counts.classes[CLASS_NAMES[record.label]] += 1
+        self._counts.groups.add(record.group)
+
+    def close(self) -> SplitInfo:
+        """Finishes the last shard and describes what was written."""
+        self._open_up_to(len(self._paths) - 1)
+        self._close_shard()
+        shards = tuple(
+            Shard(path.name, path.stat().st_size, records, sha256_of(path))
+            for path, records in zip(self._paths, self._records, strict=True)
+        )
+        classes = {name: self._counts.classes[name] for name in CLASS_NAMES}
+        return SplitInfo(shards, classes, len(self._counts.groups))
+
+    def _open_up_to(self, number: int) -> None:
+        while self._opened <= number:
+            self._close_shard()
+            with _as_os_error(self._paths[self._opened]):
+                self._writer = tf.io.TFRecordWriter(str(self._paths[self._opened]))
+            self._opened += 1
+
+    def _close_shard(self) -> None:
+        if self._writer is not None:
+            with _as_os_error(self._paths[0]):
+                self._writer.close()
+            self._writer = None
+
+
+class _as_os_error:  # noqa: N801
+    """Turns TensorFlow's file errors into OSError, so that callers need not know who wrote."""
+
+    def __init__(self, path: Path):
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind, error, trace) -> None:
+        if isinstance(error, tf.errors.OpError):
+            raise OSError(0, f"writing failed: {error.message}", str(self._path)) from error

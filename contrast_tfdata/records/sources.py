@@ -1,0 +1,218 @@
+"""Finding labelled files: class folders, zip archives, or a table."""
+
+import csv
+import dataclasses
+import re
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from contrast_tfdata import CLASS_NAMES
+from contrast_tfdata.errors import DataError, UsageError
+from contrast_tfdata.images import files
+from contrast_tfdata.images.phantom import PhantomOptions
+from contrast_tfdata.records.units import FileUnit, PhantomUnit, Unit
+
+SPLITS = ("train", "validation", "test")
+_TABLE_COLUMNS = {"path", "label", "group", "split"}
+_NO_IMAGES = ("link_outside", "link_loop", "link_broken", "link_folder", "link", "not_a_file")
+
+
+@dataclasses.dataclass
+class Sources:
+    """Units that were found, and what was passed over.
+
+    Attributes:
+        units: by class, then folder, then name.
+        rejected: files that should have been images but cannot be read.
+        skipped: number of entries that are no images by their nature (system files, links, devices), by reason.
+        notes: one line each for a person: resolved folders, links not followed.
+    """
+
+    units: list[Unit] = dataclasses.field(default_factory=list)
+    rejected: list[files.Problem] = dataclasses.field(default_factory=list)
+    skipped: Counter = dataclasses.field(default_factory=Counter)
+    notes: list[str] = dataclasses.field(default_factory=list)
+
+    def extend(self, other: "Sources") -> None:
+        """Appends another listing to this one."""
+        self.units.extend(other.units)
+        self.rejected.extend(other.rejected)
+        self.skipped.update(other.skipped)
+        self.notes.extend(other.notes)
+
+
+def from_class_folders(root: Path, *, split: str | None, group_regex: str | None, max_bytes: int) -> Sources:
+    """Lists `root`/no_gad and `root`/with_gad; case and one level of nesting (Train/Train) do not matter.
+
+    Args:
+        root: a folder or a .zip archive.
+        split: the split that all its files belong to, or None.
+        group_regex: its first group, searched in each path relative to `root`, is the patient.
+        max_bytes: larger files are listed but will be rejected unread.
+
+    Raises:
+        DataError: the folders are not there, a class is empty, or paths do not match `group_regex`.
+    """
+    found = files.list_files(root, max_bytes)
+    base = _class_base(root, [ref.path for ref in found.files])
+    listing = _without_files(root, found)
+    if base:
+        listing.notes.append(f"{root}: the classes lie one level down, in {base.rstrip('/')}")
+    inside = [ref for ref in found.files if ref.path.startswith(base) and "/" in ref.path[len(base) :]]
+    _refuse_unknown_classes(root, {ref.path[len(base) :].split("/")[0] for ref in inside})
+    if len(inside) < len(found.files):
+        listing.skipped["outside the class folders"] += len(found.files) - len(inside)
+    labelled = [_with_label(ref, base) for ref in inside]
+    pattern = compile_group_regex(group_regex)
+    problems = _empty_class_problems(root, labelled) + _unmatched_problems(pattern, labelled)
+    if problems:
+        raise DataError.listing(f"{root}: these problems must be mended first:", problems)
+    listing.units = [
+        FileUnit(ref, label, split, _match_group(pattern, ref.path))
+        for label, ref in sorted(labelled, key=_keras_order)
+    ]
+    return listing
+
+
+def from_table(table: Path, *, group_regex: str | None, max_bytes: int) -> Sources:
+    """Lists the files of a CSV with the columns path, label and, where known, group and split.
+
+    Paths are relative to the table's folder. Labels are class names or 0 and 1.
+
+    Raises:
+        DataError: columns, labels, splits or files are wrong or missing; all of them are listed.
+    """
+    rows = _read_table(table)
+    pattern = compile_group_regex(group_regex)
+    listing, problems = Sources(), []
+    for number, row in rows:
+        try:
+            listing.units.append(_unit_from_row(row, table.parent, pattern, max_bytes))
+        except ValueError as error:
+            problems.append(f"line {number}: {error}")
+    if problems:
+        raise DataError.listing(f"{table}: these rows must be mended first:", problems)
+    return listing
+
+
+def from_phantom(num_patients: int, *, seed: int, options: PhantomOptions) -> Sources:
+    """Lists synthetic patients, numbered from 0."""
+    return Sources([PhantomUnit(seed, patient, options) for patient in range(num_patients)])
+
+
+def compile_group_regex(group_regex: str | None) -> re.Pattern | None:
+    """Compiles the pattern, which must have a group; raises UsageError otherwise."""
+    if group_regex is None:
+        return None
+    try:
+        pattern = re.compile(group_regex)
+    except re.error as error:
+        raise UsageError(f"--group_regex is not a regular expression: {error}. Received: {group_regex}") from error
+    if not pattern.groups:
+        raise UsageError(f"--group_regex needs a group (...) around the patient's part. Received: {group_regex}")
+    return pattern
+
+
+def _without_files(root: Path, found: files.Listing) -> Sources:
+    """Sorts what was not listed: what is no image by its nature is skipped, what should have been one is rejected."""
+    sources = Sources(skipped=Counter({"system files": found.ignored} if found.ignored else {}))
+    for problem in found.problems:
+        if problem.code in _NO_IMAGES:
+            sources.skipped[problem.code] += 1
+            sources.notes.append(f"{root}: {problem.path} passed over: {problem.detail}")
+        else:
+            sources.rejected.append(problem)
+    return sources
+
+
+def _keras_order(labelled: tuple[int, files.FileRef]) -> tuple[int, str, str]:
+    """Class, then folder, then name: the order in which ImageDataGenerator lists files."""
+    label, ref = labelled
+    folder, _, name = ref.path.rpartition("/")
+    return label, folder, name
+
+
+def _class_base(root: Path, paths: Iterable[str]) -> str:
+    """Returns the prefix below which the class folders lie: empty, or one folder with a slash."""
+    paths = [PurePosixPath(path).parts for path in paths]
+    for depth in (0, 1):
+        bases = {parts[:depth] for parts in paths if len(parts) > depth + 1 and _class_label(parts[depth]) is not None}
+        if len(bases) == 1:
+            return "".join(f"{part}/" for part in bases.pop())
+    tops = sorted({parts[0] for parts in paths})[:10]
+    raise DataError(
+        f"{root}: no class folders. Expected {root}/{CLASS_NAMES[0]} and {root}/{CLASS_NAMES[1]} (or one level below). "
+        f"Found: {', '.join(tops) or 'no file at all'}"
+    )
+
+
+def _refuse_unknown_classes(root: Path, folders: Iterable[str]) -> None:
+    strangers = sorted(name for name in folders if _class_label(name) is None)
+    if strangers:
+        raise DataError(
+            f"{root}: unknown class folders: {', '.join(strangers)}; only {CLASS_NAMES[0]} and {CLASS_NAMES[1]} "
+            "may stand there: rename, move or remove the others"
+        )
+
+
+def _class_label(folder: str) -> int | None:
+    name = folder.lower()
+    return CLASS_NAMES.index(name) if name in CLASS_NAMES else None
+
+
+def _with_label(ref: files.FileRef, base: str) -> tuple[int, files.FileRef]:
+    return _class_label(PurePosixPath(ref.path[len(base) :]).parts[0]), ref
+
+
+def _empty_class_problems(root: Path, labelled: list[tuple[int, files.FileRef]]) -> list[str]:
+    counts = Counter(label for label, _ in labelled)
+    return [f"no image in {root}/{name}" for label, name in enumerate(CLASS_NAMES) if not counts[label]]
+
+
+def _unmatched_problems(pattern: re.Pattern | None, labelled: list[tuple[int, files.FileRef]]) -> list[str]:
+    unmatched = [ref.path for _, ref in labelled if pattern and _match_group(pattern, ref.path) is None]
+    return [f"--group_regex finds no patient in {path}" for path in unmatched]
+
+
+def _match_group(pattern: re.Pattern | None, path: str) -> str | None:
+    match = pattern.search(path) if pattern else None
+    return match.group(1) if match else None
+
+
+def _read_table(table: Path) -> list[tuple[int, dict[str, str]]]:
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream)
+            columns = set(reader.fieldnames or ())
+            rows = [(reader.line_num, row) for row in reader]
+    except OSError as error:
+        raise DataError(f"{table}: the table cannot be read: {error.strerror}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{table}: not a CSV file in UTF-8: {error}") from error
+    if not {"path", "label"} <= columns <= _TABLE_COLUMNS:
+        raise DataError(
+            f"{table}: the first line must name the columns path,label[,group][,split]. Received: {sorted(columns)}"
+        )
+    return rows
+
+
+def _unit_from_row(row: dict[str, str], folder: Path, pattern: re.Pattern | None, max_bytes: int) -> FileUnit:
+    path = row["path"] or ""
+    file = folder / path  # a path that is absolute stays so
+    if not file.is_file():
+        raise ValueError(f"no such file: {path!r}")
+    split = row.get("split") or None
+    if split not in (None, *SPLITS):
+        raise ValueError(f"split must be one of {', '.join(SPLITS)} or empty. Received: {split}")
+    root = file.anchor if Path(path).is_absolute() else str(folder)
+    ref = files.FileRef(root, file.relative_to(root).as_posix(), file.stat().st_size, max_bytes=max_bytes)
+    return FileUnit(ref, _parse_label(row["label"] or ""), split, row.get("group") or _match_group(pattern, path))
+
+
+def _parse_label(text: str) -> int:
+    by_text = {"0": 0, "1": 1, **{name: label for label, name in enumerate(CLASS_NAMES)}}
+    label = by_text.get(text.strip().lower())
+    if label is None:
+        raise ValueError(f"label must be 0, 1, {CLASS_NAMES[0]} or {CLASS_NAMES[1]}. Received: {text}")
+    return label

@@ -1,0 +1,78 @@
+"""Units of conversion: what one worker turns into slices at one go (a file, or a synthetic patient)."""
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+
+from contrast_tfdata import __version__
+from contrast_tfdata.images import phantom, reading
+from contrast_tfdata.images.files import FileRef
+from contrast_tfdata.images.slices import FileFacts, Slice
+
+
+@dataclasses.dataclass(frozen=True)
+class FileUnit:
+    """A file with the label that its folder or table row gives it.
+
+    Attributes:
+        file: where its bytes are.
+        label: 0 or 1; -1 where a file is only to be predicted.
+        split: `train` or `test` where folder or table fixes it, else None.
+        group: patient key as found by regex or table, not yet hashed; None where unknown.
+    """
+
+    file: FileRef
+    label: int
+    split: str | None = None
+    group: str | None = None
+
+    @property
+    def path(self) -> str:
+        """Relative path, with `/`, as written into the records."""
+        return self.file.path
+
+    def scan(self) -> FileFacts:
+        """Reads the bytes and what can be learned without decoding pixels; raises RejectedImageError."""
+        return reading.scan(self.file.read())
+
+    def read(self, facts: FileFacts, indices: Sequence[int]) -> list[tuple[int, Slice]]:
+        """Returns (label, slice) for the slices `indices`.
+
+        Raises:
+            RejectedImageError: the file cannot be decoded, or is no longer the one that was scanned.
+        """
+        return [(self.label, each) for each in reading.read(self.file.read(), facts, indices)]
+
+
+@dataclasses.dataclass(frozen=True)
+class PhantomUnit:
+    """A synthetic patient: some slices before contrast, as many after it."""
+
+    seed: int
+    patient: int
+    options: phantom.PhantomOptions
+    split: str | None = None
+
+    @property
+    def path(self) -> str:
+        """A name in place of a path."""
+        return f"phantom/patient-{self.patient:05d}"
+
+    @property
+    def group(self) -> str:
+        """A synthetic patient is its own group."""
+        return self.path
+
+    def scan(self) -> FileFacts:
+        """Describes the patient; its digest stands for all that its pixels depend on."""
+        recipe = f"phantom {__version__} seed {self.seed} patient {self.patient} {self.options}"
+        return FileFacts(hashlib.sha256(recipe.encode()).hexdigest(), "phantom", 2 * self.options.slices_per_class)
+
+    def read(self, facts: FileFacts, indices: Sequence[int]) -> list[tuple[int, Slice]]:
+        """Returns (label, slice): of the slices before contrast, then those after it, those at `indices`."""
+        patient = phantom.generate_patient(self.seed, self.patient, self.options)
+        both = [(0, each) for each in patient.pre] + [(1, each) for each in patient.post]
+        return [both[index] for index in indices]
+
+
+Unit = FileUnit | PhantomUnit

@@ -1,0 +1,191 @@
+"""From files to records on the disk."""
+
+import csv
+import json
+import random
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from contrast_tfdata.errors import DataError
+from contrast_tfdata.images.preprocessing import Preprocessing
+from contrast_tfdata.records import manifest as manifests
+from contrast_tfdata.records import sources
+from contrast_tfdata.records.conversion import convert
+from contrast_tfdata.records.options import ConversionOptions, PlanOptions
+from contrast_tfdata.records.splits import SplitOptions
+from contrast_tfdata.records.verification import read_split, verify
+from contrast_tfdata.records.workers import Workers
+
+REGEX = "/([^_/]+)_[^/]*$"
+SMALL = Preprocessing(image_size=24, interpolation="nearest", intensity="stored", aspect="stretch")
+
+
+def make(root, directory, *, workers=1, options=None, group_regex=REGEX, test_root=None, reorder=None):
+    directory.mkdir()
+    found = sources.from_class_folders(root, split=None, group_regex=group_regex, max_bytes=1 << 20)
+    if test_root:
+        found.extend(sources.from_class_folders(test_root, split="test", group_regex=group_regex, max_bytes=1 << 20))
+    if reorder:
+        reorder(found.units)
+    with Workers(workers) as pool:
+        return convert(found, directory, options or ConversionOptions(preprocessing=SMALL), pool, lambda *_: None)
+
+
+def contents(directory):
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
+def test_every_image_becomes_one_record_with_its_pixels(png_tree, tmp_path):
+    root = png_tree((12, 8))
+    manifest = make(root, tmp_path / "records")
+    records = [each for info in manifest.splits.values() for each in read_split(tmp_path / "records", info)]
+    assert len(records) == 20
+    for record in records:
+        np.testing.assert_array_equal(record.pixels, np.asarray(Image.open(root / record.source)))
+        assert record.label == int(record.source.startswith("with_gad"))
+    assert len({record.example_id for record in records}) == 20
+
+
+def test_no_group_is_in_two_splits(png_tree, tmp_path):
+    manifest = make(png_tree((40, 40)), tmp_path / "records")
+    groups = [{each.group for each in read_split(tmp_path / "records", info)} for info in manifest.splits.values()]
+    assert sum(map(len, groups)) == len(set.union(*groups)) == 20
+    assert manifest.patients_known
+
+
+@pytest.mark.slow
+def test_fault_38_same_bytes_for_any_number_of_workers_and_any_order(png_tree, tmp_path):
+    root = png_tree((12, 8))
+    make(root, tmp_path / "one")
+    make(root, tmp_path / "three", workers=3)
+    make(root, tmp_path / "shuffled", reorder=random.Random(1).shuffle)
+    assert contents(tmp_path / "one") == contents(tmp_path / "three") == contents(tmp_path / "shuffled")
+
+
+def test_manifest_describes_the_files(png_tree, tmp_path):
+    options = ConversionOptions(preprocessing=SMALL, num_shards=3)
+    manifest = make(png_tree((40, 40)), tmp_path / "records", options=options)
+    assert manifests.load(tmp_path / "records") == manifest
+    on_disk = json.loads((tmp_path / "records" / "manifest.json").read_text())
+    for split, info in on_disk["splits"].items():
+        names = [shard["name"] for shard in info["shards"]]
+        assert names == [f"contrast-{split}.tfrecord-{number:05d}-of-00003" for number in range(3)]
+        assert info["records"] == sum(info["classes"].values()) == sum(shard["records"] for shard in info["shards"])
+    assert sum(info["records"] for info in on_disk["splits"].values()) == 80
+
+
+@pytest.mark.parametrize("num_shards", range(1, 13))
+def test_records_are_spread_evenly(png_tree, tmp_path, num_shards):
+    options = ConversionOptions(
+        preprocessing=SMALL, num_shards=num_shards, plan=PlanOptions(split=SplitOptions("keras"))
+    )
+    manifest = make(png_tree((10, 5)), tmp_path / "records", options=options)
+    for info in manifest.splits.values():
+        sizes = [shard.records for shard in info.shards]
+        assert max(sizes) - min(sizes) <= 1
+        assert min(sizes) >= 1
+
+
+def test_keras_split_keeps_the_order_of_the_generator(png_tree, tmp_path):
+    options = ConversionOptions(preprocessing=SMALL, plan=PlanOptions(split=SplitOptions("keras")))
+    root = png_tree((11, 6))
+    manifest = make(root, tmp_path / "records", options=options)
+    names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.png"))
+    validation = names[:2] + names[11:12]
+    written = [record.source for record in read_split(tmp_path / "records", manifest.splits["validation"])]
+    assert written == validation
+    written = [record.source for record in read_split(tmp_path / "records", manifest.splits["train"])]
+    assert written == [name for name in names if name not in validation]
+    assert any("as on the slides" in warning for warning in manifest.warnings)
+
+
+def test_unknown_patients_are_said_to_be_unknown(png_tree, tmp_path):
+    manifest = make(png_tree((12, 8)), tmp_path / "records", group_regex=None)
+    assert not manifest.patients_known
+    assert any("patient independence unverified" in warning for warning in manifest.warnings)
+
+
+def test_bad_images_are_all_listed_and_nothing_is_described(png_tree, tmp_path):
+    root = png_tree((12, 8))
+    (root / "no_gad" / "p0_empty.png").write_bytes(b"")
+    cut = root / "with_gad" / "p1000_00000.png"
+    cut.write_bytes(cut.read_bytes()[:-30])
+    with pytest.raises(DataError) as error:
+        make(root, tmp_path / "records")
+    assert "p0_empty.png: empty" in str(error.value)
+    assert "p1000_00000.png" in str(error.value)
+    assert not (tmp_path / "records" / "manifest.json").exists()
+
+
+def test_bad_images_are_left_out_where_asked(png_tree, tmp_path):
+    root = png_tree((12, 8))
+    (root / "no_gad" / "p0_empty.png").write_bytes(b"")
+    cut = root / "with_gad" / "p1000_00000.png"
+    cut.write_bytes(cut.read_bytes()[:-30])
+    options = ConversionOptions(preprocessing=SMALL, skip_bad_images=True)
+    manifest = make(root, tmp_path / "records", options=options)
+    with open(tmp_path / "records" / "rejected.csv", newline="") as file:
+        rejected = list(csv.DictReader(file))
+    assert {row["path"] for row in rejected} == {"no_gad/p0_empty.png", "with_gad/p1000_00000.png"}
+    assert sum(info.records for info in manifest.splits.values()) == manifest.files["used"] == 19
+    assert sum(manifest.files["rejected"].values()) == 2
+    assert manifest.files["found"] == 21
+
+
+def test_a_class_whose_images_are_all_bad(png_tree, tmp_path):
+    root = png_tree((4, 1))
+    (root / "with_gad" / "p1000_00000.png").write_bytes(b"")
+    with pytest.raises(DataError, match="no usable image of with_gad"):
+        make(root, tmp_path / "records", options=ConversionOptions(preprocessing=SMALL, skip_bad_images=True))
+
+
+def test_fault_17_constant_images_are_counted(png_tree, tmp_path):
+    root = png_tree((4, 4))
+    Image.new("L", (24, 24), 7).save(root / "no_gad" / "p9_flat.png")
+    manifest = make(root, tmp_path / "records")
+    assert "1 slices have one grey value all over" in manifest.warnings
+
+
+def test_fault_19_exact_copies_are_kept_once(png_tree, tmp_path):
+    root = png_tree((8, 8))
+    shutil.copy(root / "no_gad" / "p0000_00000.png", root / "no_gad" / "p0000_copy.png")
+    manifest = make(root, tmp_path / "records")
+    assert sum(info.records for info in manifest.splits.values()) == 16
+    assert manifest.files["duplicates"] == 1
+
+
+def test_fault_20_same_bytes_in_both_classes(png_tree, tmp_path):
+    root = png_tree((8, 8))
+    shutil.copy(root / "no_gad" / "p0000_00000.png", root / "with_gad" / "p1000_copy.png")
+    with pytest.raises(DataError, match=r"no_gad/p0000_00000.png.*with_gad/p1000_copy.png"):
+        make(root, tmp_path / "records")
+
+
+def test_fault_21_same_bytes_in_train_and_test(png_tree, tmp_path):
+    root, test_root = png_tree((8, 8)), png_tree((4, 4), root=tmp_path / "test", first_seed=500)
+    shutil.copy(root / "no_gad" / "p0000_00000.png", test_root / "no_gad" / "q_copy.png")
+    with pytest.raises(DataError, match="allow_leakage"):
+        make(root, tmp_path / "refused", test_root=test_root, group_regex=None)
+    options = ConversionOptions(
+        preprocessing=SMALL, plan=PlanOptions(split=SplitOptions(test_fraction=0.0), allow_leakage=True)
+    )
+    manifest = make(root, tmp_path / "allowed", test_root=test_root, options=options, group_regex=None)
+    assert any("LEAKAGE" in warning for warning in manifest.warnings)
+    assert manifest.splits["test"].records == 9
+
+
+def test_fault_23_a_patient_in_train_and_test_folder(png_tree, tmp_path):
+    root, test_root = png_tree((8, 8)), png_tree((4, 4), root=tmp_path / "test", first_seed=500)
+    with pytest.raises(DataError, match="patients stand in several splits"):
+        make(root, tmp_path / "refused", test_root=test_root)
+
+
+def test_shards_pass_their_own_check(png_tree, tmp_path):
+    manifest = make(png_tree((8, 8)), tmp_path / "records")
+    verify(tmp_path / "records", manifest)
+    (tmp_path / "records" / "contrast-train.tfrecord-00001-of-00002").write_bytes(b"")
+    with pytest.raises(DataError, match="not in the manifest"):
+        verify(tmp_path / "records", manifest)
