@@ -1,0 +1,179 @@
+"""The product's network: the slides' parameters and function, written the way the machine likes them."""
+
+import tensorflow as tf
+
+from contrast_tfdata.model.architecture import (
+    DENSE_UNITS,
+    DROPOUT,
+    FILTERS,
+    IMAGE_CHANNELS,
+    IMAGE_SIZE,
+    numbered,
+    visible_size,
+)
+from contrast_tfdata.model.layers import ConvPool
+from contrast_tfdata.model.reference import reference_network
+
+
+@tf.keras.utils.register_keras_serializable(package="contrast_tfdata")
+class ContrastNet(tf.keras.Model):
+    """Equals `reference_network(logits=True)`: same weights in the same order, same logits, same gradients.
+
+    What differs is the work: the image is cropped to what the network can see, bias and ReLU follow the pooling, and a
+    grey image is convolved as one channel (see `ConvPool` and `visible_size`).
+
+    Args:
+        image_size: side of the square input in pixels, at least 190.
+        pooling: `native`, or `reshape` where XLA compiles the step (see `layers.max_pool_2x2`).
+        dropout: share of the flattened features dropped in training, 0 <= dropout < 1.
+        dropout_seed: seed of the dropout alone; None follows the global seed.
+        name: as for any Keras model.
+        **kwargs: `dtype` (a Keras dtype policy) and the like; all layers follow it.
+
+    Raises:
+        ValueError: if an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        image_size: int = IMAGE_SIZE,
+        pooling: str = "native",
+        dropout: float = DROPOUT,
+        dropout_seed: int | None = None,
+        name: str = "contrast_net",
+        **kwargs,
+    ):
+        super().__init__(name=name, **kwargs)
+        if not 0 <= dropout < 1:
+            raise ValueError(f"`dropout` must be in [0, 1). Received: dropout={dropout}")
+        self.image_size = image_size
+        self.pooling = pooling
+        self.dropout_rate = dropout
+        self.dropout_seed = dropout_seed
+        self._visible = visible_size(image_size)
+        self._make_layers()
+        # Past Keras's tracking, which counts a metric's state among the model's weights.
+        object.__setattr__(self, "_loss_mean", tf.keras.metrics.Mean(name="loss"))
+        # Creates the variables, so that weights can be read and set from the start.
+        self(tf.zeros((1, image_size, image_size), tf.uint8))
+
+    def _make_layers(self) -> None:
+        policy = self.dtype_policy
+        self._blocks = [
+            ConvPool(
+                filters,
+                pooling=self.pooling,
+                kernel_channels=IMAGE_CHANNELS if index == 0 else None,
+                name=numbered("conv2d", index),
+                dtype=policy,
+            )
+            for index, filters in enumerate(FILTERS)
+        ]
+        self._flatten = tf.keras.layers.Flatten(name="flatten", dtype=policy)
+        self._dropout = tf.keras.layers.Dropout(self.dropout_rate, seed=self.dropout_seed, name="dropout", dtype=policy)
+        self._dense = tf.keras.layers.Dense(
+            DENSE_UNITS, activation="relu", kernel_initializer="he_uniform", name="dense", dtype=policy
+        )
+        # Float32 whatever the policy: cross-entropy of 16-bit logits saturates, and 64 products cost nothing.
+        self._logit = tf.keras.layers.Dense(1, name="dense_1", dtype="float32")
+
+    def call(self, inputs, training=None):
+        """Returns the logits of pre (negative) against post contrast (positive).
+
+        Args:
+            inputs: (N, H, W), (N, H, W, 1) or (N, H, W, 3) with H = W = image_size; uint8, or floats in 0..1.
+            training: whether to drop features; None asks Keras.
+
+        Returns:
+            (N, 1) float32.
+
+        Raises:
+            ValueError: for another shape.
+            TypeError: for another dtype.
+        """
+        x = self._visible_pixels(inputs)
+        for block in self._blocks:
+            x = block(x)
+        x = self._dropout(self._flatten(x), training=training)
+        return self._logit(self._dense(x))
+
+    def _visible_pixels(self, inputs):
+        """Returns the part of the images that the network can see, scaled to 0..1, with a channel axis."""
+        x = inputs[..., tf.newaxis] if inputs.shape.rank == 3 else inputs
+        if x.shape.rank != 4 or x.shape[1:3] != (self.image_size,) * 2 or x.shape[3] not in (1, IMAGE_CHANNELS):
+            size = self.image_size
+            raise ValueError(f"Images must be (N, {size}, {size}[, 1 or 3]). Received: shape={inputs.shape}")
+        x = x[:, : self._visible, : self._visible]
+        if x.dtype == tf.uint8:
+            return tf.cast(tf.cast(x, tf.float32) / 255, self.compute_dtype)
+        if not x.dtype.is_floating:
+            raise TypeError(f"Images must be uint8, or floats in 0..1. Received: dtype={x.dtype.name}")
+        return tf.cast(x, self.compute_dtype)
+
+    @property
+    def metrics(self):
+        """The mean loss of the epoch, and the compiled metrics."""
+        return [self._loss_mean, *super().metrics]
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None):
+        """Returns the loss to minimise: the weighted mean over the batch, `sum(w * l) / sum(w)`.
+
+        Padding has weight 0 and so has no influence at all; with equal weights this is Keras's mean. Over an epoch the
+        `loss` shown is the same mean over all its examples. With several replicas the denominator is the sum over all
+        of them, so the summed gradient is that of the global batch.
+
+        Args:
+            x: unused.
+            y: (N,) or (N, 1) labels 0 or 1.
+            y_pred: (N, 1) logits.
+            sample_weight: (N,) or (N, 1), >= 0; None is 1 for all. All zero gives loss 0.
+
+        Returns:
+            Scalar float32, regularisation losses included.
+        """
+        losses = self._example_losses(tf.reshape(y, (-1, 1)), y_pred)
+        weights = (
+            tf.ones_like(losses) if sample_weight is None else tf.cast(tf.reshape(sample_weight, (-1,)), tf.float32)
+        )
+        total, weight = tf.reduce_sum(losses * weights), tf.reduce_sum(weights)
+        self._loss_mean.update_state(tf.math.divide_no_nan(total, weight), sample_weight=weight)
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        if replicas > 1:
+            weight = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, weight)
+        return tf.math.divide_no_nan(total, weight) + tf.add_n([0.0, *self.losses]) / replicas
+
+    def _example_losses(self, labels, logits):
+        """Returns the loss of each example, (N,) float32, whatever reduction the compiled loss asks for."""
+        if not callable(self.loss):
+            raise ValueError(
+                f"Compile with a loss object or function of (labels, logits). Received: loss={self.loss!r}"
+            )
+        function = self.loss.call if isinstance(self.loss, tf.keras.losses.Loss) else self.loss
+        labels = tf.cast(labels, tf.float32)
+        return tf.reshape(function(labels, tf.cast(logits, tf.float32)), (-1,))
+
+    def summary(self, **kwargs):
+        """Prints the table of the slides: their layers, output shapes and parameter counts.
+
+        Args:
+            **kwargs: as for `tf.keras.Model.summary`, e.g. `print_fn`.
+        """
+        # Seeded by itself, so that printing draws nothing from the global generator.
+        network = reference_network(self.image_size, dropout=self.dropout_rate, seed=0)
+        network.summary(**{"line_length": 80, **kwargs})
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return {
+            "image_size": self.image_size,
+            "pooling": self.pooling,
+            "dropout": self.dropout_rate,
+            "dropout_seed": self.dropout_seed,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """Builds a network with new weights from `get_config()`'s dictionary."""
+        del custom_objects  # It has no layers of others.
+        return cls(**config)

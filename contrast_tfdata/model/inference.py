@@ -1,0 +1,56 @@
+"""Images to logits with one compiled program: batches of one size, the last one padded."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import tensorflow as tf
+
+
+class Predictor:
+    """A network's compiled forward pass at a fixed batch size.
+
+    Args:
+        model: a `ContrastNet`.
+        batch_size: images per run; a last, smaller batch is padded with zeros up to it.
+        jit_compile: whether XLA compiles the pass.
+
+    Raises:
+        ValueError: if the batch size is not positive.
+    """
+
+    def __init__(self, model: tf.keras.Model, batch_size: int = 64, *, jit_compile: bool = False):
+        if batch_size < 1:
+            raise ValueError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
+        self._batch_size = batch_size
+        self._forward = tf.function(lambda images: model(images, training=False), jit_compile=jit_compile)
+
+    def __call__(self, images: np.ndarray | tf.Tensor) -> np.ndarray:
+        """Returns the logits, (N,) float32, of images as `ContrastNet` takes them; N may be 0."""
+        images = np.asarray(images)
+        starts = range(0, len(images), self._batch_size)
+        logits = [self._batch(images[start : start + self._batch_size]) for start in starts]
+        return np.concatenate([np.zeros(0, np.float32), *logits])
+
+    def _batch(self, images: np.ndarray) -> np.ndarray:
+        missing = self._batch_size - len(images)
+        padded = np.pad(images, [(0, missing)] + [(0, 0)] * (images.ndim - 1)) if missing else images
+        return self._forward(tf.constant(padded)).numpy()[: len(images), 0]
+
+
+def predict_logits(
+    model: tf.keras.Model,
+    batches: Iterable[np.ndarray | tf.Tensor],
+    batch_size: int = 64,
+    *,
+    jit_compile: bool = False,
+) -> np.ndarray:
+    """Returns the logits of all batches' images in order, (N,) float32.
+
+    Args:
+        model: a `ContrastNet`.
+        batches: images as `ContrastNet` takes them, any number in each, all of one size, dtype and rank.
+        batch_size: images per run of the compiled forward pass.
+        jit_compile: whether XLA compiles it.
+    """
+    predictor = Predictor(model, batch_size, jit_compile=jit_compile)
+    return np.concatenate([np.zeros(0, np.float32), *map(predictor, batches)])

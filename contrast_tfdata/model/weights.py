@@ -1,0 +1,224 @@
+"""Weights in and out, as plain arrays: nothing that is read from a file is ever executed or deserialized.
+
+A run's `model/` folder holds `model.json` and the weights file that it names. The weights are written first, under a
+name that carries their hash; replacing `model.json` is what switches to them, so a reader finds the old model or the
+new one, never a mixture.
+"""
+
+import hashlib
+import io
+import json
+import os
+import platform
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from contrast_tfdata.errors import DataError, StorageError
+from contrast_tfdata.model.architecture import weight_shapes
+from contrast_tfdata.model.contrast_net import ContrastNet
+from contrast_tfdata.model.h5_weights import read_h5_weights
+from contrast_tfdata.version import __version__
+
+__all__ = ["DESCRIPTION_KEYS", "FORMAT_VERSION", "load_model", "read_h5_weights", "save_model"]
+
+FORMAT_VERSION = 1
+"""Of `model.json`; a reader refuses newer ones."""
+
+DESCRIPTION_KEYS = ("preprocessing", "operating_point", "class_names")
+"""What a description must hold, besides anything else that fits into JSON."""
+
+_DESCRIPTION_FILE = "model.json"
+_WEIGHTS_FILE = re.compile(r"weights-[0-9a-f]{16}\.npz")
+_MAX_DESCRIPTION_BYTES = 10_000_000
+_ARCHITECTURE = {"image_size": int, "dropout": float}
+
+
+def save_model(directory: str | os.PathLike, model: ContrastNet, description: dict[str, Any]) -> None:
+    """Writes a model folder; one that was there stays readable until the new one is complete.
+
+    Args:
+        directory: created if missing.
+        model: whose weights and architecture are written. How it computes (pooling, precision) is not part of it.
+        description: everything else that prediction needs: `preprocessing` (dict), `operating_point` (dict),
+            `class_names` (list), and more if wanted. JSON values only. Versions are added.
+
+    Raises:
+        ValueError: if a key is missing or a value does not fit into JSON.
+        StorageError: if writing fails.
+    """
+    missing = [key for key in DESCRIPTION_KEYS if key not in description]
+    if missing:
+        raise ValueError(f"`description` lacks {missing}. Received: keys {sorted(description)}")
+    directory = Path(directory)
+    weights = _pack(model)
+    sha256 = hashlib.sha256(weights).hexdigest()
+    weights_file = f"weights-{sha256[:16]}.npz"
+    own = {
+        "format_version": FORMAT_VERSION,
+        "architecture": {"image_size": model.image_size, "dropout": float(model.dropout_rate)},
+        "weights_file": weights_file,
+        "weights_sha256": sha256,
+        "versions": _versions(),
+    }
+    text = json.dumps({**description, **own}, indent=2, sort_keys=True, allow_nan=False) + "\n"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        _replace(directory / weights_file, weights)
+        _replace(directory / _DESCRIPTION_FILE, text.encode())
+        _remove_other_weights(directory, weights_file)
+    except OSError as error:
+        raise StorageError(f"{directory}: the model cannot be written: {error.strerror}.") from error
+
+
+def load_model(directory: str | os.PathLike, *, pooling: str = "native") -> tuple[ContrastNet, dict[str, Any]]:
+    """Reads a model folder that `save_model` wrote.
+
+    Args:
+        directory: the folder.
+        pooling: how the network pools here, as the runtime plan says.
+
+    Returns:
+        The network under the current dtype policy, and its description with `versions` and `weights_sha256`.
+
+    Raises:
+        DataError: if something is missing, damaged, of a newer version or of other shapes, or holds pickled objects.
+        StorageError: if a file cannot be read.
+    """
+    directory = Path(directory)
+    record = _read_description(directory)
+    architecture = _architecture(directory, record)
+    packed = _read(directory / record["weights_file"], _max_packed_bytes(architecture["image_size"]))
+    if hashlib.sha256(packed).hexdigest() != record["weights_sha256"]:
+        raise DataError(f"{directory / record['weights_file']}: damaged: its SHA-256 is not the one in model.json.")
+    weights = _unpack(packed, directory / record["weights_file"], architecture["image_size"])
+    model = ContrastNet(pooling=pooling, **architecture)
+    model.set_weights(weights)
+    private = ("format_version", "architecture", "weights_file")
+    return model, {key: value for key, value in record.items() if key not in private}
+
+
+def _pack(model: ContrastNet) -> bytes:
+    """Returns the weights as an uncompressed .npz, the same bytes for the same weights."""
+    buffer = io.BytesIO()
+    names = weight_shapes(model.image_size)
+    np.savez(buffer, **dict(zip(names, model.get_weights(), strict=True)))
+    return buffer.getvalue()
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "contrast_tfdata": __version__,
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "numpy": np.__version__,
+    }
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Puts `content` at `path` in one step: a reader sees all of the old or all of the new, also after a crash."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _remove_other_weights(directory: Path, kept: str) -> None:
+    for path in directory.iterdir():
+        if _WEIGHTS_FILE.fullmatch(path.name) and path.name != kept:
+            path.unlink()
+
+
+def _read_description(directory: Path) -> dict[str, Any]:
+    """Returns `model.json`, checked for its version and for the keys that this module needs."""
+    if directory.is_file():
+        raise DataError(f"{directory}: a file. Expected the model folder of a run, with {_DESCRIPTION_FILE}.")
+    path = directory / _DESCRIPTION_FILE
+    try:
+        record = json.loads(_read(path, _MAX_DESCRIPTION_BYTES))
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: damaged: not JSON ({error}).") from error
+    version = record.get("format_version") if isinstance(record, dict) else None
+    if type(version) is not int or version < 1:
+        raise DataError(f"{path}: not a model description: no `format_version`.")
+    if version > FORMAT_VERSION:
+        raise DataError(f"{path}: format {version} is newer than {FORMAT_VERSION}. Update contrast_tfdata to read it.")
+    missing = [
+        key for key in ("architecture", "weights_file", "weights_sha256", *DESCRIPTION_KEYS) if key not in record
+    ]
+    if missing:
+        raise DataError(f"{path}: damaged: lacks {', '.join(missing)}.")
+    if not _WEIGHTS_FILE.fullmatch(str(record["weights_file"])):
+        raise DataError(f"{path}: damaged: `weights_file` is {record['weights_file']!r}.")
+    return record
+
+
+def _architecture(directory: Path, record: dict[str, Any]) -> dict[str, Any]:
+    """Returns the constructor's arguments, strictly typed and of a network that can exist."""
+    path = directory / _DESCRIPTION_FILE
+    found = record["architecture"]
+    types = {key: type(value) for key, value in found.items()} if isinstance(found, dict) else found
+    if types != _ARCHITECTURE:
+        raise DataError(f"{path}: damaged: `architecture` is {found!r}.")
+    try:
+        weight_shapes(found["image_size"])
+    except ValueError as error:
+        raise DataError(f"{path}: damaged: {error}.") from error
+    if not 0 <= found["dropout"] < 1:
+        raise DataError(f"{path}: damaged: `dropout` is {found['dropout']}.")
+    return found
+
+
+def _read(path: Path, max_bytes: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(max_bytes + 1)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise DataError(f"{path}: missing. Expected the model folder of a finished run.") from error
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be read: {error.strerror}.") from error
+    if len(content) > max_bytes:
+        raise DataError(f"{path}: larger than the {max_bytes} bytes that it can need.")
+    return content
+
+
+def _max_packed_bytes(image_size: int) -> int:
+    # Per array: its numbers, the .npy header, and the archive's entries.
+    return sum(4 * int(np.prod(shape)) + 4096 for shape in weight_shapes(image_size).values())
+
+
+def _unpack(packed: bytes, path: Path, image_size: int) -> list[np.ndarray]:
+    """Returns the arrays of an .npz in the order of `get_weights()`, checked for names, shapes, dtypes and values."""
+    expected = weight_shapes(image_size)
+    try:
+        with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+            if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+                raise DataError(f"{path}: compressed. Weights are stored as they are, so that they cannot grow.")
+        with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
+            if set(arrays.files) != set(expected):
+                raise DataError(f"{path}: holds other arrays: {', '.join(sorted(arrays.files)[:20])}.")
+            weights = {name: arrays[name] for name in expected}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: not plain arrays: {error}") from error
+    _check(weights, expected, path)
+    return list(weights.values())
+
+
+def _check(weights: dict[str, np.ndarray], expected: dict[str, tuple[int, ...]], path: Path) -> None:
+    problems = []
+    for name, array in weights.items():
+        if array.shape != expected[name] or array.dtype != np.float32:
+            problems.append(f"{name}: {array.dtype} {array.shape}, expected float32 {expected[name]}")
+        elif not np.isfinite(array).all():
+            problems.append(f"{name}: holds NaN or infinity")
+    if problems:
+        raise DataError.listing(f"{path}: not the weights that model.json describes:", problems)

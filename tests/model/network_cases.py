@@ -1,0 +1,101 @@
+"""The golden list: inputs and weights on which `ContrastNet` must equal the plain Keras network, and how to compare."""
+
+import dataclasses
+import functools
+
+import numpy as np
+import tensorflow as tf
+
+from contrast_tfdata.model.architecture import weight_shapes
+from contrast_tfdata.model.contrast_net import ContrastNet
+from contrast_tfdata.model.reference import reference_network
+
+SIZE = 331
+LABELS = np.array([[0], [1]], np.float32)
+
+
+def noise(*shape: int) -> np.ndarray:
+    return np.random.default_rng(7).integers(0, 256, (2, SIZE, SIZE, *shape), dtype=np.uint8)
+
+
+def quantised() -> np.ndarray:
+    """Four grey levels in blocks of 16 pixels: whole windows tie, in every layer."""
+    levels = np.random.default_rng(8).integers(0, 4, (2, 21, 21), dtype=np.uint8) * 85
+    return levels.repeat(16, axis=1).repeat(16, axis=2)[:, :SIZE, :SIZE]
+
+
+def half_constant() -> np.ndarray:
+    """Black, as around a head, then one bright constant."""
+    images = np.zeros((2, SIZE, SIZE), np.uint8)
+    images[:, 100:220, 60:250] = np.array([90, 200], np.uint8)[:, np.newaxis, np.newaxis]
+    return images
+
+
+IMAGES = {
+    "grey_uint8": lambda: noise(),
+    "grey_uint8_channel": lambda: noise(1),
+    "grey_float": lambda: (noise() / 255).astype(np.float32),
+    "rgb_float": lambda: (noise(3) / 255).astype(np.float32),
+    "rgb_uint8": lambda: noise(3),
+    "ties_quantised": quantised,
+    "ties_constant": half_constant,
+}
+
+
+def as_rgb(images: np.ndarray) -> np.ndarray:
+    """Returns what the slides' loader would hand to the network: (N, H, W, 3) float32 in 0..1."""
+    if images.dtype == np.uint8:
+        images = (images / 255).astype(np.float32)
+    if images.ndim == 3:
+        images = images[..., np.newaxis]
+    return np.broadcast_to(images, (*images.shape[:3], 3))
+
+
+def random_weights(image_size: int = SIZE) -> list[np.ndarray]:
+    """He-scaled kernels, so that signals neither die nor explode, and biases that are not zero."""
+    rng = np.random.default_rng(9)
+    shapes = weight_shapes(image_size).values()
+    scales = [np.sqrt(2 / np.prod(shape[:-1])) if len(shape) > 1 else 0.1 for shape in shapes]
+    return [rng.normal(0, scale, shape).astype(np.float32) for scale, shape in zip(scales, shapes, strict=True)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """Logits (N,) and the gradient of the mean loss to each weight array, all float32."""
+
+    logits: np.ndarray
+    gradients: list[np.ndarray]
+
+    def errors(self, exact: "Outcome") -> np.ndarray:
+        """Returns the relative L2 distance of the logits and of each gradient to the exact ones, (17,)."""
+        pairs = zip([self.logits, *self.gradients], [exact.logits, *exact.gradients], strict=True)
+        return np.array([np.linalg.norm(own - true) / np.linalg.norm(true) for own, true in pairs])
+
+
+def outcome(model: tf.keras.Model, images: np.ndarray, labels=LABELS, *, jit_compile=False, training=False) -> Outcome:
+    def run(images):
+        with tf.GradientTape() as tape:
+            logits = tf.cast(model(images, training=training), tf.float32)
+            loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits))
+        return logits, tape.gradient(loss, model.trainable_variables)
+
+    logits, gradients = tf.function(run, jit_compile=jit_compile)(tf.constant(images))
+    return Outcome(logits.numpy()[:, 0], [gradient.numpy() for gradient in gradients])
+
+
+@functools.cache
+def exact_outcome(case: str) -> Outcome:
+    """Returns what the plain Keras network makes of a case in float32, with random weights."""
+    return outcome(reference(), as_rgb(IMAGES[case]()))
+
+
+def reference(weights: list[np.ndarray] | None = None, **kwargs) -> tf.keras.Model:
+    model = reference_network(logits=True, **kwargs)
+    model.set_weights(weights or random_weights())
+    return model
+
+
+def contrast_net(weights: list[np.ndarray] | None = None, **kwargs) -> ContrastNet:
+    model = ContrastNet(**kwargs)
+    model.set_weights(weights or random_weights())
+    return model

@@ -1,0 +1,127 @@
+"""`ContrastNet` equals the plain Keras network: logits and every gradient, over the golden list, in every setting."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from network_cases import IMAGES, LABELS, as_rgb, contrast_net, exact_outcome, noise, outcome, random_weights, reference
+
+from contrast_tfdata.model.contrast_net import ContrastNet
+from contrast_tfdata.model.h5_weights import read_h5_weights
+from contrast_tfdata.model.reference import reference_network
+
+# Float32 has 24 bits (6e-8). Only the order of sums differs, over up to 6e5 products per gradient: seen 5e-6.
+FLOAT32_TOLERANCE = 2e-5
+
+
+@pytest.mark.parametrize("pooling", ["native", "reshape"])
+@pytest.mark.parametrize("case", IMAGES)
+def test_float32(case, pooling):
+    own = outcome(contrast_net(pooling=pooling), IMAGES[case]())
+    assert own.errors(exact_outcome(case)).max() < FLOAT32_TOLERANCE
+
+
+@pytest.mark.parametrize("pooling", ["native", "reshape"])
+@pytest.mark.parametrize("case", ["grey_uint8", "rgb_float", "ties_quantised", "ties_constant"])
+def test_float32_under_xla(case, pooling):
+    own = outcome(contrast_net(pooling=pooling), IMAGES[case](), jit_compile=True)
+    assert own.errors(exact_outcome(case)).max() < FLOAT32_TOLERANCE
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("case", ["grey_uint8", "ties_quantised"])
+def test_siim_weights(siim_h5, case, jit_compile):
+    weights = read_h5_weights(siim_h5)
+    images = IMAGES[case]()
+    own = outcome(contrast_net(weights, pooling="reshape"), images, jit_compile=jit_compile)
+    # These trained weights saturate on noise: where an example's probability rounds, so does its whole gradient.
+    assert own.errors(outcome(reference(weights), as_rgb(images))).max() < 10 * FLOAT32_TOLERANCE
+
+
+@pytest.mark.parametrize(
+    ("policy", "bits", "cases"),
+    [
+        ("mixed_bfloat16", 8, ["grey_uint8", "rgb_float", "ties_quantised", "ties_constant"]),
+        # Emulated on CPUs, therefore one case.
+        pytest.param("mixed_float16", 11, ["grey_uint8"], marks=pytest.mark.slow),
+    ],
+)
+def test_16_bits_are_as_near_to_float32_as_kerass_own(policy, bits, cases):
+    own_network = contrast_net(dtype=policy)
+    tf.keras.mixed_precision.set_global_policy(policy)
+    keras_network = reference()
+    own = np.array([outcome(own_network, IMAGES[case]()).errors(exact_outcome(case)) for case in cases])
+    keras = np.array([outcome(keras_network, as_rgb(IMAGES[case]())).errors(exact_outcome(case)) for case in cases])
+    # A rounded feature can change which position wins a pooling window and with it a gradient's whole path, so errors
+    # of 10-40 % are normal, and random. Keras rounds once after convolution and bias, here each is rounded (a factor
+    # of 1.4); the rest of the factor 2 is chance.
+    assert np.median(own) < 2 * np.median(keras)
+    # Logits: 8 layers of 2 roundings, each up to half a unit, with a factor of 4 for chance and growth.
+    assert own[:, 0].max() < 32 * 2.0**-bits
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16"])
+@pytest.mark.parametrize("case", ["grey_uint8", "ties_quantised", "ties_constant"])
+def test_both_poolings_give_the_same_bits_in_16_bits(case, policy):
+    native, reshape = (outcome(contrast_net(dtype=policy, pooling=p), IMAGES[case]()) for p in ("native", "reshape"))
+    # Ties are frequent in 16 bits: the same position must win each.
+    assert native.errors(reshape).max() == 0
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_logits_are_float32(policy):
+    logits = contrast_net(dtype=policy)(noise())
+    assert logits.dtype == tf.float32
+    assert logits.shape == (2, 1)
+
+
+def test_rows_and_columns_beyond_the_visible_part_change_nothing():
+    images = noise()
+    changed = images.copy()
+    changed[:, -13:] = 255 - changed[:, -13:]
+    changed[:, :, -13:] = 255 - changed[:, :, -13:]
+    kept, other = (outcome(reference(), as_rgb(x)) for x in (images, changed))
+    assert kept.errors(other).max() == 0  # So cropping is right for the plain network, too.
+    own, own_other = (outcome(contrast_net(), x) for x in (images, changed))
+    assert own.errors(own_other).max() == 0
+
+
+def test_the_last_visible_row_matters():
+    images = noise()
+    changed = images.copy()
+    changed[:, 317] = 255 - changed[:, 317]
+    network = contrast_net()
+    assert np.abs(network(images) - network(changed)).max() > 0
+
+
+@pytest.mark.parametrize("image_size", [190, 221, 253])
+def test_other_image_sizes(image_size):
+    rng = np.random.default_rng(image_size)
+    images = rng.integers(0, 256, (2, image_size, image_size), dtype=np.uint8)
+    plain = reference_network(image_size, logits=True)
+    network = ContrastNet(image_size, pooling="reshape")
+    for each in (plain, network):
+        each.set_weights(random_weights(image_size))
+    assert outcome(network, images).errors(outcome(plain, as_rgb(images))).max() < FLOAT32_TOLERANCE
+
+
+def test_dropout_drops_as_in_keras():
+    plain = reference(seed=3)
+    # The reference seeds each layer; its dropout takes the seed as it is.
+    network = contrast_net(dropout_seed=3)
+    own = outcome(network, noise(), training=True)
+    assert own.errors(outcome(plain, as_rgb(noise()), training=True)).max() < FLOAT32_TOLERANCE
+    assert np.abs(own.logits - exact_outcome("grey_uint8").logits).max() > 1e-3
+
+
+def test_training_steps_move_the_weights_alike():
+    images = noise()
+    moved = []
+    for network, inputs in [(contrast_net(dropout=0.0), images), (reference(dropout=0.0), as_rgb(images))]:
+        before = network.get_weights()
+        network.compile(tf.keras.optimizers.SGD(1e-2), tf.keras.losses.BinaryCrossentropy(from_logits=True))
+        network.fit(inputs, LABELS, batch_size=2, epochs=2, shuffle=False, verbose=0)
+        moved.append([after - start for after, start in zip(network.get_weights(), before, strict=True)])
+    for own, plain in zip(*moved, strict=True):
+        # The second step starts from weights that differ in their last bits.
+        assert np.linalg.norm(own - plain) < 1e-3 * np.linalg.norm(plain)

@@ -1,0 +1,163 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from network_cases import contrast_net, noise
+
+from contrast_tfdata.model.architecture import weight_shapes
+from contrast_tfdata.model.contrast_net import ContrastNet
+from contrast_tfdata.model.reference import reference_network
+
+BCE = tf.keras.losses.BinaryCrossentropy(from_logits=True)
+
+
+def test_weights_have_the_references_order_and_shapes():
+    assert [w.shape for w in ContrastNet().get_weights()] == list(weight_shapes().values())
+    assert [w.shape for w in reference_network().get_weights()] == list(weight_shapes().values())
+
+
+def test_one_global_seed_gives_the_references_initial_weights():
+    tf.keras.utils.set_random_seed(1020)
+    plain = reference_network().get_weights()
+    tf.keras.utils.set_random_seed(1020)
+    for own, other in zip(ContrastNet().get_weights(), plain, strict=True):
+        np.testing.assert_array_equal(own, other)
+
+
+def test_summary_is_the_slides_table():
+    lines = []
+    ContrastNet().summary(print_fn=lambda line, **_: lines.append(line))
+    table = "\n".join(lines)
+    rows = [line.split()[0] for line in lines if "(None, " in line]
+    assert rows[:3] == ["input_1", "conv2d", "max_pooling2d"]
+    assert rows[-5:] == ["flatten", "dropout", "dense", "dense_1", "tf.math.sigmoid"]
+    assert "(None, 329, 329, 16)" in table
+    assert [int(line.split()[-1]) for line in lines if line.split()[:1] == ["conv2d_5"]] == [36928]
+    assert "Total params: 109073" in table
+
+
+def test_summary_draws_nothing_from_the_global_seed():
+    draws = []
+    for print_summary in (False, True):
+        tf.keras.utils.set_random_seed(5)
+        network = ContrastNet()
+        if print_summary:
+            network.summary(print_fn=lambda line, **_: None)
+        draws.append(ContrastNet().get_weights()[0])
+    np.testing.assert_array_equal(*draws)
+
+
+def test_config_rebuilds_it():
+    network = ContrastNet(221, pooling="reshape", dropout=0.4, dropout_seed=8, name="other")
+    rebuilt = ContrastNet.from_config(network.get_config())
+    assert rebuilt.get_config() == network.get_config()
+    assert rebuilt.count_params() == network.count_params()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"dropout": 1.0}, r"Received: dropout=1\.0"),
+        ({"dropout": -0.1}, r"Received: dropout=-0\.1"),
+        ({"image_size": 100}, "Received: image_size=100"),
+        ({"pooling": "max"}, "Received: pooling='max'"),
+    ],
+)
+def test_bad_arguments_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        ContrastNet(**arguments)
+
+
+@pytest.mark.parametrize("shape", [(1, 330, 331), (1, 331, 331, 2), (331, 331), (1, 331, 331, 3, 1)])
+def test_images_of_other_shapes_are_refused(shape):
+    with pytest.raises(ValueError, match="Received: shape="):
+        ContrastNet()(np.zeros(shape, np.uint8))
+
+
+def test_images_of_other_dtypes_are_refused():
+    with pytest.raises(TypeError, match="Received: dtype=int32"):
+        ContrastNet()(np.zeros((1, 331, 331), np.int32))
+
+
+def compiled(**kwargs) -> ContrastNet:
+    network = contrast_net(dropout=0.0, **kwargs)
+    network.compile(tf.keras.optimizers.SGD(1e-3), BCE)
+    return network
+
+
+def test_loss_of_equal_weights_is_kerass_mean():
+    logits = np.array([[2.0], [-1.0], [0.5]], np.float32)
+    labels = np.array([1.0, 0.0, 0.0])
+    expected = np.mean(np.log1p(np.exp(-np.array([2.0, 1.0, -0.5]))))
+    for weights in (None, np.ones(3), np.full((3, 1), 7.0)):
+        assert compiled().compute_loss(None, labels, logits, weights).numpy() == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("reduction", ["none", "sum", "auto", "sum_over_batch_size"])
+def test_loss_is_the_weighted_mean_whatever_the_reduction(reduction):
+    network = contrast_net()
+    network.compile(loss=tf.keras.losses.BinaryCrossentropy(from_logits=True, reduction=reduction))
+    loss = network.compute_loss(None, np.array([1, 0, 1]), np.array([[1.0], [3.0], [9.0]]), np.array([1.0, 3.0, 0.0]))
+    expected = (np.log1p(np.exp(-1.0)) + 3 * np.log1p(np.exp(3.0))) / 4
+    assert loss.numpy() == pytest.approx(expected, rel=1e-6)
+
+
+def test_loss_of_padding_alone_is_zero():
+    loss = compiled().compute_loss(None, np.zeros(2), np.zeros((2, 1), np.float32), np.zeros(2))
+    assert loss.numpy() == 0
+
+
+def test_regularisation_is_added():
+    network = compiled()
+    network.add_loss(lambda: tf.constant(10.0))
+    loss = network.compute_loss(None, np.zeros(1), np.zeros((1, 1), np.float32))
+    assert loss.numpy() == pytest.approx(10 + np.log(2), rel=1e-6)
+
+
+def test_a_loss_by_name_is_refused():
+    network = contrast_net()
+    network.compile(loss="binary_crossentropy")  # Keras would take the logits for probabilities.
+    with pytest.raises(ValueError, match="Received: loss='binary_crossentropy'"):
+        network.compute_loss(None, np.zeros(1), np.zeros((1, 1), np.float32))
+
+
+def test_padding_changes_neither_step_nor_reported_loss():
+    images, labels = noise(), np.array([0, 1])
+    padded = np.concatenate([images, np.full_like(images, 255)])
+    plain, with_padding = compiled(), compiled()
+    history = plain.fit(images, labels, epochs=2, shuffle=False, verbose=0).history
+    padded_history = with_padding.fit(
+        padded, np.array([0, 1, 0, 0]), sample_weight=np.array([1, 1, 0, 0]), epochs=2, shuffle=False, verbose=0
+    ).history
+    np.testing.assert_allclose(padded_history["loss"], history["loss"], rtol=1e-5)
+    for own, other in zip(with_padding.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(own, other, atol=1e-5)
+
+
+def test_epoch_loss_weighs_a_padded_last_batch_by_its_examples():
+    network = compiled()
+    images = np.concatenate([noise(), noise()])
+    labels, weights = np.array([0, 1, 0, 1]), np.array([1, 1, 1, 0])
+    reported = network.evaluate(images, labels, sample_weight=weights, batch_size=2, verbose=0)
+    logits = network(images).numpy()[:3, 0]
+    assert reported == pytest.approx(np.mean(np.log1p(np.exp(np.where(labels[:3], -logits, logits)))), rel=1e-5)
+
+
+def test_mixed_float16_scales_the_loss():
+    tf.keras.mixed_precision.set_global_policy("mixed_float16")
+    network = contrast_net()
+    network.compile(tf.keras.optimizers.Adam(5e-4), BCE)
+    assert isinstance(network.optimizer, tf.keras.mixed_precision.LossScaleOptimizer)
+    scale = float(network.optimizer.loss_scale)
+    before = network.get_weights()
+    history = network.fit(noise()[:1], np.array([1]), verbose=0).history
+    assert scale > 1
+    assert np.isfinite(history["loss"]).all()
+    assert any((own != other).any() for own, other in zip(before, network.get_weights(), strict=True))
+    assert all(variable.dtype == tf.float32 for variable in network.trainable_variables)
+
+
+def test_xla_compiles_a_training_step():
+    network = contrast_net(pooling="reshape")
+    network.compile(tf.keras.optimizers.SGD(1e-3), BCE, jit_compile=True)
+    loss = network.fit(noise(), np.array([0, 1]), verbose=0).history["loss"][0]
+    assert np.isfinite(loss)

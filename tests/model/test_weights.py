@@ -1,0 +1,224 @@
+import hashlib
+import io
+import json
+import pickle
+import shutil
+import zipfile
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from network_cases import contrast_net, noise, random_weights
+
+from contrast_tfdata.errors import DataError, StorageError
+from contrast_tfdata.model.contrast_net import ContrastNet
+from contrast_tfdata.model.weights import load_model, save_model
+
+DESCRIPTION = {
+    "preprocessing": {"image_size": 331, "interpolation": "area"},
+    "operating_point": {"threshold": 0.45, "criterion": "youden"},
+    "class_names": ["no_gad", "with_gad"],
+    "note": "größer als ASCII",
+}
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved") / "model"
+    save_model(folder, contrast_net(), DESCRIPTION)
+    return folder
+
+
+@pytest.fixture
+def folder(saved, tmp_path):
+    """A model folder for each test to damage."""
+    return shutil.copytree(saved, tmp_path / "model")
+
+
+def weights_file(folder):
+    (path,) = folder.glob("weights-*.npz")
+    return path
+
+
+def edit(folder, **changes) -> None:
+    """Changes keys of model.json; None removes one."""
+    record = {**json.loads((folder / "model.json").read_text()), **changes}
+    kept = {key: value for key, value in record.items() if value is not None}
+    (folder / "model.json").write_text(json.dumps(kept))
+
+
+def put_weights(folder, content: bytes) -> None:
+    """Replaces the weights by others with a hash that fits: what a forger would do."""
+    path = weights_file(folder)
+    path.write_bytes(content)
+    edit(folder, weights_sha256=hashlib.sha256(content).hexdigest())
+
+
+def packed(**arrays) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def stored_arrays(folder) -> dict[str, np.ndarray]:
+    with np.load(weights_file(folder)) as arrays:
+        return dict(arrays)
+
+
+def test_same_network_and_description_come_back(folder):
+    network, description = load_model(folder)
+    for read, written in zip(network.get_weights(), random_weights(), strict=True):
+        np.testing.assert_array_equal(read, written)
+    assert {key: description[key] for key in DESCRIPTION} == DESCRIPTION
+    assert description["versions"]["tensorflow"] == tf.__version__
+    np.testing.assert_array_equal(network(noise()), contrast_net()(noise()))
+
+
+def test_architecture_comes_back_and_pooling_is_chosen_anew(tmp_path):
+    save_model(tmp_path, ContrastNet(221, dropout=0.5), DESCRIPTION)
+    network, _ = load_model(tmp_path, pooling="reshape")
+    assert (network.image_size, network.dropout_rate, network.pooling) == (221, 0.5, "reshape")
+
+
+def test_a_loaded_description_can_be_saved_again(folder):
+    network, description = load_model(folder)
+    save_model(folder, network, {**description, "operating_point": {"threshold": 0.6}})
+    assert load_model(folder)[1]["operating_point"] == {"threshold": 0.6}
+
+
+def test_same_model_gives_the_same_bytes(folder, tmp_path):
+    save_model(tmp_path / "again", contrast_net(), DESCRIPTION)
+    for path in folder.iterdir():
+        assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes()
+
+
+def test_saving_over_leaves_only_the_new(folder):
+    save_model(folder, ContrastNet(), DESCRIPTION)
+    assert sorted(path.suffix for path in folder.iterdir()) == [".json", ".npz"]
+    load_model(folder)
+
+
+def test_until_the_description_is_replaced_the_old_model_is_read(folder):
+    old = (folder / "model.json").read_bytes()
+    (folder / "model.json").unlink()
+    (folder / "model.json").mkdir()  # So that replacing it fails, after the new weights are written.
+    with pytest.raises(StorageError, match="cannot be written"):
+        save_model(folder, ContrastNet(), DESCRIPTION)
+    (folder / "model.json").rmdir()
+    (folder / "model.json").write_bytes(old)
+    np.testing.assert_array_equal(load_model(folder)[0].get_weights()[0], random_weights()[0])
+    assert not list(folder.glob(".*.tmp"))
+
+
+def test_incomplete_descriptions_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"lacks \['operating_point', 'class_names'\]"):
+        save_model(tmp_path, ContrastNet(), {"preprocessing": {}})
+
+
+def test_nan_in_a_description_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="JSON"):
+        save_model(tmp_path, ContrastNet(), {**DESCRIPTION, "operating_point": {"threshold": float("nan")}})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format_version": 2}, "format 2 is newer than 1. Update"),
+        ({"format_version": None}, "no `format_version`"),
+        ({"format_version": True}, "no `format_version`"),
+        ({"weights_sha256": "0" * 64}, "its SHA-256 is not the one"),
+        ({"weights_file": "../../weights-0000000000000000.npz"}, "`weights_file` is"),
+        ({"weights_file": "weights-0000000000000000.npz"}, "missing"),
+        ({"class_names": None}, "lacks class_names"),
+        ({"architecture": None}, "lacks architecture"),
+        ({"architecture": {"image_size": 331}}, "`architecture` is"),
+        ({"architecture": {"image_size": "331", "dropout": 0.2}}, "`architecture` is"),
+        ({"architecture": [331, 0.2]}, "`architecture` is"),
+        ({"architecture": {"image_size": 20, "dropout": 0.2}}, "at least 190"),
+        ({"architecture": {"image_size": 331, "dropout": 2.0}}, "`dropout` is 2.0"),
+        ({"architecture": {"image_size": 500, "dropout": 0.2}}, "expected float32 (1600, 64)"),
+    ],
+)
+def test_damaged_descriptions_are_refused(folder, changes, message):
+    edit(folder, **changes)
+    with pytest.raises(DataError) as error:
+        load_model(folder)
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b"[]", b"null"])
+def test_descriptions_that_are_none_are_refused(folder, content):
+    (folder / "model.json").write_bytes(content)
+    with pytest.raises(DataError, match=r"model\.json"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("position", [0, 100, -1])
+def test_one_flipped_byte_is_noticed(folder, position):
+    content = bytearray(weights_file(folder).read_bytes())
+    content[position] ^= 1
+    weights_file(folder).write_bytes(content)
+    with pytest.raises(DataError, match="SHA-256"):
+        load_model(folder)
+
+
+class Unpickled:
+    def __reduce__(self):
+        return pytest.fail, ("a pickle was loaded",)
+
+
+def test_pickled_content_is_refused(folder):
+    arrays = stored_arrays(folder)
+    objects = np.array([Unpickled()], dtype=object)
+    for content in (packed(**{**arrays, "dense/bias": objects}), pickle.dumps(Unpickled()), b"no archive"):
+        put_weights(folder, content)
+        with pytest.raises(DataError, match="not plain arrays"):
+            load_model(folder)
+
+
+def test_other_arrays_are_refused(folder):
+    arrays = stored_arrays(folder)
+    put_weights(folder, packed(**{**arrays, "extra": np.zeros(1, np.float32)}))
+    with pytest.raises(DataError, match="holds other arrays"):
+        load_model(folder)
+
+
+def test_all_wrong_arrays_are_listed(folder):
+    wrong = {
+        "dense/bias": np.zeros(64),
+        "conv2d/bias": np.zeros(17, np.float32),
+        "dense_1/bias": np.array([np.inf], np.float32),
+    }
+    put_weights(folder, packed(**{**stored_arrays(folder), **wrong}))
+    with pytest.raises(DataError) as error:
+        load_model(folder)
+    for problem in ("dense/bias: float64", "conv2d/bias: float32 (17,)", "dense_1/bias: holds NaN or infinity"):
+        assert problem in str(error.value)
+
+
+def test_compressed_weights_cannot_grow(folder):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("dense/bias.npy", bytes(10_000_000))
+    put_weights(folder, buffer.getvalue())
+    with pytest.raises(DataError, match="compressed"):
+        load_model(folder)
+
+
+def test_more_bytes_than_weights_can_need_are_not_read(folder):
+    put_weights(folder, bytes(5_000_000))
+    with pytest.raises(DataError, match="larger than"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("name", ["weights.h5", "model.keras", "model.pkl"])
+def test_fault_58_files_are_no_model_folders(tmp_path, name):
+    (tmp_path / name).write_bytes(pickle.dumps(Unpickled()))
+    with pytest.raises(DataError, match="Expected the model folder of a run"):
+        load_model(tmp_path / name)
+
+
+def test_missing_folder(tmp_path):
+    with pytest.raises(DataError, match="missing"):
+        load_model(tmp_path / "nothing")
