@@ -40,7 +40,7 @@ def adamw(learning_rate: float, weight_decay: float) -> tf.keras.optimizers.Opti
 
 def lamb(learning_rate: float, weight_decay: float) -> tf.keras.optimizers.Optimizer:
     """LAMB: Adam with layer-wise trust ratios (You et al. 2020, arXiv:1904.00962)."""
-    return tfa.optimizers.LAMB(learning_rate=learning_rate, weight_decay_rate=weight_decay)
+    return tfa.optimizers.LAMB(learning_rate=learning_rate, weight_decay=weight_decay)
 
 
 def focal_loss(gamma: float, alpha: float) -> tf.keras.losses.Loss:

@@ -1,0 +1,1 @@
+"""Fitting a ContrastNet to records."""

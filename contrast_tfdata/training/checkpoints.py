@@ -1,0 +1,79 @@
+"""Checkpoints at the end of each epoch, and going on from them."""
+
+import json
+from pathlib import Path
+
+import tensorflow as tf
+
+from contrast_tfdata.errors import UsageError
+
+_KEPT = 2
+_RECIPE = "recipe.json"
+
+
+class Checkpoints(tf.keras.callbacks.Callback):
+    """Keeps the last two epochs with the optimizer's state, and the weights of the epoch of smallest validation loss.
+
+    Args:
+        directory: made where it does not exist.
+        model: built and compiled.
+        recipe: everything that training depends on; a run goes on only with the same.
+    """
+
+    def __init__(self, directory: Path, model: tf.keras.Model, recipe: dict):
+        super().__init__()
+        self._directory = directory
+        self._recipe = json.loads(json.dumps(recipe))
+        self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self._best_loss = tf.Variable(float("inf"), trainable=False)
+        self._best = tf.train.Checkpoint(model=model)
+        state = tf.train.Checkpoint(
+            model=model, optimizer=model.optimizer, epoch=self._epoch, best_loss=self._best_loss
+        )
+        self._manager = tf.train.CheckpointManager(state, str(directory / "last"), max_to_keep=_KEPT)
+
+    def begin(self, *, resume: bool) -> int:
+        """Takes up the last complete checkpoint where there is one and `resume` allows it.
+
+        Returns:
+            The number of epochs that are done.
+
+        Raises:
+            UsageError: there is a checkpoint of another recipe; the differences are listed.
+        """
+        if self._manager.latest_checkpoint and resume:
+            self._refuse_other_recipe()
+            self._manager.restore_or_initialize()
+            return int(self._epoch.numpy())
+        self._directory.mkdir(parents=True, exist_ok=True)
+        (self._directory / _RECIPE).write_text(json.dumps(self._recipe, indent=2, sort_keys=True) + "\n")
+        return 0
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Saves the epoch."""
+        self._epoch.assign(epoch + 1)
+        loss = (logs or {}).get("val_loss")
+        if loss is not None and loss < self._best_loss.numpy():
+            self._best_loss.assign(loss)
+            self._best.write(str(self._directory / "best"))
+        self._manager.save(checkpoint_number=epoch + 1)
+
+    def take_best(self) -> None:
+        """Replaces the model's weights by those of the best epoch, where a validation split has named one."""
+        if self._best_loss.numpy() < float("inf"):
+            self._best.read(str(self._directory / "best")).expect_partial()
+
+    def _refuse_other_recipe(self) -> None:
+        path = self._directory / _RECIPE
+        before = json.loads(path.read_text()) if path.exists() else {}
+        keys = sorted(before.keys() | self._recipe.keys())
+        differences = [
+            f"  {key}: was {before.get(key)!r}, now {self._recipe.get(key)!r}"
+            for key in keys
+            if before.get(key) != self._recipe.get(key)
+        ]
+        if differences:
+            raise UsageError(
+                f"{self._directory}: a run with other flags or data stands here; use another --workdir, or "
+                "--resume=never to start over:\n" + "\n".join(differences)
+            )

@@ -1,0 +1,195 @@
+"""Training: that it learns with every optimizer and loss, what it writes, how it goes on."""
+
+import dataclasses
+import io
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from bright_records import SIZE, write_records
+from rich.console import Console
+
+from contrast_tfdata.errors import ContrastError, DataError, UsageError
+from contrast_tfdata.model import starting_point
+from contrast_tfdata.pipeline.options import PipelineOptions
+from contrast_tfdata.training import loop
+from contrast_tfdata.training.compiling import compile_model, take_averaged_weights
+from contrast_tfdata.training.options import TrainingOptions
+
+FAST = TrainingOptions(epochs=4, learning_rate=2e-3, seed=3)
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("training") / "records"
+    return directory, write_records(directory)
+
+
+def run(records, workdir, training=FAST, *, resume=False, batch_size=8, console=None, pipeline=None):
+    workdir.mkdir(exist_ok=True)
+    model = starting_point.build(SIZE, pooling="native", seed=training.seed)
+    history = loop.train(
+        model,
+        records_dir=records[0],
+        manifest=records[1],
+        workdir=workdir,
+        training=training,
+        pipeline=pipeline or PipelineOptions(batch_size=batch_size, seed=training.seed),
+        jit_compile=False,
+        resume=resume,
+        on_start=lambda: None,
+        console=console or Console(file=io.StringIO()),
+    )
+    return model, history
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"optimizer": "adamw"},
+        {"optimizer": "lamb", "learning_rate": 1e-2},
+        {"loss": "focal", "focal_alpha": 0.5, "learning_rate": 4e-3},
+        {"ema_decay": 0.9},
+        {"class_weights": "balanced"},
+    ],
+    ids=lambda change: "-".join(map(str, change.values())) or "slides",
+)
+def test_each_recipe_learns(records, tmp_path, change):
+    training = dataclasses.replace(FAST, epochs=6, **change)
+    model, history = run(records, tmp_path / "run", training)
+    assert len(history) == 6
+    assert history[-1]["loss"] < 0.8 * history[0]["loss"]
+    assert history[-1]["val_accuracy"] >= 0.9
+    images, labels = bright_and_dark()
+    assert ((model(images).numpy()[:, 0] > 0) == labels).mean() >= 0.9
+
+
+def bright_and_dark():
+    images = np.random.default_rng(5).integers(0, 80, (16, SIZE, SIZE)).astype(np.uint8)
+    images[8:, 60:100, 70:110] += 150
+    return images, np.arange(16) >= 8
+
+
+def test_writes_what_it_promises(records, tmp_path):
+    console = Console(file=io.StringIO())
+    _, history = run(records, tmp_path / "run", dataclasses.replace(FAST, epochs=2), console=console)
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert names == {"checkpoints", "logs", "history.csv"}
+    assert [row["epoch"] for row in history] == [1, 2]
+    assert set(history[0]) == {"epoch", "loss", "accuracy", "val_loss", "val_accuracy"}
+    lines = console.file.getvalue().splitlines()
+    assert [line.split()[1] for line in lines if line.startswith("epoch")] == ["1/2", "2/2"]
+    assert list((tmp_path / "run" / "logs").rglob("events.out.tfevents.*"))
+
+
+def test_fault_60_same_seed_same_run(records, tmp_path):
+    training = dataclasses.replace(FAST, epochs=2)
+    first, second = (run(records, tmp_path / name, training)[1] for name in ("a", "b"))
+    other = run(records, tmp_path / "c", dataclasses.replace(training, seed=4))[1]
+    assert [row["loss"] for row in first] == pytest.approx([row["loss"] for row in second], rel=1e-4)
+    assert first[0]["loss"] != pytest.approx(other[0]["loss"], rel=1e-4)
+
+
+def test_last_examples_of_an_epoch_are_trained_on(records, tmp_path):
+    """32 examples in batches of 24: the mean loss of the epoch weighs all of them alike, padded or not."""
+    training = dataclasses.replace(FAST, epochs=1, learning_rate=1e-9)
+    losses = []
+    for static_shapes in (False, True):
+        pipeline = PipelineOptions(batch_size=24, seed=3, static_shapes=static_shapes)
+        losses.append(run(records, tmp_path / f"run{static_shapes}", training, pipeline=pipeline)[1][0]["val_loss"])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+def test_a_run_goes_on_where_it_stopped(records, tmp_path):
+    workdir = tmp_path / "run"
+    short = dataclasses.replace(FAST, epochs=4)
+    run(records, workdir, short)
+    before = (workdir / "history.csv").read_text()
+    model, history = run(records, workdir, short, resume=True)
+    assert (workdir / "history.csv").read_text() == before
+    assert len(history) == 4
+    images, labels = bright_and_dark()
+    assert (model(images).numpy()[:, 0] > 0).shape == labels.shape
+
+
+class Stop(Exception):
+    """Ends a run as a crash would."""
+
+
+def test_an_interrupted_run_sees_the_epochs_that_it_missed(records, tmp_path, monkeypatch):
+    whole = run(records, tmp_path / "whole")[1]
+    original = loop.ProgressDisplay.on_epoch_end
+
+    def stop_after_two(self, epoch, logs=None):
+        original(self, epoch, logs)
+        if epoch == 1:
+            raise Stop
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loop.ProgressDisplay, "on_epoch_end", stop_after_two)
+        with pytest.raises(Stop):
+            run(records, tmp_path / "cut")
+    resumed = run(records, tmp_path / "cut", resume=True)[1]
+    assert [row["epoch"] for row in resumed] == [1, 2, 3, 4]
+    # Dropout's stream starts anew, so losses are near but not the same.
+    assert resumed[-1]["val_loss"] == pytest.approx(whole[-1]["val_loss"], abs=0.35)
+
+
+def test_fault_56_other_flags_are_refused_with_the_difference(records, tmp_path):
+    run(records, tmp_path / "run", dataclasses.replace(FAST, epochs=1))
+    with pytest.raises(UsageError, match=r"learning_rate: was 0\.002, now 0\.01"):
+        run(records, tmp_path / "run", dataclasses.replace(FAST, epochs=1, learning_rate=0.01), resume=True)
+
+
+def test_best_weights_are_those_of_the_smallest_validation_loss(records, tmp_path):
+    training = dataclasses.replace(FAST, learning_rate=5e-3, epochs=5, final_weights="best")
+    model, history = run(records, tmp_path / "run", training)
+    compile_model(model, training, jit_compile=False)
+    validation = loop.create_eval_dataset(
+        records_dir=records[0], manifest=records[1], split="validation", options=PipelineOptions(batch_size=8)
+    )
+    loss = model.evaluate(validation, return_dict=True, verbose=0)["loss"]
+    assert loss == pytest.approx(min(row["val_loss"] for row in history), rel=1e-3)
+
+
+def test_moving_average_is_taken(records, tmp_path):
+    training = dataclasses.replace(FAST, epochs=1, ema_decay=0.99)
+    model, _ = run(records, tmp_path / "run", training)
+    averaged = model.get_weights()
+    plain, _ = run(records, tmp_path / "plain", dataclasses.replace(training, ema_decay=0.0))
+    distance = max(np.abs(a - b).max() for a, b in zip(averaged, plain.get_weights(), strict=True))
+    assert distance > 1e-4
+    assert not take_averaged_weights(plain)
+
+
+def test_fault_51_loss_that_is_no_number_ends_the_run(records, tmp_path):
+    with pytest.raises(ContrastError, match="the loss became") as error:
+        run(records, tmp_path / "run", dataclasses.replace(FAST, learning_rate=1e20, epochs=6))
+    assert error.value.exit_code == 70
+
+
+def test_fault_49_no_validation_split(tmp_path):
+    records = tmp_path / "records", write_records(tmp_path / "records", (("train", 5),))
+    _, history = run(records, tmp_path / "run", dataclasses.replace(FAST, epochs=1), batch_size=64)
+    assert set(history[0]) == {"epoch", "loss", "accuracy"}
+    assert np.isfinite(history[0]["loss"])
+
+
+def test_fault_49_no_training_split(tmp_path):
+    records = tmp_path / "records", write_records(tmp_path / "records", (("test", 4),))
+    with pytest.raises(DataError, match="the training split is empty"):
+        run(records, tmp_path / "run")
+
+
+@pytest.mark.slow
+def test_float16_scales_its_loss(records, tmp_path):
+    tf.keras.mixed_precision.set_global_policy("mixed_float16")
+    try:
+        model, history = run(records, tmp_path / "run", dataclasses.replace(FAST, epochs=1), batch_size=16)
+    finally:
+        tf.keras.mixed_precision.set_global_policy("float32")
+    assert isinstance(model.optimizer, tf.keras.mixed_precision.LossScaleOptimizer)
+    assert float(model.optimizer.loss_scale) > 1
+    assert np.isfinite(history[0]["loss"])
