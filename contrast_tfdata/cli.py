@@ -1,0 +1,140 @@
+"""What all commands share: how they start, how they end, what a person sees on the way."""
+
+import logging
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from absl import app, flags
+from rich.console import Console
+
+from contrast_tfdata.errors import ContrastError, InterruptedRunError, UsageError
+from contrast_tfdata.records.staging import storage_error
+
+if TYPE_CHECKING:
+    from contrast_tfdata.model.runtime_plan import RuntimePlan
+
+EXIT_INTERNAL = 70
+EXIT_STORAGE = 74
+EXIT_INTERRUPTED = 75
+
+console = Console(highlight=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def run(main: Callable[[], None]) -> None:
+    """Parses the command line, runs `main`, and exits with the code that DESIGN's contract gives each kind of failure.
+
+    Flags are refused before `main` runs, and so before it imports TensorFlow.
+    """
+    debug = common_debug_flag()
+    app.run(lambda argv: sys.exit(_guarded(main, argv, debug.value)))
+
+
+def common_debug_flag() -> flags.FlagHolder:
+    """Defines --debug once in a process, whichever command comes first."""
+    if "debug" not in flags.FLAGS:
+        return flags.DEFINE_bool("debug", False, "show a traceback with an error")
+    return flags.FlagHolder(flags.FLAGS, flags.FLAGS["debug"])
+
+
+def refuse_arguments(argv: Sequence[str]) -> None:
+    """Raises UsageError where words without a flag were given (`--name value` without `=` leaves one for booleans)."""
+    if argv:
+        raise UsageError(f"arguments without a flag: {' '.join(argv)}; write --name=value")
+
+
+def required_path(holder: flags.FlagHolder) -> Path:
+    """Returns a flag's value as a path; raises UsageError where it was not given."""
+    if not holder.value:
+        raise UsageError(f"--{holder.name} is needed; --help lists all flags")
+    return Path(holder.value)
+
+
+def choice(holder: flags.FlagHolder, default: str, allowed: Sequence[str]) -> str:
+    """Returns the value of a flag of which a command takes only some values; raises UsageError for another one."""
+    value = holder.value or default
+    if value not in allowed:
+        raise UsageError(f"--{holder.name} must be one of {', '.join(allowed)} here. Received: {value}")
+    return value
+
+
+def count(holder: flags.FlagHolder) -> int | None:
+    """Returns a flag's whole number of at least 1, or None for `auto`; raises UsageError for anything else."""
+    text = holder.value
+    if text == "auto":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise UsageError(f"--{holder.name} must be auto or a whole number of at least 1. Received: {text}")
+    return int(text)
+
+
+def flag_values(module: ModuleType) -> dict[str, object]:
+    """Returns the value of each flag that a command takes, by name."""
+    return {flag.name: flag.value for flag in _flags_of(module)}
+
+
+def flags_text(module: ModuleType) -> str:
+    """Returns the flags of a command as a flagfile that repeats it."""
+    lines = (flag.serialize() for flag in _flags_of(module))
+    return "".join(f"{line}\n" for line in lines if line)
+
+
+def _flags_of(module: ModuleType) -> list[flags.Flag]:
+    return sorted(flags.FLAGS.get_key_flags_for_module(module), key=lambda flag: flag.name)
+
+
+def start_tensorflow(precision: str, jit_compile: str, *, deterministic: bool = False) -> "RuntimePlan":
+    """Sets the environment, imports TensorFlow, decides how networks run, and makes that the process's policy."""
+    from contrast_tfdata.model import runtime_plan
+
+    runtime_plan.configure_environment()
+    quiet_tensorflow()
+    plan = runtime_plan.plan(precision, jit_compile, deterministic=deterministic)
+    runtime_plan.apply(plan)
+    return plan
+
+
+def _guarded(main: Callable[[Sequence[str]], None], argv: Sequence[str], debug: bool) -> int:
+    signal.signal(signal.SIGTERM, _raise_interrupted)
+    try:
+        main(argv[1:])
+    except ContrastError as error:
+        return _report(error, str(error), error.exit_code, debug)
+    except KeyboardInterrupt as error:
+        return _report(error, "interrupted; what was complete before is unchanged", EXIT_INTERRUPTED, debug)
+    except OSError as error:
+        return _report(error, _describe_os_error(error), EXIT_STORAGE, debug)
+    except Exception as error:
+        text = f"internal error: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        return _report(error, f"{text}\nrun again with --debug for the traceback, and report it", EXIT_INTERNAL, debug)
+    return 0
+
+
+def _describe_os_error(error: OSError) -> str:
+    return str(storage_error(Path(error.filename), error)) if isinstance(error.filename, str) else str(error)
+
+
+def _report(error: BaseException, text: str, code: int, debug: bool) -> int:
+    if debug:
+        traceback.print_exception(error)
+    errors.print(f"error: {text}", style="bold red" if errors.is_terminal else None, markup=False)
+    return code
+
+
+def _raise_interrupted(signum, frame) -> None:
+    raise InterruptedRunError("stopped by SIGTERM; what was complete before is unchanged")
+
+
+def quiet_tensorflow() -> None:
+    """Keeps TensorFlow's start-up notes, which mean nothing to a user of these commands, out of the output.
+
+    To be called before TensorFlow is imported; what the user set in the environment stays.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)

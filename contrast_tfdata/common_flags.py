@@ -1,0 +1,117 @@
+"""Flags that several commands take, defined once a process (absl refuses a second definition of a name).
+
+A command calls the function of each flag that it takes and keeps the holder; nothing is read here.
+"""
+
+import functools
+from collections.abc import Callable
+
+from absl import flags
+
+from contrast_tfdata.images.preprocessing import INTERPOLATIONS
+
+flags.disclaim_key_flags()  # A flag then counts as the command's own, and --help shows it there.
+
+
+def _once(define: Callable[[], flags.FlagHolder]) -> Callable[[], flags.FlagHolder]:
+    return functools.cache(define)
+
+
+@_once
+def records_dir() -> flags.FlagHolder:
+    """Where records are read."""
+    return flags.DEFINE_string("records_dir", None, "folder of records that make_records wrote")
+
+
+@_once
+def workdir() -> flags.FlagHolder:
+    """Where a run lives."""
+    return flags.DEFINE_string("workdir", None, "folder of the run: checkpoints, predictions, metrics, report, model")
+
+
+@_once
+def batch_size() -> flags.FlagHolder:
+    """Examples a step."""
+    return flags.DEFINE_integer("batch_size", 64, "examples in a batch", lower_bound=1)
+
+
+@_once
+def seed() -> flags.FlagHolder:
+    """Where all randomness comes from."""
+    return flags.DEFINE_integer("seed", 1020, "seed of everything that is drawn at random", lower_bound=0)
+
+
+@_once
+def precision() -> flags.FlagHolder:
+    """Keras dtype policy."""
+    choices = ["auto", "float32", "mixed_float16", "mixed_bfloat16"]
+    return flags.DEFINE_enum("precision", "auto", choices, "Keras dtype policy; auto: the fastest that the device has")
+
+
+@_once
+def jit_compile() -> flags.FlagHolder:
+    """XLA."""
+    return flags.DEFINE_enum("jit_compile", "auto", ["auto", "true", "false"], "compile with XLA; auto: on a GPU only")
+
+
+@_once
+def interpolation() -> flags.FlagHolder:
+    """Resize filter; None where a stored one applies."""
+    return flags.DEFINE_enum("interpolation", None, list(INTERPOLATIONS), "resize filter (nearest: the slides' loader)")
+
+
+@_once
+def slice_range() -> flags.FlagHolder:
+    """Part of a volume that is used."""
+    return flags.DEFINE_string(
+        "slice_range", "1/3,2/3", "part of the sagittal slices of a volume or series that is used: from,to as fractions"
+    )
+
+
+@_once
+def slice_step() -> flags.FlagHolder:
+    """Stride through a volume."""
+    return flags.DEFINE_integer("slice_step", 1, "take every n-th slice within --slice_range", lower_bound=1)
+
+
+@_once
+def split() -> flags.FlagHolder:
+    """How make_records divides, or what evaluate scores: one name, two commands, each refuses the other's values."""
+    return flags.DEFINE_enum(
+        "split",
+        None,
+        ["group", "keras", "test", "validation"],
+        "make_records: group (whole groups by hashed key) or keras (the slides' split); evaluate: test or validation",
+    )
+
+
+@_once
+def output_dir() -> flags.FlagHolder:
+    """Where a command writes."""
+    return flags.DEFINE_string("output_dir", None, "folder for the results")
+
+
+@_once
+def output() -> flags.FlagHolder:
+    """The file that a command writes."""
+    return flags.DEFINE_string("output", None, "file for the results")
+
+
+@_once
+def criterion() -> flags.FlagHolder:
+    """What the operating point is chosen for."""
+    return flags.DEFINE_enum(
+        "criterion", "accuracy", ["accuracy", "youden"], "what the threshold is chosen for, on validation"
+    )
+
+
+@_once
+def num_workers() -> flags.FlagHolder:
+    """Processes."""
+    return flags.DEFINE_string("num_workers", "auto", "processes that decode; auto: one a core")
+
+
+@_once
+def max_bytes() -> flags.FlagHolder:
+    """Largest file that is read."""
+    return flags.DEFINE_integer("max_bytes", 512 << 20, "larger files are rejected unread, in bytes", lower_bound=1)

@@ -1,0 +1,179 @@
+"""Turns folders, archives, tables or synthetic patients into TFRecords: `python -m contrast_tfdata.make_records`."""
+
+from pathlib import Path
+
+from absl import flags
+
+from contrast_tfdata import cli, common_flags
+from contrast_tfdata.errors import UsageError
+
+_TRAIN_DIR = flags.DEFINE_string("train_dir", None, "folder or .zip holding no_gad/ and with_gad/")
+_TEST_DIR = flags.DEFINE_string("test_dir", None, "the same for the test split")
+_TABLE = flags.DEFINE_string("table", None, "CSV with the columns path,label[,group][,split], instead of folders")
+_PHANTOM_PATIENTS = flags.DEFINE_integer("phantom_patients", 0, "or this many synthetic patients", lower_bound=0)
+_PHANTOM_SLICES = flags.DEFINE_integer(
+    "phantom_slices", 4, "slices of each class of a synthetic patient", lower_bound=1
+)
+_PHANTOM_KIND = flags.DEFINE_enum(
+    "phantom_kind", "realistic", ["realistic", "easy"], "as varied as archives are, or whole heads with full doses"
+)
+_OUTPUT_DIR = common_flags.output_dir()
+_IMAGE_SIZE = flags.DEFINE_integer("image_size", 331, "side of the square slices in pixels", lower_bound=1)
+_INTENSITY = flags.DEFINE_enum(
+    "intensity",
+    "foreground_p99",
+    ["foreground_p99", "stored"],
+    "foreground_p99: the bright end of the head becomes a fixed grey; stored: 8-bit greys stay as they are (slides)",
+)
+_ASPECT = flags.DEFINE_enum("aspect", "keep", ["keep", "stretch"], "keep proportions, or stretch to a square (slides)")
+_INTERPOLATION = common_flags.interpolation()
+_SLICE_RANGE = common_flags.slice_range()
+_SLICE_STEP = common_flags.slice_step()
+_MAX_BYTES = common_flags.max_bytes()
+_SPLIT = common_flags.split()
+_GROUP_REGEX = flags.DEFINE_string(
+    "group_regex", None, "its first group, searched in each relative path, is the patient"
+)
+_GROUP_KEY_FILE = flags.DEFINE_string("group_key_file", None, "file whose bytes key the hash that stands for a patient")
+_VALIDATION_FRACTION = flags.DEFINE_float("validation_fraction", 0.2, "share of the groups outside test that validate")
+_TEST_FRACTION = flags.DEFINE_float(
+    "test_fraction", None, "share of all groups that test, without --test_dir [0.2; --split=keras: 0]"
+)
+_NUM_SHARDS = flags.DEFINE_string("num_shards", "auto", "files a split; auto: about 150 MB each")
+_NUM_WORKERS = common_flags.num_workers()
+_SEED = common_flags.seed()
+_ON_BAD_IMAGE = flags.DEFINE_enum("on_bad_image", "fail", ["fail", "skip"], "list all and write nothing, or leave out")
+_ALLOW_LEAKAGE = flags.DEFINE_bool("allow_leakage", False, "go on with the same images or patients in train and test")
+_OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace existing records once the new ones are complete")
+_VERIFY_ONLY = flags.DEFINE_bool("verify_only", False, "check the records in --output_dir and change nothing")
+_RUNNER = flags.DEFINE_enum("runner", "local", ["local"], "where the conversion runs")
+
+
+def main(argv: list[str]) -> None:
+    """Checks the flags, finds the sources, converts them, and shows what became of them."""
+    cli.refuse_arguments(argv)
+    output_dir = cli.required_path(_OUTPUT_DIR)
+    if _VERIFY_ONLY.value:
+        _verify(output_dir)
+        return
+    options, num_workers = _conversion_options(), cli.count(_NUM_WORKERS)
+
+    from contrast_tfdata.records import staging
+
+    staging.refuse_existing(output_dir, overwrite=_OVERWRITE.value)
+    sources = _find_sources()
+    cli.quiet_tensorflow()
+
+    from contrast_tfdata.records import conversion, display, workers
+
+    num_workers = num_workers or workers.workers_for(len(sources.units))
+    with (
+        staging.staged_directory(output_dir, overwrite=_OVERWRITE.value) as directory,
+        workers.Workers(num_workers) as pool,
+        display.conversion_progress(cli.console) as progress,
+    ):
+        manifest = conversion.convert(sources, directory, options, pool, progress)
+    display.show_manifest(cli.console, manifest)
+    cli.console.print(f"records: {output_dir}")
+
+
+def _find_sources():
+    from contrast_tfdata.records import sources
+
+    _refuse_mixed_sources()
+    if _PHANTOM_PATIENTS.value:
+        return sources.from_phantom(_PHANTOM_PATIENTS.value, seed=_SEED.value, options=_phantom_options())
+    common = {"group_regex": _GROUP_REGEX.value, "max_bytes": _MAX_BYTES.value}
+    if _TABLE.value:
+        return sources.from_table(Path(_TABLE.value), **common)
+    found = sources.from_class_folders(Path(_TRAIN_DIR.value), split=None, **common)
+    if _TEST_DIR.value:
+        found.extend(sources.from_class_folders(Path(_TEST_DIR.value), split="test", **common))
+    return found
+
+
+def _phantom_options():
+    import dataclasses
+
+    from contrast_tfdata.images.phantom import EASY_OPTIONS, PhantomOptions
+
+    kind = EASY_OPTIONS if _PHANTOM_KIND.value == "easy" else PhantomOptions()
+    return dataclasses.replace(kind, slices_per_class=_PHANTOM_SLICES.value)
+
+
+def _refuse_mixed_sources() -> None:
+    given = [name for name, value in _sources_given().items() if value]
+    if len(given) != 1:
+        raise UsageError(f"give one of {', '.join(_sources_given())}. Received: {', '.join(given) or 'none'}")
+    if _TEST_DIR.value and not _TRAIN_DIR.value:
+        raise UsageError("--test_dir goes with --train_dir")
+    if _split_rule() == "keras" and not _TRAIN_DIR.value:
+        raise UsageError("--split=keras is the slides' split of class folders; it goes with --train_dir")
+
+
+def _sources_given() -> dict[str, object]:
+    return {"--train_dir": _TRAIN_DIR.value, "--table": _TABLE.value, "--phantom_patients": _PHANTOM_PATIENTS.value}
+
+
+def _conversion_options():
+    from contrast_tfdata.images.preprocessing import Preprocessing
+    from contrast_tfdata.images.selection import SliceSelection
+    from contrast_tfdata.records.options import ConversionOptions, PlanOptions
+
+    return ConversionOptions(
+        plan=PlanOptions(
+            split=_split_options(),
+            selection=SliceSelection.parse(_SLICE_RANGE.value, _SLICE_STEP.value),
+            secret=_group_secret(),
+            allow_leakage=_ALLOW_LEAKAGE.value,
+        ),
+        preprocessing=Preprocessing(
+            image_size=_IMAGE_SIZE.value,
+            interpolation=_INTERPOLATION.value or "area",
+            intensity=_INTENSITY.value,
+            aspect=_ASPECT.value,
+        ),
+        num_shards=cli.count(_NUM_SHARDS),
+        skip_bad_images=_ON_BAD_IMAGE.value == "skip",
+    )
+
+
+def _split_options():
+    from contrast_tfdata.records.splits import KERAS_VALIDATION_FRACTION, SplitOptions
+
+    if _TEST_FRACTION.value is not None and (_TEST_DIR.value or _split_rule() == "keras"):
+        raise UsageError("--test_fraction is for a group split without --test_dir")
+    by_position = _split_rule() == "keras"
+    if by_position and _VALIDATION_FRACTION.value != KERAS_VALIDATION_FRACTION:
+        raise UsageError(f"--split=keras takes {KERAS_VALIDATION_FRACTION} for validation, as on the slides")
+    default = 0.0 if _TEST_DIR.value or by_position else 0.2
+    test_fraction = default if _TEST_FRACTION.value is None else _TEST_FRACTION.value
+    return SplitOptions(_split_rule(), _VALIDATION_FRACTION.value, test_fraction, _SEED.value)
+
+
+def _split_rule() -> str:
+    return cli.choice(_SPLIT, "group", ("group", "keras"))
+
+
+def _group_secret() -> bytes:
+    if not _GROUP_KEY_FILE.value:
+        return b""
+    import hashlib
+
+    # Any length of key file serves: BLAKE2b takes a key of at most 64 bytes.
+    return hashlib.sha512(Path(_GROUP_KEY_FILE.value).read_bytes()).digest()
+
+
+def _verify(output_dir: Path) -> None:
+    cli.quiet_tensorflow()
+    from contrast_tfdata.records import manifest, verification
+
+    expected = manifest.load(output_dir)
+    verification.verify(output_dir, expected)
+    records = sum(split.records for split in expected.splits.values())
+    shards = sum(len(split.shards) for split in expected.splits.values())
+    cli.console.print(f"verified: {records} records in {shards} shards match the manifest: {output_dir}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

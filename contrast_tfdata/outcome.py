@@ -1,0 +1,184 @@
+"""What train and evaluate leave in a folder: predictions, metrics, report, model, and what is needed to repeat them."""
+
+import dataclasses
+import json
+import os
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+
+import tensorflow as tf
+from rich.console import Console
+
+from contrast_tfdata import report
+from contrast_tfdata.atomic_file import replacing
+from contrast_tfdata.errors import DataError
+from contrast_tfdata.evaluation import OperatingPoint, Predictions, misclassified, summarize
+from contrast_tfdata.model.contrast_net import ContrastNet
+from contrast_tfdata.model.runtime_plan import RuntimePlan
+from contrast_tfdata.model.weights import save_model
+from contrast_tfdata.records.manifest import Manifest
+from contrast_tfdata.report.gallery import MAX_CASES
+from contrast_tfdata.scoring.splits import read_images, score_split
+
+_PACKAGES = ("contrast_tfdata", "tensorflow", "tensorflow-addons", "keras", "numpy", "scikit-learn", "pillow")
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A folder that holds what became of a network on some records.
+
+    Attributes:
+        directory: the folder; made where it does not exist.
+        records_dir: the records.
+        manifest: theirs.
+        plan: how the network runs.
+        batch_size: slices scored at once.
+    """
+
+    directory: Path
+    records_dir: Path
+    manifest: Manifest
+    plan: RuntimePlan
+    batch_size: int
+
+    def write_provenance(self, flags_text: str) -> None:
+        """Writes flags.txt and environment.json: what it takes to repeat the run."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with replacing(self.directory / "flags.txt") as file:
+            file.write(flags_text)
+        self._write_json("environment.json", self._environment())
+
+    def announce(self, console: Console) -> None:
+        """Says how the network will run and what the records warn of."""
+        for reason in self.plan.reasons:
+            console.print(f"plan: {reason}", markup=False)
+        for warning in self.manifest.warnings:
+            console.print(f"warning: {warning}", markup=False)
+
+    def score(self, model: ContrastNet, split: str, *, required: bool = False) -> Predictions | None:
+        """Scores a split; None where the records have none, unless it is required (then DataError)."""
+        if required and split not in self.manifest.splits:
+            raise DataError(f"{self.records_dir}: no {split} split; it has {', '.join(self.manifest.splits)}")
+        return score_split(
+            model,
+            records_dir=self.records_dir,
+            manifest=self.manifest,
+            split=split,
+            batch_size=self.batch_size,
+            jit_compile=self.plan.jit_compile,
+        )
+
+    def summarize(
+        self,
+        validation: Predictions | None,
+        test: Predictions | None,
+        *,
+        operating_point: OperatingPoint | None = None,
+        criterion: str = "accuracy",
+    ) -> dict:
+        """Writes metrics.json and predictions-*.csv; chooses the operating point on validation unless one is given."""
+        metrics = summarize(validation, test, operating_point, criterion)
+        self._write_json("metrics.json", metrics)
+        for split, predictions in (("validation", validation), ("test", test)):
+            if predictions is not None:
+                path = self.directory / f"predictions-{split}.csv"
+                predictions.write_csv(path, metrics["operating_point"]["threshold"])
+        return metrics
+
+    def save_model(self, model: ContrastNet, metrics: Mapping, flags: Mapping[str, object]) -> None:
+        """Writes model/: weights and everything that prediction needs."""
+        description = {
+            "preprocessing": self.manifest.preprocessing,
+            "operating_point": metrics["operating_point"],
+            "class_names": list(self.manifest.class_names),
+            "records": self.manifest.fingerprint,
+            "patients_known": self.manifest.patients_known,
+            "flags": dict(flags),
+        }
+        save_model(self.directory / "model", model, description)
+
+    def write_report(
+        self,
+        metrics: Mapping,
+        validation: Predictions | None,
+        test: Predictions | None,
+        history: Sequence[Mapping[str, float]],
+        flags: Mapping[str, object],
+    ) -> Path:
+        """Writes figures/, report.html and MODEL_CARD.md; returns the path of the page."""
+        run = report.RunDescription(
+            title="Pre- or post-contrast sagittal T1",
+            command_line=" ".join(sys.argv),
+            flags=flags,
+            environment=self._environment(),
+            manifest=json.loads(self.manifest.to_text()),
+            model={"network": "ContrastNet, 109,073 parameters", "precision": self.plan.precision},
+            warnings=self.manifest.warnings,
+        )
+        page = report.write_report(
+            self.directory,
+            metrics=metrics,
+            validation=validation,
+            test=test,
+            history=history,
+            images=self._images_of_errors(metrics, {"validation": validation, "test": test}),
+            run=run,
+        )
+        report.write_model_card(self.directory / "MODEL_CARD.md", metrics=metrics, run=run)
+        return page
+
+    def _images_of_errors(self, metrics: Mapping, scores: Mapping[str, Predictions | None]) -> dict:
+        threshold, images = metrics["operating_point"]["threshold"], {}
+        for split, predictions in scores.items():
+            if predictions is not None:
+                worst = misclassified(predictions, threshold)[:MAX_CASES]
+                wanted = {predictions.example_id[position] for position in worst}
+                images |= read_images(self.records_dir, self.manifest, split, wanted)
+        return images
+
+    def _environment(self) -> dict:
+        plan = dataclasses.asdict(self.plan)
+        return {
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "cores": os.cpu_count(),
+            "devices": [device.name for device in tf.config.list_physical_devices()],
+            "packages": {name: metadata.version(name) for name in _PACKAGES},
+            "plan": {**plan, "reasons": list(plan["reasons"])},
+            "records": self.manifest.fingerprint,
+        }
+
+    def _write_json(self, name: str, content: Mapping) -> None:
+        with replacing(self.directory / name) as file:
+            json.dump(content, file, indent=2, allow_nan=False)
+            file.write("\n")
+
+
+def refuse_other_preprocessing(manifest: Manifest, description: Mapping) -> None:
+    """Raises DataError where records were made in another way than those that the network was trained on."""
+    trained = description["preprocessing"]
+    differences = [
+        f"{key}: records {manifest.preprocessing.get(key)!r}, network {trained.get(key)!r}"
+        for key in sorted(manifest.preprocessing.keys() | trained.keys())
+        if manifest.preprocessing.get(key) != trained.get(key)
+    ]
+    if differences:
+        raise DataError.listing("the records were made in another way than the network's:", differences)
+
+
+def headline(metrics: Mapping, report_path: Path) -> str:
+    """The one line with which a command ends: AUC, accuracy, errors, path."""
+    for split in ("test", "validation"):
+        figures = metrics[split]
+        if figures:
+            auc = "undefined (one class)" if figures["auc"] is None else f"{figures['auc']:.4f}"
+            (_, false_positive), (false_negative, _) = figures["confusion_matrix"]
+            return (
+                f"{split} AUC {auc}, accuracy {figures['accuracy']:.4f} at the threshold "
+                f"{metrics['operating_point']['threshold']:.3f} ({metrics['operating_point']['chosen_on']}), "
+                f"{false_positive + false_negative} errors in {figures['num_examples']}: {report_path}"
+            )
+    return f"neither validation nor test split, so nothing was measured: {report_path}"

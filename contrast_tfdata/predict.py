@@ -1,0 +1,93 @@
+"""Predicts on files: `python -m contrast_tfdata.predict --workdir=W INPUT... --output=P.csv`."""
+
+from pathlib import Path
+
+from absl import flags
+
+from contrast_tfdata import cli, common_flags
+from contrast_tfdata.errors import DataError, UsageError
+from contrast_tfdata.images.preprocessing import Preprocessing
+from contrast_tfdata.images.selection import SliceSelection
+
+_WORKDIR = common_flags.workdir()
+_WEIGHTS = flags.DEFINE_string("weights", None, "instead of --workdir: an .h5 file with weights of the slides' network")
+_OUTPUT = common_flags.output()
+_INTERPOLATION = common_flags.interpolation()
+_SLICE_RANGE = common_flags.slice_range()
+_SLICE_STEP = common_flags.slice_step()
+_MAX_BYTES = common_flags.max_bytes()
+_NUM_WORKERS = common_flags.num_workers()
+_BATCH_SIZE = common_flags.batch_size()
+
+
+def main(argv: list[str]) -> None:
+    """Finds files, scores their slices, shows a verdict per series, writes the rows."""
+    if not argv:
+        raise UsageError("name at least one file or folder: predict --workdir=W INPUT...")
+    if bool(_WORKDIR.value) == bool(_WEIGHTS.value):
+        raise UsageError("give either --workdir (a trained run) or --weights (the slides' network)")
+    if _INTERPOLATION.value and _WORKDIR.value:
+        raise UsageError("--interpolation goes with --weights; a run in --workdir carries its own")
+    output = _checked_output(_OUTPUT.value)
+    selection = SliceSelection.parse(_SLICE_RANGE.value, _SLICE_STEP.value)
+    num_workers = cli.count(_NUM_WORKERS)
+    plan = cli.start_tensorflow("float32", "auto")
+
+    from contrast_tfdata.model.inference import Predictor
+    from contrast_tfdata.records import display
+    from contrast_tfdata.records.workers import Workers, workers_for
+    from contrast_tfdata.scoring import inputs, tables
+
+    model, preprocessing, point = _load_network(plan.pooling)
+    found, rejected = inputs.find_inputs(argv, max_bytes=_MAX_BYTES.value)
+    with Workers(num_workers or workers_for(len(found))) as pool, display.conversion_progress(cli.console) as progress:
+        scores = inputs.score_files(
+            found,
+            Predictor(model, _BATCH_SIZE.value, jit_compile=plan.jit_compile),
+            preprocessing=preprocessing,
+            selection=selection,
+            batch_size=_BATCH_SIZE.value,
+            workers=pool,
+            progress=progress,
+        )
+    rejected += scores.rejected
+    tables.show(cli.console, scores, point)
+    if output:
+        tables.write(output, scores, point)
+        cli.console.print(f"predictions: {output}")
+    if rejected:
+        raise DataError.listing(
+            f"{len(rejected)} files could not be used; the others are done:",
+            [f"{each.path}: {each.code}: {each.detail}" for each in rejected],
+        )
+
+
+def _load_network(pooling: str):
+    """Returns the network, its preprocessing and its operating point."""
+    from contrast_tfdata.evaluation import OperatingPoint
+    from contrast_tfdata.model import starting_point
+    from contrast_tfdata.model.weights import load_model
+
+    if _WORKDIR.value:
+        model, description = load_model(Path(_WORKDIR.value) / "model", pooling=pooling)
+        preprocessing = Preprocessing.from_json(description["preprocessing"])
+        return model, preprocessing, OperatingPoint.from_dict(description["operating_point"])
+    # As the slides fed it: grey as stored, stretched to the square.
+    preprocessing = Preprocessing(interpolation=_INTERPOLATION.value or "nearest", intensity="stored", aspect="stretch")
+    model = starting_point.build(preprocessing.image_size, pooling=pooling, seed=0, init_weights=_WEIGHTS.value)
+    return model, preprocessing, OperatingPoint.fixed(reason="the slides' network carries no threshold")
+
+
+def _checked_output(name: str | None) -> Path | None:
+    if name is None:
+        return None
+    path = Path(name)
+    if path.suffix.lower() not in (".csv", ".jsonl"):
+        raise UsageError(f"--output must end in .csv or .jsonl. Received: {name}")
+    if not path.parent.is_dir():
+        raise UsageError(f"--output: there is no folder {path.parent}")
+    return path
+
+
+if __name__ == "__main__":
+    cli.run(main)

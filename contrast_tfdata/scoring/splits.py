@@ -1,0 +1,48 @@
+"""Scores of one split of a folder of records."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from contrast_tfdata.evaluation import Predictions
+from contrast_tfdata.model.inference import Predictor
+from contrast_tfdata.records.manifest import Manifest
+from contrast_tfdata.records.verification import read_split
+
+
+def score_split(
+    model: tf.keras.Model, *, records_dir: Path, manifest: Manifest, split: str, batch_size: int, jit_compile: bool
+) -> Predictions | None:
+    """Scores every record of a split once, in the order of the records.
+
+    Returns:
+        The predictions; None where there is no such split.
+
+    Raises:
+        DataError: a record cannot be read; names it.
+    """
+    if split not in manifest.splits:
+        return None
+    predictor = Predictor(model, batch_size, jit_compile=jit_compile)
+    rows, logits, batch = [], [], []
+    for record in read_split(records_dir, manifest.splits[split]):
+        rows.append((record.source, record.slice_index, record.example_id, record.group, record.label))
+        batch.append(record.pixels)
+        if len(batch) == batch_size:
+            logits.append(predictor(np.stack(batch)))
+            batch.clear()
+    if batch:
+        logits.append(predictor(np.stack(batch)))
+    return Predictions(*zip(*rows, strict=True), np.concatenate(logits))
+
+
+def read_images(
+    records_dir: Path, manifest: Manifest, split: str, example_ids: Collection[str]
+) -> dict[str, np.ndarray]:
+    """Returns the pixels, (S, S) uint8, of some records of a split by their id."""
+    if split not in manifest.splits or not example_ids:
+        return {}
+    records = read_split(records_dir, manifest.splits[split])
+    return {record.example_id: record.pixels for record in records if record.example_id in example_ids}

@@ -1,0 +1,95 @@
+"""Predictions as a person or a program reads them."""
+
+import json
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from contrast_tfdata.atomic_file import replacing
+from contrast_tfdata.evaluation import OperatingPoint, Predictions, metrics_at
+from contrast_tfdata.evaluation.predictions import CSV_COLUMNS, UNKNOWN_LABEL, csv_line, guard_formula
+from contrast_tfdata.scoring.inputs import Scores
+
+MAX_SHOWN = 40
+"""Series that are shown; a file holds all of them."""
+
+
+def show(console: Console, scores: Scores, point: OperatingPoint) -> None:
+    """Prints a verdict per series and, where folders are called like classes, how well they are met."""
+    verdicts = scores.verdicts(point.threshold)
+    table = Table("series", "slices", "probability", "verdict")
+    for verdict in verdicts[:MAX_SHOWN]:
+        table.add_row(
+            _printable(verdict.name), str(verdict.num_slices), f"{verdict.probability:.4f}", verdict.class_name
+        )
+    if verdicts:
+        console.print(table)
+    if len(verdicts) > MAX_SHOWN:
+        console.print(f"... and {len(verdicts) - MAX_SHOWN} more series")
+    positive = sum(verdict.prediction for verdict in verdicts)
+    console.print(
+        f"{len(scores.predictions)} slices in {len(verdicts)} series: {positive} with_gad, "
+        f"{len(verdicts) - positive} no_gad at the threshold {point.threshold:.3f}"
+    )
+    labelled = scores.predictions.labelled()
+    if len(labelled):
+        figures = metrics_at(labelled, point.threshold)
+        auc = "undefined (one class)" if figures["auc"] is None else f"{figures['auc']:.4f}"
+        console.print(
+            f"against the names of their folders: AUC {auc}, accuracy {figures['accuracy']:.4f} "
+            f"over {len(labelled)} slices"
+        )
+
+
+def write(path: Path, scores: Scores, point: OperatingPoint) -> None:
+    """Writes one row a slice (.csv or .jsonl), and beside a .csv the verdicts as <name>.series.csv.
+
+    In .jsonl, verdicts are lines too: `kind` tells `slice` from `series`.
+
+    Raises:
+        OSError: the file cannot be written; an older one then stays.
+    """
+    if path.suffix.lower() == ".csv":
+        scores.predictions.write_csv(path, point.threshold)
+        _write_series_csv(path.with_suffix(".series.csv"), scores, point)
+        return
+    with replacing(path) as file:
+        for row in _slice_rows(scores.predictions, point.threshold):
+            file.write(json.dumps({"kind": "slice", **row}) + "\n")
+        for row in _series_rows(scores, point):
+            file.write(json.dumps({"kind": "series", **row}) + "\n")
+
+
+def _write_series_csv(path: Path, scores: Scores, point: OperatingPoint) -> None:
+    with replacing(path) as file:
+        file.write(csv_line(("series", "slices", "probability", "prediction", "verdict")))
+        for row in _series_rows(scores, point):
+            file.write(csv_line([guard_formula(row["series"]), *(str(row[key]) for key in list(row)[1:])]))
+
+
+def _series_rows(scores: Scores, point: OperatingPoint) -> list[dict]:
+    return [
+        {
+            "series": verdict.name,
+            "slices": verdict.num_slices,
+            "probability": verdict.probability,
+            "prediction": verdict.prediction,
+            "verdict": verdict.class_name,
+        }
+        for verdict in scores.verdicts(point.threshold)
+    ]
+
+
+def _slice_rows(predictions: Predictions, threshold: float):
+    names = CSV_COLUMNS[:6]
+    probabilities, answers = predictions.probability.tolist(), predictions.prediction(threshold).tolist()
+    columns = (getattr(predictions, name) for name in names)
+    for *values, probability, answer in zip(*columns, probabilities, answers, strict=True):
+        row = dict(zip(names, (getattr(value, "item", lambda value=value: value)() for value in values), strict=True))
+        row["label"] = None if row["label"] == UNKNOWN_LABEL else row["label"]
+        yield {**row, "probability": probability, "prediction": answer}
+
+
+def _printable(name: str) -> str:
+    return name.encode("utf-8", "replace").decode()

@@ -1,0 +1,110 @@
+"""Trains a network on records and reports on it: `python -m contrast_tfdata.train --flagfile=flags/demo.flags`."""
+
+import sys
+from pathlib import Path
+
+from absl import flags
+
+from contrast_tfdata import cli, common_flags
+from contrast_tfdata.pipeline.options import CACHES, Augmentation, PipelineOptions
+from contrast_tfdata.training import options as training_options
+
+_RECORDS_DIR = common_flags.records_dir()
+_WORKDIR = common_flags.workdir()
+_EPOCHS = flags.DEFINE_integer("epochs", 15, "passes over the training split", lower_bound=1)
+_BATCH_SIZE = common_flags.batch_size()
+_LEARNING_RATE = flags.DEFINE_float("learning_rate", 5e-4, "of the optimizer")
+_SEED = common_flags.seed()
+_PRECISION = common_flags.precision()
+_JIT_COMPILE = common_flags.jit_compile()
+_CACHE = flags.DEFINE_enum("cache", "memory", list(CACHES), "where decoded slices stay after the first epoch")
+_AUGMENT = flags.DEFINE_string(
+    "augment",
+    "",
+    "random transforms of training slices, as in rotation=10,shear=5,zoom=0.2,shift=0.1,horizontal_flip,vertical_flip,"
+    "fill_mode=constant,fill_value=0; named and meant as in ImageDataGenerator; none by default, as on the slides",
+)
+_OPTIMIZER = flags.DEFINE_enum("optimizer", "adam", list(training_options.OPTIMIZERS), "adamw, lamb: TensorFlow Addons")
+_WEIGHT_DECAY = flags.DEFINE_float("weight_decay", 1e-4, "of adamw and lamb")
+_LOSS = flags.DEFINE_enum("loss", "cross_entropy", list(training_options.LOSSES), "focal: TensorFlow Addons")
+_EMA = flags.DEFINE_float("ema", 0.0, "largest decay of the moving average of weights (Addons); 0: none")
+_CLASS_WEIGHTS = flags.DEFINE_enum(
+    "class_weights", "none", list(training_options.CLASS_WEIGHTS), "balanced: inversely proportional to a class's share"
+)
+_FINAL_WEIGHTS = flags.DEFINE_enum(
+    "final_weights", "last", list(training_options.FINAL_WEIGHTS), "best: of the epoch of smallest validation loss"
+)
+_CRITERION = common_flags.criterion()
+_STRATEGY = flags.DEFINE_enum("strategy", "auto", ["auto", "one_device"], "where training runs")
+_RESUME = flags.DEFINE_enum("resume", "auto", ["auto", "never"], "go on from a checkpoint in --workdir, or start over")
+_INIT_WEIGHTS = flags.DEFINE_string(
+    "init_weights", None, "start from these weights: the workdir of another run, or an .h5 file of the slides' network"
+)
+_DETERMINISTIC = flags.DEFINE_bool("deterministic", False, "the same bits every time, at a price")
+
+
+def main(argv: list[str]) -> None:
+    """Trains, chooses the operating point on validation, scores validation and test, writes the report."""
+    cli.refuse_arguments(argv)
+    records_dir, workdir = cli.required_path(_RECORDS_DIR), cli.required_path(_WORKDIR)
+    training, pipeline = _training_options(), _pipeline_options(workdir)
+    plan = cli.start_tensorflow(_PRECISION.value, _JIT_COMPILE.value, deterministic=_DETERMINISTIC.value)
+
+    from contrast_tfdata import outcome
+    from contrast_tfdata.model import starting_point
+    from contrast_tfdata.records import manifest as manifests
+    from contrast_tfdata.training import loop
+
+    manifest = manifests.load(records_dir)
+    manifests.check_sizes_and_counts(records_dir, manifest)
+    run = outcome.Run(workdir, records_dir, manifest, plan, _BATCH_SIZE.value)
+    run.announce(cli.console)
+    model = starting_point.build(
+        manifest.image_size, pooling=plan.pooling, seed=training.seed, init_weights=_INIT_WEIGHTS.value
+    )
+    history = loop.train(
+        model,
+        records_dir=records_dir,
+        manifest=manifest,
+        workdir=workdir,
+        training=training,
+        pipeline=pipeline.with_static_shapes(plan.static_shapes),
+        jit_compile=plan.jit_compile,
+        resume=_RESUME.value == "auto",
+        on_start=lambda: run.write_provenance(cli.flags_text(sys.modules[__name__])),
+        console=cli.console,
+    )
+    model = starting_point.float32_twin(model)
+    validation, test = run.score(model, "validation"), run.score(model, "test")
+    metrics = run.summarize(validation, test, criterion=_CRITERION.value)
+    run.save_model(model, metrics, cli.flag_values(sys.modules[__name__]))
+    report = run.write_report(metrics, validation, test, history, flags=cli.flag_values(sys.modules[__name__]))
+    cli.console.print(outcome.headline(metrics, report), style="bold" if cli.console.is_terminal else None)
+
+
+def _training_options() -> training_options.TrainingOptions:
+    return training_options.TrainingOptions(
+        epochs=_EPOCHS.value,
+        learning_rate=_LEARNING_RATE.value,
+        seed=_SEED.value,
+        optimizer=_OPTIMIZER.value,
+        weight_decay=_WEIGHT_DECAY.value,
+        loss=_LOSS.value,
+        ema_decay=_EMA.value,
+        class_weights=_CLASS_WEIGHTS.value,
+        final_weights=_FINAL_WEIGHTS.value,
+    )
+
+
+def _pipeline_options(workdir: Path) -> PipelineOptions:
+    return PipelineOptions(
+        batch_size=_BATCH_SIZE.value,
+        seed=_SEED.value,
+        cache=_CACHE.value,
+        cache_dir=workdir / "cache",
+        augmentation=Augmentation.parse(_AUGMENT.value),
+    )
+
+
+if __name__ == "__main__":
+    cli.run(main)

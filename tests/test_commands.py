@@ -1,0 +1,320 @@
+"""The commands as a user runs them: whole lines on real files, and what they say and return when something is wrong."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from png_files import write_png
+
+PREDICTION_COLUMNS = "path,slice_index,example_id,group,label,logit,probability,prediction"
+WORKDIR_FILES = {
+    "flags.txt", "environment.json", "checkpoints", "logs", "history.csv", "predictions-validation.csv",
+    "predictions-test.csv", "metrics.json", "figures", "report.html", "MODEL_CARD.md", "model",
+}  # fmt: skip
+
+
+def run(command, *arguments, **options):
+    """Runs a command in a process of its own."""
+    words = [sys.executable, "-m", f"contrast_tfdata.{command}", *map(str, arguments)]
+    return subprocess.run(words, capture_output=True, text=True, check=False, **options)
+
+
+def succeed(command, *arguments):
+    result = run(command, *arguments)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A small data set of synthetic patients, and a short training on it."""
+    root = tmp_path_factory.mktemp("line")
+    records = [f"--output_dir={root}/records", "--phantom_patients=10", "--phantom_slices=2", "--image_size=190"]
+    made = succeed("make_records", *records)
+    training = [f"--records_dir={root}/records", f"--workdir={root}/run", "--epochs=2", "--batch_size=8"]
+    return root, made, succeed("train", *training)
+
+
+@pytest.mark.slow
+class TestTheWholeLine:
+    def test_make_records_shows_a_table(self, trained):
+        _, made, _ = trained
+        assert "files: 10 found, 10 used" in made
+        assert all(word in made for word in ("train", "validation", "test", "no_gad", "with_gad", "groups"))
+
+    def test_training_ends_with_one_line(self, trained):
+        root, _, said = trained
+        last = said.strip().splitlines()[-1]
+        metrics = json.loads((root / "run" / "metrics.json").read_text())
+        assert f"test AUC {metrics['test']['auc']:.4f}, accuracy {metrics['test']['accuracy']:.4f}" in last
+        assert last.endswith(str(root / "run" / "report.html"))
+        assert "plan: " in said
+
+    def test_all_files_of_the_contract(self, trained):
+        root, _, _ = trained
+        assert {path.name for path in (root / "run").iterdir()} == WORKDIR_FILES
+        names = {path.name for path in (root / "run" / "figures").iterdir()}
+        assert {"roc_validation_and_test.png", "confusion_test.png", "threshold_sweep_test.png"} <= names
+
+    def test_metrics_keep_their_keys(self, trained):
+        metrics = json.loads((trained[0] / "run" / "metrics.json").read_text())
+        assert {"threshold", "criterion", "chosen_on"} <= metrics["operating_point"].keys()
+        wanted = "num_examples auc auc_ci95 accuracy sensitivity specificity confusion_matrix brier ece"
+        assert set(wanted.split()) <= metrics["test"].keys()
+        assert {"threshold", "accuracy", "confusion_matrix"} <= metrics["test_best_threshold"].keys()
+
+    def test_predictions_count_every_example_once(self, trained):
+        root, _, _ = trained
+        manifest = json.loads((root / "records" / "manifest.json").read_text())
+        for split in ("validation", "test"):
+            text = (root / "run" / f"predictions-{split}.csv").read_text()
+            assert text.splitlines()[0] == PREDICTION_COLUMNS
+            rows = list(csv.DictReader(text.splitlines()))
+            assert len({row["example_id"] for row in rows}) == len(rows) == manifest["splits"][split]["records"]
+
+    def test_flags_txt_repeats_the_run(self, trained, tmp_path):
+        root, _, _ = trained
+        again = succeed("train", f"--flagfile={root}/run/flags.txt", f"--workdir={tmp_path}/again")
+        assert "epoch   2/2" in again
+
+    def test_training_a_finished_run_again_trains_nothing(self, trained):
+        root, _, said = trained
+        flags = [f"--records_dir={root}/records", f"--workdir={root}/run", "--epochs=2", "--batch_size=8"]
+        again = succeed("train", *flags)
+        assert "epoch " not in again
+        assert again.strip().splitlines()[-1] == said.strip().splitlines()[-1]
+
+    def test_other_flags_in_the_same_workdir_are_refused(self, trained):
+        root, _, _ = trained
+        result = run("train", f"--records_dir={root}/records", f"--workdir={root}/run", "--epochs=2", "--batch_size=4")
+        assert result.returncode == 1
+        assert "batch_size: was 8, now 4" in result.stderr
+        assert "--batch_size=8" in (root / "run" / "flags.txt").read_text()
+
+    def test_evaluate_gives_the_numbers_of_training(self, trained):
+        root, _, _ = trained
+        succeed("evaluate", f"--records_dir={root}/records", f"--workdir={root}/run", "--batch_size=8")
+        trained_metrics = json.loads((root / "run" / "metrics.json").read_text())
+        metrics = json.loads((root / "run" / "evaluation-test" / "metrics.json").read_text())
+        assert metrics["test"] == trained_metrics["test"]
+        assert (root / "run" / "evaluation-test" / "report.html").exists()
+
+    def test_evaluate_refuses_records_made_otherwise(self, trained, tmp_path):
+        root, _, _ = trained
+        records = [f"--output_dir={tmp_path}/records", "--phantom_patients=4", "--phantom_slices=1", "--image_size=200"]
+        succeed("make_records", *records)
+        result = run("evaluate", f"--records_dir={tmp_path}/records", f"--workdir={root}/run")
+        assert result.returncode == 65
+        assert "image_size: records 200, network 190" in result.stderr
+
+    def test_damaged_records_are_never_trained_on(self, trained, tmp_path):
+        root, _, _ = trained
+        shutil.copytree(root / "records", tmp_path / "records")
+        shard = next((tmp_path / "records").glob("contrast-train*"))
+        shard.write_bytes(shard.read_bytes()[:-1])
+        result = run("train", f"--records_dir={tmp_path}/records", f"--workdir={tmp_path}/run")
+        assert result.returncode == 65
+        assert shard.name in result.stderr
+
+    def test_predict_equals_evaluate_on_the_same_images(self, trained, tmp_path, png_tree):
+        """Files go through one preprocessing on both ways: to records and to predict."""
+        root, _, _ = trained
+        pictures = tmp_path / "pictures"
+        for label, name in enumerate(("no_gad", "with_gad")):
+            for number in range(12):
+                write_png(pictures / name / f"p{label}{number}_1.png", 100 * label + number, size=60)
+        records = f"--output_dir={tmp_path}/records"
+        succeed("make_records", f"--train_dir={pictures}", records, "--image_size=190", "--test_fraction=0.5")
+        evaluate = [f"--workdir={root}/run", f"--records_dir={tmp_path}/records", f"--output_dir={tmp_path}/out"]
+        succeed("evaluate", *evaluate)
+        said = succeed("predict", f"--workdir={root}/run", pictures, f"--output={tmp_path}/p.csv")
+        assert "24 slices in 24 series" in said
+        assert "against the names of their folders: AUC" in said
+        evaluated = read_rows(tmp_path / "out" / "predictions-test.csv")
+        predicted = {row["path"].removeprefix(f"{pictures}/"): row for row in read_rows(tmp_path / "p.csv")}
+        for row in evaluated:
+            other = predicted[row["path"]]
+            assert float(other["logit"]) == pytest.approx(float(row["logit"]), abs=1e-5)
+            assert other["example_id"] == row["example_id"]
+            assert other["label"] == row["label"]
+
+    def test_predict_writes_json_lines(self, trained, tmp_path):
+        root, _, _ = trained
+        write_png(tmp_path / "a.png", 1, size=60)
+        (tmp_path / "broken.png").write_bytes(b"\x89PNG")
+        files = [tmp_path / "a.png", tmp_path / "broken.png"]
+        result = run("predict", f"--workdir={root}/run", *files, f"--output={tmp_path}/p.jsonl")
+        assert result.returncode == 65
+        assert "broken.png" in result.stderr
+        rows = [json.loads(line) for line in (tmp_path / "p.jsonl").read_text().splitlines()]
+        assert [row["kind"] for row in rows] == ["slice", "series"]
+        assert rows[0]["path"] == rows[1]["series"] == str(tmp_path / "a.png")
+        assert rows[0]["label"] is None
+        assert 0 <= rows[0]["probability"] == rows[1]["probability"] <= 1
+
+
+def read_rows(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+COMMANDS = ("make_records", "train", "evaluate", "predict")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_fault_65_unknown_flag_is_refused_before_tensorflow_is_imported(command):
+    code = (
+        f"import sys, runpy\nsys.argv = ['{command}', '--no_such_flag=1']\n"
+        "try:\n"
+        f"    runpy.run_module('contrast_tfdata.{command}', run_name='__main__')\n"
+        "finally:\n"
+        "    assert 'tensorflow' not in sys.modules"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert "Unknown command line flag 'no_such_flag'" in result.stderr
+    assert "AssertionError" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "words"),
+    [
+        ("make_records", ["--output_dir=R"], "give one of --train_dir, --table, --phantom_patients"),
+        ("make_records", ["--phantom_patients=1"], "--output_dir is needed"),
+        ("make_records", ["--output_dir=R", "--phantom_patients=1", "--train_dir=D"], "Received: --train_dir"),
+        ("make_records", ["--output_dir=R", "--train_dir=D", "--split=test"], "must be one of group, keras here"),
+        ("make_records", ["--output_dir=R", "--train_dir=D", "--num_workers=none"], "Received: none"),
+        ("make_records", ["--output_dir=R", "--train_dir=D", "--slice_range=0.5"], "slice_range"),
+        ("make_records", ["--output_dir=R", "--train_dir=D", "--image_size=9999"], "image_size=9999"),
+        ("make_records", ["--output_dir=R", "--phantom_patients=1", "--split=keras"], "goes with --train_dir"),
+        ("make_records", ["--output_dir=R", "--train_dir=D", "stray"], "arguments without a flag: stray"),
+        ("train", ["--workdir=W"], "--records_dir is needed"),
+        ("train", ["--records_dir=R"], "--workdir is needed"),
+        ("train", ["--records_dir=R", "--workdir=W", "--augment=twist"], "unknown transform 'twist'"),
+        ("train", ["--records_dir=R", "--workdir=W", "--ema=2"], "ema=2"),
+        ("train", ["--records_dir=R", "--workdir=W", "--precision=float8"], "float8"),
+        ("evaluate", ["--records_dir=R", "--workdir=W", "--split=keras"], "must be one of test, validation here"),
+        ("predict", ["--workdir=W"], "name at least one file or folder"),
+        ("predict", ["a.png"], "give either --workdir"),
+        ("predict", ["--workdir=W", "--interpolation=area", "a.png"], "--interpolation goes with --weights"),
+        ("predict", ["--workdir=W", "--output=P.xlsx", "a.png"], "must end in .csv or .jsonl"),
+    ],
+)
+def test_bad_flags_are_usage_errors(command, arguments, words, tmp_path):
+    result = run(command, *arguments, cwd=tmp_path)
+    assert result.returncode == 1
+    assert words in result.stderr
+    assert "Traceback" not in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "words"),
+    [
+        ("make_records", ["--output_dir=R", "--train_dir=nowhere"], "nowhere"),
+        ("make_records", ["--output_dir=R", "--table=nowhere.csv"], "nowhere.csv"),
+        ("make_records", ["--output_dir=R", "--verify_only"], "no manifest"),
+        ("train", ["--records_dir=nowhere", "--workdir=W"], "nowhere"),
+        ("evaluate", ["--records_dir=nowhere", "--workdir=W"], "W/model"),
+        ("predict", ["--weights=nowhere.h5", "a.png"], "nowhere.h5"),
+    ],
+)
+def test_fault_01_missing_input_is_a_data_error(command, arguments, words, tmp_path):
+    result = run(command, *arguments, cwd=tmp_path)
+    assert result.returncode == 65
+    assert words in result.stderr
+    assert "Traceback" not in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_debug_shows_a_traceback(tmp_path):
+    result = run("make_records", "--output_dir=R", "--train_dir=nowhere", "--debug", cwd=tmp_path)
+    assert result.returncode == 65
+    assert "Traceback" in result.stderr
+
+
+def test_bad_images_fail_and_leave_nothing(png_tree, tmp_path):
+    root = png_tree((6, 6))
+    for name in ("a.png", "b.jpg"):
+        (root / "no_gad" / name).write_bytes(b"no image")
+    result = run("make_records", f"--train_dir={root}", f"--output_dir={tmp_path}/records")
+    assert result.returncode == 65
+    assert "no_gad/a.png: unsupported_format" in result.stderr
+    assert "no_gad/b.jpg: unsupported_format" in result.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"pictures"}
+
+
+def test_fault_26_unreadable_file_is_reported_and_others_go_on(png_tree, tmp_path):
+    root = png_tree((6, 6))
+    secret = root / "no_gad" / "secret.png"
+    os.symlink(secret, secret)  # reading it fails for every user, root included
+    result = run("make_records", f"--train_dir={root}", f"--output_dir={tmp_path}/records", "--image_size=24")
+    assert result.returncode == 0
+    assert "secret.png passed over" in result.stdout
+
+
+def test_fault_35_existing_records_are_kept(png_tree, tmp_path):
+    root = png_tree((6, 6))
+    flags = [f"--train_dir={root}", f"--output_dir={tmp_path}/records", "--image_size=24"]
+    succeed("make_records", *flags)
+    before = (tmp_path / "records" / "manifest.json").read_bytes()
+    result = run("make_records", *flags, "--seed=5")
+    assert result.returncode == 1
+    assert "--overwrite" in result.stderr
+    assert (tmp_path / "records" / "manifest.json").read_bytes() == before
+    succeed("make_records", *flags, "--seed=5", "--overwrite")
+    assert (tmp_path / "records" / "manifest.json").read_bytes() != before
+    assert "verified: 12 records" in succeed("make_records", f"--output_dir={tmp_path}/records", "--verify_only")
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_fault_33_stopped_conversion_leaves_nothing(tmp_path, sent):
+    words = ["--phantom_patients=300", f"--output_dir={tmp_path}/records", "--num_workers=1"]
+    command = [sys.executable, "-m", "contrast_tfdata.make_records", *words]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob(".records.incomplete-*/contrast-*")):
+        assert time.monotonic() < deadline, "the conversion did not start"
+        time.sleep(0.05)
+    process.send_signal(sent)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 75
+    assert "unchanged" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.real
+@pytest.mark.slow
+class TestRealFiles:
+    def test_siim_weights_reach_their_known_auc(self, real_data, tmp_path):
+        weights = f"--weights={real_data}/siim/SimpleGadClass.h5"
+        said = succeed("predict", weights, "--interpolation=nearest", real_data / "jpeg", f"--output={tmp_path}/p.csv")
+        auc = float(said.split("AUC ")[1].split(",")[0])
+        assert auc == pytest.approx(0.915, abs=0.005)
+        assert len(read_rows(tmp_path / "p.csv")) == 216
+
+    @pytest.mark.parametrize(
+        ("folder", "regex", "files"), [("jpeg", "/([^_/]+)_[^/]*$", 216), ("nifti", r"/([^/.]+)\.nii", 9)]
+    )
+    def test_folders_to_report(self, real_data, tmp_path, folder, regex, files):
+        source = [f"--train_dir={real_data / folder}", f"--group_regex={regex}", "--test_fraction=0.25"]
+        said = succeed("make_records", *source, "--slice_step=6", f"--output_dir={tmp_path}/records")
+        assert f"files: {files} found" in said
+        training = ["--epochs=1", f"--records_dir={tmp_path}/records", f"--workdir={tmp_path}/run"]
+        assert "test AUC" in succeed("train", *training)
+        assert {path.name for path in (tmp_path / "run").iterdir()} == WORKDIR_FILES
+        assert "verified" in succeed("make_records", f"--output_dir={tmp_path}/records", "--verify_only")
+
+    def test_bad_files_are_all_accounted_for(self, real_data, tmp_path):
+        weights = f"--weights={real_data}/siim/SimpleGadClass.h5"
+        result = run("predict", weights, real_data / "bad", f"--output={tmp_path}/p.csv")
+        assert result.returncode == 65
+        rejected = int(result.stderr.split(" files could not be used")[0].rpartition(" ")[2])
+        used = len({row["path"] for row in read_rows(tmp_path / "p.csv")})
+        assert rejected + used == sum(1 for path in (real_data / "bad").rglob("*") if path.is_file())

@@ -1,0 +1,97 @@
+"""Rules about the source: who imports whom, who imports TensorFlow, who reads flags."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "contrast_tfdata"
+STAGES = ("images", "records", "pipeline", "model", "training", "evaluation", "scoring", "report")
+"""In the order in which data goes through them; a stage may import itself and those before it."""
+ENTRY_POINTS = ("make_records", "train", "evaluate", "predict")
+FREE_OF_TENSORFLOW = ("images", "evaluation", "report")
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def imports_of(path):
+    """Yields every module that a file imports, also within functions."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def stage_of(path):
+    first = path.relative_to(PACKAGE).parts[0]
+    return first if first in STAGES else None
+
+
+def test_every_folder_is_a_stage():
+    folders = {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert folders == set(STAGES)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_stages_import_only_what_comes_before(path):
+    stage = stage_of(path)
+    if stage is None:
+        return
+    later = STAGES[STAGES.index(stage) + 1 :]
+    imported = {name.split(".")[1] for name in imports_of(path) if name.startswith("contrast_tfdata.")}
+    assert not imported & {*later, *ENTRY_POINTS, "cli", "common_flags", "outcome"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_only_entry_points_read_flags(path):
+    uses_flags = any(name.startswith("absl") for name in imports_of(path))
+    assert not uses_flags or path.stem in (*ENTRY_POINTS, "cli", "common_flags")
+    if path.stem == "common_flags":
+        assert ".value" not in path.read_text()
+
+
+def test_one_module_imports_addons():
+    users = [path.name for path in MODULES if any(name.startswith("tensorflow_addons") for name in imports_of(path))]
+    assert users == ["addons.py"]
+
+
+def test_no_import_cycles():
+    names = {".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts): path for path in MODULES}
+    names = {name.removesuffix(".__init__"): path for name, path in names.items()}
+    graph = {}
+    for name, path in names.items():
+        imported = set(imports_of(path)) & names.keys() - {name}
+        # `from package import module` needs the module, not what else the package's __init__ gathers.
+        packages = {each.rpartition(".")[0] for each in imported}
+        graph[name] = {each for each in imported if each not in packages}
+    while True:
+        leaves = {name for name, imported in graph.items() if not imported & graph.keys()}
+        if not leaves:
+            break
+        graph = {name: imported for name, imported in graph.items() if name not in leaves}
+    assert not graph, f"these import each other: {sorted(graph)}"
+
+
+@pytest.mark.parametrize("package", FREE_OF_TENSORFLOW)
+def test_importing_it_imports_no_tensorflow(package):
+    modules = [
+        ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+        for path in (PACKAGE / package).rglob("*.py")
+        if path.name != "__init__.py"
+    ]
+    code = f"import sys, {', '.join(modules)}; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", ENTRY_POINTS)
+def test_importing_a_command_imports_no_tensorflow(name):
+    code = f"import sys, contrast_tfdata.{name}; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_one_process_can_import_all_commands():
+    code = "; ".join(f"import contrast_tfdata.{name}" for name in ENTRY_POINTS)
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
