@@ -36,7 +36,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 demo: $(READY)
-	$(BIN)/python -m contrast_tfdata.make_records --flagfile=flags/demo_records.flags --output_dir=$(DEMO)/records --overwrite
+	$(BIN)/python -m contrast_tfdata.make_records --flagfile=flags/demo.flags --output_dir=$(DEMO)/records --overwrite
 	$(BIN)/python -m contrast_tfdata.train --flagfile=flags/demo.flags --records_dir=$(DEMO)/records --workdir=$(DEMO)/run --resume=never
 
 test: $(READY) lint
