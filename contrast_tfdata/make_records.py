@@ -34,7 +34,7 @@ _SPLIT = common_flags.split()
 _GROUP_REGEX = flags.DEFINE_string(
     "group_regex", None, "its first group, searched in each relative path, is the patient"
 )
-_GROUP_KEY_FILE = flags.DEFINE_string("group_key_file", None, "file whose bytes key the hash that stands for a patient")
+_GROUP_KEY_FILE = common_flags.group_key_file()
 _VALIDATION_FRACTION = flags.DEFINE_float("validation_fraction", 0.2, "share of the groups outside test that validate")
 _TEST_FRACTION = flags.DEFINE_float(
     "test_fraction", None, "share of all groups that test, without --test_dir [0.2; --split=keras: 0]"
@@ -86,7 +86,8 @@ def _find_sources():
     common = {"group_regex": _GROUP_REGEX.value, "max_bytes": _MAX_BYTES.value}
     if _TABLE.value:
         return sources.from_table(Path(_TABLE.value), **common)
-    found = sources.from_class_folders(Path(_TRAIN_DIR.value), split=None, **common)
+    pool = sources.DEVELOPMENT if _TEST_DIR.value else None
+    found = sources.from_class_folders(Path(_TRAIN_DIR.value), split=pool, **common)
     if _TEST_DIR.value:
         found.extend(sources.from_class_folders(Path(_TEST_DIR.value), split="test", **common))
     return found
@@ -124,7 +125,7 @@ def _conversion_options():
         plan=PlanOptions(
             split=_split_options(),
             selection=SliceSelection.parse(_SLICE_RANGE.value, _SLICE_STEP.value),
-            secret=_group_secret(),
+            secret=cli.group_secret(_GROUP_KEY_FILE),
             allow_leakage=_ALLOW_LEAKAGE.value,
         ),
         preprocessing=Preprocessing(
@@ -146,22 +147,13 @@ def _split_options():
     by_position = _split_rule() == "keras"
     if by_position and _VALIDATION_FRACTION.value != KERAS_VALIDATION_FRACTION:
         raise UsageError(f"--split=keras takes {KERAS_VALIDATION_FRACTION} for validation, as on the slides")
-    default = 0.0 if _TEST_DIR.value or by_position else 0.2
+    default = 0.0 if by_position else 0.2
     test_fraction = default if _TEST_FRACTION.value is None else _TEST_FRACTION.value
     return SplitOptions(_split_rule(), _VALIDATION_FRACTION.value, test_fraction, _SEED.value)
 
 
 def _split_rule() -> str:
     return cli.choice(_SPLIT, "group", ("group", "keras"))
-
-
-def _group_secret() -> bytes:
-    if not _GROUP_KEY_FILE.value:
-        return b""
-    import hashlib
-
-    # Any length of key file serves: BLAKE2b takes a key of at most 64 bytes.
-    return hashlib.sha512(Path(_GROUP_KEY_FILE.value).read_bytes()).digest()
 
 
 def _verify(output_dir: Path) -> None:

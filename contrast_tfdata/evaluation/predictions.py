@@ -2,13 +2,13 @@
 
 import csv
 import dataclasses
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from contrast_tfdata.atomic_file import replacing
+from contrast_tfdata.csv_text import csv_line, guard_formula, unguard_formula
 from contrast_tfdata.errors import DataError
 
 CSV_COLUMNS = ("path", "slice_index", "example_id", "group", "label", "logit", "probability", "prediction")
@@ -16,10 +16,6 @@ CSV_COLUMNS = ("path", "slice_index", "example_id", "group", "label", "logit", "
 
 UNKNOWN_LABEL = -1
 """The label of a slice whose class is not known; an empty cell in the file."""
-
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-_GUARD = "'"
-_NEEDS_QUOTES = re.compile(r'[,"\r\n]')
 
 
 def sigmoid(logit: np.ndarray) -> np.ndarray:
@@ -126,32 +122,6 @@ class Predictions:
         with replacing(file_path) as file:
             file.write(csv_line(CSV_COLUMNS))
             file.writelines(map(csv_line, self.rows(threshold)))
-
-
-def csv_line(cells: Iterable[str]) -> str:
-    """Returns one line of a CSV file (RFC 4180, but ending in a plain line feed), quoting only where it must.
-
-    The csv module of Python before 3.13 leaves a lone carriage return unquoted, which then ends the line on reading.
-    """
-    return ",".join(map(_quoted, cells)) + "\n"
-
-
-def _quoted(cell: str) -> str:
-    return '"' + cell.replace('"', '""') + '"' if _NEEDS_QUOTES.search(cell) else cell
-
-
-def guard_formula(cell: str) -> str:
-    """Returns `cell` such that a spreadsheet shows it instead of running it.
-
-    A cell that starts with one of = + - @ TAB CR gets a leading apostrophe (the advice of OWASP, "CSV Injection").
-    A cell that starts with an apostrophe gets another, so that `unguard_formula` gives every text back.
-    """
-    return _GUARD + cell if cell.startswith((*_FORMULA_STARTS, _GUARD)) else cell
-
-
-def unguard_formula(cell: str) -> str:
-    """Returns the text that `guard_formula` was given."""
-    return cell.removeprefix(_GUARD)
 
 
 def read_csv(file_path: Path) -> Predictions:

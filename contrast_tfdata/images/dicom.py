@@ -24,6 +24,7 @@ _ALLOWED_TAGS = [
     "SpecificCharacterSet",
     "Modality",
     "PatientID",
+    "StudyInstanceUID",
     "SeriesInstanceUID",
     "BurnedInAnnotation",
     "ImagePositionPatient",
@@ -57,6 +58,7 @@ class DicomHeader:
 
     Attributes:
         patient_id: PatientID, or None where missing or empty. Not to be stored or shown.
+        study_uid: StudyInstanceUID, or None.
         series_uid: SeriesInstanceUID, or None.
         position: mm along the slice normal, growing towards the patient's right; SliceLocation where there is no
             ImagePositionPatient; None where there is neither.
@@ -66,6 +68,7 @@ class DicomHeader:
     """
 
     patient_id: str | None
+    study_uid: str | None
     series_uid: str | None
     position: float | None
     spacing: tuple[float, float]
@@ -182,6 +185,7 @@ def _header(dataset: Any) -> DicomHeader:
         warnings.append("burned_in_unknown")
     return DicomHeader(
         patient_id=_text(dataset, "PatientID"),
+        study_uid=_text(dataset, "StudyInstanceUID"),
         series_uid=_text(dataset, "SeriesInstanceUID"),
         position=_position(dataset, orientation),
         spacing=_spacing(dataset),

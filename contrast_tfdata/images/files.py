@@ -96,6 +96,11 @@ class Problem:
     code: str
     detail: str
 
+    @property
+    def is_no_image(self) -> bool:
+        """Whether it is a link or a device: nothing that should have been an image and is broken."""
+        return self.code.startswith("link") or self.code == "not_a_file"
+
 
 @dataclasses.dataclass(frozen=True)
 class Listing:

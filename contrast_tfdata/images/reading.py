@@ -72,6 +72,7 @@ def _dicom_facts(data: bytes, sha256: str) -> FileFacts:
         sha256,
         "dicom",
         patient_id=header.patient_id,
+        study_uid=header.study_uid,
         series_uid=header.series_uid,
         position=header.position,
         warnings=header.warnings,

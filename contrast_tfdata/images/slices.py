@@ -55,6 +55,7 @@ class FileFacts:
         format: `png`, `jpeg`, `dicom` or `nifti`.
         num_slices: sagittal slices in the file (1 for a picture or a DICOM file).
         patient_id: DICOM PatientID as stored, else None. Never leaves this process: only its keyed hash does.
+        study_uid: DICOM StudyInstanceUID, else None.
         series_uid: DICOM SeriesInstanceUID, else None.
         position: DICOM: position along the slice normal in mm, growing towards the patient's right, else None.
         warnings: codes of what a user should know about an accepted file: `plane_unknown` (the file does not say that
@@ -65,6 +66,7 @@ class FileFacts:
     format: str
     num_slices: int = 1
     patient_id: str | None = None
+    study_uid: str | None = None
     series_uid: str | None = None
     position: float | None = None
     warnings: tuple[str, ...] = ()

@@ -9,10 +9,12 @@ from pathlib import Path
 
 from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.errors import DataError, StorageError
+from contrast_tfdata.images.preprocessing import Preprocessing
 
 FORMAT_VERSION = 1
 FILE_NAME = "manifest.json"
 REMAKE = "make the records again (make_records --overwrite)"
+_SPLIT_RULE_KEYS = {"rule", "allow_leakage"}
 _HASH_BLOCK = 1 << 20
 # TFRecord framing: uint64 length, masked CRC-32C of the length, the data, masked CRC-32C of the data.
 _FRAME_OVERHEAD = 8 + 4 + 4
@@ -107,23 +109,28 @@ def load(records_dir: Path) -> Manifest:
     return _parse(path, text)
 
 
-def check_sizes_and_counts(records_dir: Path, manifest: Manifest) -> None:
-    """Compares names, sizes and numbers of records with the manifest, without reading the records themselves.
+def check(records_dir: Path, manifest: Manifest, *, full: bool) -> None:
+    """Compares names, sizes and numbers of records with the manifest, and where `full` is asked for every byte.
 
     A shard that was cut between two records reads as a clean end of file: only the counts show it.
 
     Raises:
-        DataError: lists every shard that is missing, extra or of another size or count.
+        DataError: lists every shard that is missing, extra, or of another size, count or SHA-256.
     """
     expected = {shard.name: shard for split in manifest.splits.values() for shard in split.shards}
     present = {path.name for path in records_dir.glob("*.tfrecord-*")}
     problems = [f"{name}: not in the manifest" for name in sorted(present - expected.keys())]
     for name, shard in expected.items():
-        problem = _shard_problem(records_dir / name, shard) if name in present else "missing"
+        problem = _shard_problem(records_dir / name, shard, full) if name in present else "missing"
         if problem:
             problems.append(f"{name}: {problem}")
     if problems:
         raise DataError.listing(f"{records_dir}: the records do not match their manifest; {REMAKE}:", problems)
+
+
+def total_bytes(manifest: Manifest) -> int:
+    """Returns the size of all shards together."""
+    return sum(shard.bytes for split in manifest.splits.values() for shard in split.shards)
 
 
 def sha256_of(path: Path) -> str:
@@ -142,13 +149,18 @@ def _parse(path: Path, text: str) -> Manifest:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path}: the manifest is damaged ({error}); {REMAKE}") from error
     if version != FORMAT_VERSION:
-        raise DataError(f"{path}: format version {version}, but this program reads {FORMAT_VERSION}; {REMAKE}")
+        raise DataError(
+            f"{path}: format version {version}, but this program reads {FORMAT_VERSION}; update it, or {REMAKE}"
+        )
     try:
         fields.pop("image_size")
         fields["splits"] = {name: _parse_split(split) for name, split in fields["splits"].items()}
         fields["warnings"], fields["class_names"] = tuple(fields["warnings"]), tuple(fields["class_names"])
+        Preprocessing.from_json(fields["preprocessing"])
+        if fields["class_names"] != CLASS_NAMES or not fields["split_rule"].keys() >= _SPLIT_RULE_KEYS:
+            raise ValueError("class_names or split_rule differ")
         return Manifest(**fields)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, DataError) as error:
         raise DataError(f"{path}: the manifest is damaged ({error!r}); {REMAKE}") from error
 
 
@@ -160,7 +172,7 @@ def _parse_split(fields: dict) -> SplitInfo:
     return SplitInfo(shards, fields["classes"], fields["groups"])
 
 
-def _shard_problem(path: Path, shard: Shard) -> str | None:
+def _shard_problem(path: Path, shard: Shard, full: bool) -> str | None:
     size = path.stat().st_size
     if size != shard.bytes:
         return f"{size} bytes instead of {shard.bytes}"
@@ -168,7 +180,11 @@ def _shard_problem(path: Path, shard: Shard) -> str | None:
         count = sum(1 for _ in _frames(path, size))
     except ValueError as error:
         return str(error)
-    return None if count == shard.records else f"{count} records instead of {shard.records}"
+    if count != shard.records:
+        return f"{count} records instead of {shard.records}"
+    if full and sha256_of(path) != shard.sha256:
+        return "SHA-256 differs from the manifest's: a damaged or another file"
+    return None
 
 
 def _frames(path: Path, size: int) -> Iterator[int]:

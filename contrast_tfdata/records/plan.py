@@ -4,14 +4,15 @@ import dataclasses
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.errors import DataError
 from contrast_tfdata.images.selection import SliceSelection, choose_slices
 from contrast_tfdata.images.slices import FileFacts, RejectedImageError
+from contrast_tfdata.records import assignment, duplicates
+from contrast_tfdata.records.duplicates import Scanned
 from contrast_tfdata.records.identity import group_key
 from contrast_tfdata.records.options import PlanOptions
 from contrast_tfdata.records.sources import SPLITS, Sources
-from contrast_tfdata.records.splits import assign_groups, keras_split
+from contrast_tfdata.records.splits import SplitOptions
 from contrast_tfdata.records.units import FileUnit, PhantomUnit, Unit
 from contrast_tfdata.records.workers import Workers
 
@@ -47,13 +48,6 @@ class PlannedUnit:
     group: str
     split: str
 
-    @property
-    def labels(self) -> list[int]:
-        """The label of each slice to come."""
-        if isinstance(self.unit, PhantomUnit):
-            return [int(index >= self.unit.options.slices_per_class) for index in self.indices]
-        return [self.unit.label] * len(self.indices)
-
 
 @dataclasses.dataclass
 class Plan:
@@ -65,6 +59,7 @@ class Plan:
         skipped: files passed over without being faulty, by reason.
         duplicates: exact copies that were left out.
         patients_known: whether every group is a patient.
+        split: the split's options as they were applied.
         warnings: lines for people.
     """
 
@@ -73,7 +68,11 @@ class Plan:
     skipped: Counter
     duplicates: int
     patients_known: bool
+    split: SplitOptions
     warnings: list[str]
+
+
+Chosen = tuple[Unit, FileFacts, tuple[int, ...]]
 
 
 def make_plan(sources: Sources, options: PlanOptions, workers: Workers) -> Plan:
@@ -85,30 +84,22 @@ def make_plan(sources: Sources, options: PlanOptions, workers: Workers) -> Plan:
     scanned, rejected = _scan(sources.units, workers)
     rejected = [Rejection(each.path, each.code, each.detail) for each in sources.rejected] + rejected
     warnings = list(sources.notes)
-    by_position = options.split.rule == "keras"
-    kept = _drop_duplicates(scanned, by_position, options.allow_leakage, warnings)
+    kept = _without_copies(scanned, options, warnings)
     warnings += _file_warnings(kept)
     chosen = _choose_slices(kept, options.selection)
     raw_groups = [_raw_group(unit, facts) for unit, facts, _ in chosen]
     patients_known = all(known for _, known in raw_groups)
     groups = [group_key(name, options.secret) for name, _ in raw_groups]
-    if by_position:
-        splits = _splits_by_position(sources.units, chosen)
-        warnings.append(KERAS_SPLIT_LEAKS)
-    else:
-        splits = _splits_by_group(chosen, groups, options, warnings)
+    splits, applied = _split(sources, chosen, groups, options, warnings)
     if not patients_known:
         warnings.append(PATIENTS_UNKNOWN)
     planned = [PlannedUnit(*parts, group, split) for parts, group, split in zip(chosen, groups, splits, strict=True)]
-    if not by_position:
+    if options.split.rule == "group":
         # By content, hence in no order that means anything: training without a cache needs only a small shuffle buffer.
         planned.sort(key=lambda each: (each.facts.sha256, each.unit.path))
     units = {split: [each for each in planned if each.split == split] for split in SPLITS}
     skipped = sources.skipped + Counter({"outside --slice_range": len(kept) - len(chosen)})
-    return Plan(units, rejected, skipped, len(scanned) - len(kept), patients_known, warnings)
-
-
-Scanned = tuple[Unit, FileFacts]
+    return Plan(units, rejected, skipped, len(scanned) - len(kept), patients_known, applied, warnings)
 
 
 def scan_unit(unit: Unit) -> FileFacts | RejectedImageError:
@@ -119,36 +110,30 @@ def scan_unit(unit: Unit) -> FileFacts | RejectedImageError:
         return error
 
 
+def shown_path(unit: Unit) -> str:
+    """A unit's path for messages; below a test folder it says so, since the same name may stand in both."""
+    return f"test: {unit.path}" if unit.split == "test" else unit.path
+
+
 def _scan(units: Sequence[Unit], workers: Workers) -> tuple[list[Scanned], list[Rejection]]:
     scanned, rejected = [], []
     for unit, facts in zip(units, workers.map(scan_unit, units), strict=True):
         if isinstance(facts, RejectedImageError):
-            rejected.append(Rejection(unit.path, facts.code, facts.detail))
+            rejected.append(Rejection(shown_path(unit), facts.code, facts.detail))
         else:
             scanned.append((unit, facts))
     return scanned, rejected
 
 
-def _drop_duplicates(scanned: list[Scanned], keep: bool, allow_leakage: bool, warnings: list[str]) -> list[Scanned]:
-    copies: dict[str, list[Unit]] = defaultdict(list)
-    for unit, facts in scanned:
-        copies[facts.sha256].append(unit)
-    repeated = [units for units in copies.values() if len(units) > 1]
-    _refuse(
-        "the same image stands in both classes; only one can be right:",
-        [_paths(units) for units in repeated if len({unit.label for unit in units}) > 1],
-    )
-    leaks = [_paths(units) for units in repeated if len({unit.split for unit in units}) > 1]
-    if not allow_leakage:
-        _refuse("the same image stands in train and test (--allow_leakage goes on, and says so in the report):", leaks)
-    elif leaks:
-        warnings.append(f"LEAKAGE: {len(leaks)} images stand in both train and test")
-    if keep:
-        if repeated:
-            warnings.append(f"{sum(map(len, repeated)) - len(repeated)} exact copies of images kept, as on the slides")
-        return scanned
-    first = {(facts.sha256, unit.split): unit for unit, facts in reversed(scanned)}
-    return [(unit, facts) for unit, facts in scanned if first[facts.sha256, unit.split] is unit]
+def _without_copies(scanned: list[Scanned], options: PlanOptions, warnings: list[str]) -> list[Scanned]:
+    duplicates.refuse_contradictions(scanned)
+    _refuse_leaks("the same image stands in several splits", duplicates.find_leaks(scanned), options, warnings)
+    if options.split.rule != "keras":
+        return duplicates.drop_copies(scanned)
+    copies = duplicates.count_copies(scanned)
+    if copies:
+        warnings.append(f"{copies} exact copies of images kept, as on the slides")
+    return scanned
 
 
 def _file_warnings(scanned: list[Scanned]) -> list[str]:
@@ -156,7 +141,7 @@ def _file_warnings(scanned: list[Scanned]) -> list[str]:
     return [f"{count} files: {_FILE_WARNINGS.get(code, code)}" for code, count in sorted(counts.items())]
 
 
-def _choose_slices(scanned: list[Scanned], selection: SliceSelection) -> list[tuple[Unit, FileFacts, tuple[int, ...]]]:
+def _choose_slices(scanned: list[Scanned], selection: SliceSelection) -> list[Chosen]:
     """Returns the units of which something is selected, with the slices; each class's part of a series counts alone."""
     parts: dict[tuple, dict[str, FileFacts]] = defaultdict(dict)
     for unit, facts in scanned:
@@ -174,57 +159,49 @@ def _choose_slices(scanned: list[Scanned], selection: SliceSelection) -> list[tu
 
 def _raw_group(unit: Unit, facts: FileFacts) -> tuple[str, bool]:
     """Returns the group's name before hashing, and whether it is a patient."""
-    patient = unit.group or facts.patient_id
-    if patient:
-        return f"patient:{patient}", True
+    if unit.group:
+        return f"patient:{unit.group}", True
+    if patient_of(facts):
+        return patient_of(facts), facts.patient_id is not None
     # A file's own name is no patient: the same name below the train and the test folder means two files.
-    return f"file:{unit.split}:{facts.series_uid or unit.path}", False
+    return f"file:{unit.split}:{unit.path}", False
 
 
-def _splits_by_position(units: Sequence[Unit], chosen: Iterable[tuple]) -> list[str]:
-    """The slides' split counts every file that was listed, as Keras does, also those that turn out to be broken."""
-    training = [unit for unit in units if unit.split != "test"]
-    split_of = dict(zip((unit.path for unit in training), keras_split([unit.label for unit in training]), strict=True))
-    return [unit.split or split_of[unit.path] for unit, _, _ in chosen]
+def patient_of(facts: FileFacts) -> str | None:
+    """Returns the name, before hashing, of the patient or at least the study that a file says it is of, or None."""
+    if facts.patient_id:
+        return f"patient:{facts.patient_id}"
+    study = facts.study_uid or facts.series_uid
+    return f"study:{study}" if study else None
 
 
-def _splits_by_group(chosen, groups: list[str], options: PlanOptions, warnings: list[str]) -> list[str]:
-    fixed, labels = defaultdict(set), defaultdict(set)
-    for (unit, facts, indices), group in zip(chosen, groups, strict=True):
-        labels[group].update(PlannedUnit(unit, facts, indices, group, "").labels)
-        if unit.split:
-            fixed[group].add(unit.split)
-    contradictory = _patients_in_several(chosen, groups, has_test=any(unit.split == "test" for unit, _, _ in chosen))
-    if not options.allow_leakage:
-        _refuse("patients stand in several splits (--allow_leakage goes on, and says so in the report):", contradictory)
-    elif contradictory:
-        warnings.append(f"LEAKAGE: {len(contradictory)} patients stand in several splits")
-    free = {group: each for group, each in labels.items() if group not in fixed}
-    split_of = assign_groups(free, options.split)
-    return [
-        unit.split or split_of.get(group) or min(fixed[group])
-        for (unit, _, _), group in zip(chosen, groups, strict=True)
+def _split(
+    sources: Sources, chosen: Sequence[Chosen], groups: Sequence[str], options: PlanOptions, warnings: list[str]
+):
+    """Returns the split of each unit, and the options as they were applied."""
+    if options.split.rule == "keras":
+        warnings.append(KERAS_SPLIT_LEAKS)
+        listed = [assignment.Member("", (unit.label,), unit.split, unit.path) for unit in sources.units]
+        split_of = assignment.split_by_position(listed)
+        return ["test" if unit.split == "test" else split_of[unit.path] for unit, _, _ in chosen], options.split
+    members = [
+        assignment.Member(group, tuple(labels_of(unit, indices)), unit.split, unit.path)
+        for (unit, _, indices), group in zip(chosen, groups, strict=True)
     ]
+    _refuse_leaks("patients stand in several splits", assignment.contradictions(members), options, warnings)
+    applied = assignment.effective_options([unit.split for unit in sources.units], options.split)
+    return assignment.split_by_group(members, applied), applied
 
 
-def _patients_in_several(chosen, groups: list[str], has_test: bool) -> list[str]:
-    wanted, paths = defaultdict(set), defaultdict(list)
-    for (unit, _, _), group in zip(chosen, groups, strict=True):
-        if unit.split or has_test:
-            wanted[group].add(unit.split or "train")
-            paths[group].append(unit.path)
-    return [f"{group}: {', '.join(sorted(paths[group])[:4])}" for group, each in wanted.items() if len(each) > 1]
+def _refuse_leaks(what: str, leaks: list[str], options: PlanOptions, warnings: list[str]) -> None:
+    if leaks and not options.allow_leakage:
+        raise DataError.listing(f"{what} (--allow_leakage goes on, and says so in the report):", leaks)
+    if leaks:
+        warnings.append(f"LEAKAGE: {what}: {len(leaks)} of them")
 
 
-def _paths(units: Sequence[Unit]) -> str:
-    return " = ".join(f"{unit.split or 'train'}/{unit.path}" for unit in units)
-
-
-def _refuse(headline: str, problems: list[str]) -> None:
-    if problems:
-        raise DataError.listing(headline, problems)
-
-
-def count_classes(units: Iterable[PlannedUnit]) -> Counter:
-    """Number of planned records per class name."""
-    return Counter(CLASS_NAMES[label] for unit in units for label in unit.labels)
+def labels_of(unit: Unit, indices: Iterable[int]) -> list[int]:
+    """Returns the label of each slice of a unit."""
+    if isinstance(unit, PhantomUnit):
+        return [int(index >= unit.options.slices_per_class) for index in indices]
+    return [unit.label for _ in indices]

@@ -62,8 +62,16 @@ class SplitWriter:
         self._counts.classes[CLASS_NAMES[record.label]] += 1
         self._counts.groups.add(record.group)
 
-    def close(self) -> SplitInfo:
-        """Finishes the last shard and describes what was written."""
+    def __enter__(self) -> "SplitWriter":
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self._close_shard()
+
+    def finish(self) -> SplitInfo:
+        """Finishes all shards and describes what was written; where that is nothing, no file is left."""
+        if not any(self._records):
+            return SplitInfo((), dict.fromkeys(CLASS_NAMES, 0), 0)
         self._open_up_to(len(self._paths) - 1)
         self._close_shard()
         shards = tuple(

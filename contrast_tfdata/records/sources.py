@@ -11,11 +11,13 @@ from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.errors import DataError, UsageError
 from contrast_tfdata.images import files
 from contrast_tfdata.images.phantom import PhantomOptions
+from contrast_tfdata.records.assignment import DEVELOPMENT
 from contrast_tfdata.records.units import FileUnit, PhantomUnit, Unit
+
+__all__ = ["DEVELOPMENT", "SPLITS", "Sources", "from_class_folders", "from_phantom", "from_table"]
 
 SPLITS = ("train", "validation", "test")
 _TABLE_COLUMNS = {"path", "label", "group", "split"}
-_NO_IMAGES = ("link_outside", "link_loop", "link_broken", "link_folder", "link", "not_a_file")
 
 
 @dataclasses.dataclass
@@ -47,7 +49,7 @@ def from_class_folders(root: Path, *, split: str | None, group_regex: str | None
 
     Args:
         root: a folder or a .zip archive.
-        split: the split that all its files belong to, or None.
+        split: the pool that all its files belong to (see `assignment.Member`), or None.
         group_regex: its first group, searched in each path relative to `root`, is the patient.
         max_bytes: larger files are listed but will be rejected unread.
 
@@ -118,7 +120,7 @@ def _without_files(root: Path, found: files.Listing) -> Sources:
     """Sorts what was not listed: what is no image by its nature is skipped, what should have been one is rejected."""
     sources = Sources(skipped=Counter({"system files": found.ignored} if found.ignored else {}))
     for problem in found.problems:
-        if problem.code in _NO_IMAGES:
+        if problem.is_no_image:
             sources.skipped[problem.code] += 1
             sources.notes.append(f"{root}: {problem.path} passed over: {problem.detail}")
         else:

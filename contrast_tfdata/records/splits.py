@@ -37,7 +37,9 @@ class SplitOptions:
                 raise UsageError(f"{name} must be at least 0 and less than 1. Received: {getattr(self, name)}")
 
 
-def assign_groups(labels_of_group: Mapping[str, Iterable[int]], options: SplitOptions) -> dict[str, str]:
+def assign_groups(
+    labels_of_group: Mapping[str, Iterable[int]], options: SplitOptions, fixed: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """Divides groups into train, validation and test.
 
     Each group's place depends on its key and the seed alone, so that it stays where it is when others are added. Only
@@ -47,14 +49,17 @@ def assign_groups(labels_of_group: Mapping[str, Iterable[int]], options: SplitOp
     Args:
         labels_of_group: the labels that occur in each group.
         options: fractions and seed.
+        fixed: the split of groups that are not to be moved.
 
     Returns:
         The split of each group.
     """
+    fixed = fixed or {}
     labels = {group: frozenset(each) for group, each in labels_of_group.items()}
-    place = {group: _place(group, options.seed) for group in labels}
+    place = {group: _place(group, options.seed) for group in labels if group not in fixed}
     bounds = _bounds(options)
-    split_of = {group: next(s for s, (lo, hi) in bounds.items() if lo <= place[group] < hi) for group in labels}
+    by_place = {group: next(s for s, (lo, hi) in bounds.items() if lo <= at < hi) for group, at in place.items()}
+    split_of = {**by_place, **fixed}
     for split in ("train", "test", "validation"):
         for label in range(len(CLASS_NAMES)):
             _ensure_class(split, label, split_of, labels, place, bounds)
@@ -96,7 +101,8 @@ def _ensure_class(split, label, split_of, labels, place, bounds) -> None:
     holders = [group for group, each in labels.items() if label in each]
     if low == high or any(split_of[group] == split for group in holders):
         return
-    spare = [group for group in holders if split == "train" or _is_spare(group, split_of, labels)]
+    movable = [group for group in holders if group in place]
+    spare = [group for group in movable if split == "train" or _is_spare(group, split_of, labels)]
     if spare:
         split_of[min(spare, key=lambda group: (max(low - place[group], place[group] - high), group))] = split
 

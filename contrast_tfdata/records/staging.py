@@ -1,6 +1,8 @@
 """Output that appears only when it is complete: written beside its place, then moved there in one step."""
 
 import contextlib
+import fcntl
+import glob
 import os
 import shutil
 from collections.abc import Iterator
@@ -19,17 +21,19 @@ def staged_directory(target: Path, *, overwrite: bool) -> Iterator[Path]:
         UsageError: `target` exists and is not to be overwritten, or is not a folder of records.
         StorageError: the disk is full or not writable.
     """
-    refuse_existing(target, overwrite=overwrite)
+    target = target.resolve()  # a link stays a link; what it leads to is replaced
     staging = target.with_name(f".{target.name}.incomplete-{os.getpid()}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        staging.mkdir()
-        try:
-            yield staging
-            sync_directory(staging)
-            _replace(staging, target)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
+        with _locked(target):
+            refuse_existing(target, overwrite=overwrite)
+            staging.mkdir()
+            try:
+                yield staging
+                _sync(*staging.iterdir(), staging)
+                _replace(staging, target)
+            finally:
+                shutil.rmtree(staging, ignore_errors=True)
     except OSError as error:
         raise storage_error(target, error) from error
 
@@ -39,9 +43,12 @@ def refuse_existing(target: Path, *, overwrite: bool) -> None:
 
     Puts right first what a killed run left there.
     """
+    target = target.resolve()
     recover(target)
     if not target.exists():
         return
+    if os.path.ismount(target):
+        raise UsageError(f"{target} is a mount point, which cannot be replaced in one step; name a folder inside it")
     if not overwrite:
         raise UsageError(f"{target} exists; --overwrite replaces it once the new records are complete")
     if not target.is_dir() or (any(target.iterdir()) and not (target / "manifest.json").exists()):
@@ -56,14 +63,25 @@ def storage_error(path: Path, error: OSError) -> StorageError:
     return StorageError(f"{path}: {error.strerror or error}; nothing there was changed")
 
 
-def sync_directory(directory: Path) -> None:
-    """Waits until all files in a folder, and the folder itself, are on the disk."""
-    for path in [*directory.iterdir(), directory]:
-        descriptor = os.open(path, os.O_RDONLY)
+@contextlib.contextmanager
+def _locked(target: Path) -> Iterator[None]:
+    """Keeps a second writer out; the lock ends with the process, however that ends."""
+    path = target.with_name(f".{target.name}.lock")
+    with path.open("a+") as file:
         try:
-            os.fsync(descriptor)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not path.exists() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                raise BlockingIOError  # its holder removed it between our two calls, and somebody made another one
+        except BlockingIOError:
+            file.seek(0)
+            raise UsageError(f"{target} is being written by process {file.read().strip() or 'unknown'}") from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        try:
+            yield
         finally:
-            os.close(descriptor)
+            path.unlink(missing_ok=True)
 
 
 def _replace(staging: Path, target: Path) -> None:
@@ -77,25 +95,27 @@ def _replace(staging: Path, target: Path) -> None:
         if old.exists():
             old.rename(target)
         raise
-    sync_directory_entry(target.parent)
+    _sync(target.parent)
     shutil.rmtree(old, ignore_errors=True)
 
 
-def sync_directory_entry(directory: Path) -> None:
-    """Waits until a folder's list of names is on the disk."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _sync(*paths: Path) -> None:
+    """Waits until files, or folders' lists of names, are on the disk."""
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def recover(target: Path) -> None:
     """Removes what a killed run left; if it died between its two moves, the old folder is put back first."""
-    for old in target.parent.glob(f".{target.name}.old-*"):
+    for old in target.parent.glob(f".{glob.escape(target.name)}.old-*"):
         if not target.exists() and not _is_running(old):
             old.rename(target)
-    for pattern in (f".{target.name}.incomplete-*", f".{target.name}.old-*"):
+    name = glob.escape(target.name)
+    for pattern in (f".{name}.incomplete-*", f".{name}.old-*"):
         for path in target.parent.glob(pattern):
             if not _is_running(path):
                 shutil.rmtree(path, ignore_errors=True)

@@ -17,7 +17,7 @@ class FileUnit:
     Attributes:
         file: where its bytes are.
         label: 0 or 1; -1 where a file is only to be predicted.
-        split: `train` or `test` where folder or table fixes it, else None.
+        split: pool that folder or table fixes (see `assignment.Member`), else None.
         group: patient key as found by regex or table, not yet hashed; None where unknown.
     """
 

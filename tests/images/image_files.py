@@ -38,6 +38,7 @@ def dicom_bytes(pixels: np.ndarray | None = None, *, rle: bool = False, **tags) 
         "Modality": "MR",
         "PatientName": "Secret^Person",
         "PatientID": "patient-7",
+        "StudyInstanceUID": "1.2",
         "SeriesInstanceUID": "1.2.3",
         "BurnedInAnnotation": "NO",
         "ImageOrientationPatient": SAGITTAL,

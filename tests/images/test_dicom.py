@@ -32,7 +32,7 @@ def retagged(name: str, **tags) -> bytes:
 
 def test_header():
     header = dicom.read_header(dicom_bytes())
-    assert header == dicom.DicomHeader("patient-7", "1.2.3", 12.5, (0.5, 0.75), tuple(map(float, SAGITTAL)), ())
+    assert header == dicom.DicomHeader("patient-7", "1.2", "1.2.3", 12.5, (0.5, 0.75), tuple(map(float, SAGITTAL)), ())
 
 
 def test_values_are_stored_values_rescaled():

@@ -79,7 +79,8 @@ def test_scan_tells_format_and_number_of_slices(name, image_format, num_slices):
 
 def test_scan_of_a_dicom_file():
     facts = scan(MADE["dicom"])
-    assert (facts.patient_id, facts.series_uid, facts.position) == ("patient-7", "1.2.3", 12.5)
+    assert (facts.patient_id, facts.study_uid, facts.series_uid) == ("patient-7", "1.2", "1.2.3")
+    assert facts.position == 12.5
 
 
 def test_one_slice_carries_the_index_given():

@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
+from image_files import dicom_bytes
 from PIL import Image
 
 from contrast_tfdata.errors import DataError
@@ -25,7 +26,8 @@ SMALL = Preprocessing(image_size=24, interpolation="nearest", intensity="stored"
 
 def make(root, directory, *, workers=1, options=None, group_regex=REGEX, test_root=None, reorder=None):
     directory.mkdir()
-    found = sources.from_class_folders(root, split=None, group_regex=group_regex, max_bytes=1 << 20)
+    pool = sources.DEVELOPMENT if test_root else None
+    found = sources.from_class_folders(root, split=pool, group_regex=group_regex, max_bytes=1 << 20)
     if test_root:
         found.extend(sources.from_class_folders(test_root, split="test", group_regex=group_regex, max_bytes=1 << 20))
     if reorder:
@@ -138,7 +140,7 @@ def test_bad_images_are_left_out_where_asked(png_tree, tmp_path):
 def test_a_class_whose_images_are_all_bad(png_tree, tmp_path):
     root = png_tree((4, 1))
     (root / "with_gad" / "p1000_00000.png").write_bytes(b"")
-    with pytest.raises(DataError, match="no usable image of with_gad"):
+    with pytest.raises(DataError, match="no usable image of with_gad to train on"):
         make(root, tmp_path / "records", options=ConversionOptions(preprocessing=SMALL, skip_bad_images=True))
 
 
@@ -181,6 +183,102 @@ def test_fault_23_a_patient_in_train_and_test_folder(png_tree, tmp_path):
     root, test_root = png_tree((8, 8)), png_tree((4, 4), root=tmp_path / "test", first_seed=500)
     with pytest.raises(DataError, match="patients stand in several splits"):
         make(root, tmp_path / "refused", test_root=test_root)
+
+
+def test_allowed_leakage_moves_nothing_from_the_training_folder_to_test(png_tree, tmp_path):
+    root, test_root = png_tree((8, 8)), png_tree((4, 4), root=tmp_path / "test", first_seed=500)
+    options = ConversionOptions(preprocessing=SMALL, plan=PlanOptions(allow_leakage=True))
+    manifest = make(root, tmp_path / "records", test_root=test_root, options=options)
+    assert manifest.splits["test"].records == 8
+    assert manifest.splits["train"].records + manifest.splits["validation"].records == 16
+    assert any("LEAKAGE: patients" in warning for warning in manifest.warnings)
+
+
+def write_table(path, rows):
+    lines = [",".join(map(str, row)) for row in rows]
+    path.write_text("\n".join(["path,label,group,split", *lines]) + "\n")
+    return path
+
+
+def from_table(table, directory, **plan):
+    directory.mkdir()
+    found = sources.from_table(table, group_regex=None, max_bytes=1 << 20)
+    options = ConversionOptions(preprocessing=SMALL, plan=PlanOptions(**plan))
+    with Workers(1) as pool:
+        return convert(found, directory, options, pool, lambda *_: None)
+
+
+def test_a_table_that_names_test_rows_gets_no_others(png_tree, tmp_path):
+    root = png_tree((20, 20))
+    names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.png"))
+    rows = [(name, name.split("/")[0], name.split("_")[-2][-5:], "test" if "00000" in name else "") for name in names]
+    rows = [(path, label, path, split) for path, label, _, split in rows]
+    manifest = from_table(write_table(root / "table.csv", rows), tmp_path / "records")
+    assert manifest.splits["test"].records == 2
+    assert manifest.split_rule["test_fraction"] == 0
+
+
+def test_rows_of_a_patient_go_where_one_of_them_is_fixed_to(png_tree, tmp_path):
+    root = png_tree((12, 12))
+    names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.png"))
+    rows = [
+        (name, name.split("/")[0], name[:-10], "validation" if name.endswith("00000.png") else "") for name in names
+    ]
+    manifest = from_table(write_table(root / "table.csv", rows), tmp_path / "records")
+    assert manifest.splits["validation"].records == 8
+    assert manifest.split_rule["validation_fraction"] == 0
+
+
+def test_slices_of_one_study_stay_together(tmp_path):
+    for series in range(12):
+        for number in range(3):
+            pixels = np.full((24, 24), 10 * series + number, np.uint16)
+            pixels[5:9] += 100
+            name = "with_gad" if series % 2 else "no_gad"
+            path = tmp_path / "scans" / name / f"{series}_{number}.dcm"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            uids = {"StudyInstanceUID": f"1.2.{series // 2}", "SeriesInstanceUID": f"1.2.3.{series}", "PatientID": None}
+            path.write_bytes(dicom_bytes(pixels, ImagePositionPatient=[number, 0, 0], **uids))
+    manifest = make(tmp_path / "scans", tmp_path / "records", group_regex=None)
+    splits_of_study = {}
+    for split, info in manifest.splits.items():
+        for record in read_split(tmp_path / "records", info):
+            study = int(record.source.split("/")[1].split("_")[0]) // 2
+            splits_of_study.setdefault(study, set()).add(split)
+            assert record.slice_index == 1  # the middle third of three
+    assert all(len(each) == 1 for each in splits_of_study.values())
+    assert len(splits_of_study) == 6
+    assert not manifest.patients_known
+
+
+def test_a_split_of_which_nothing_is_left_is_left_out(png_tree, tmp_path):
+    root = png_tree((8, 8))
+    broken = root / "no_gad" / "p0001_00007.png"
+    broken.write_bytes(broken.read_bytes()[:-20])
+    names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.png"))
+    rows = [(name, name.split("/")[0], name, "test" if name.endswith(broken.name) else "") for name in names]
+    table = write_table(root / "table.csv", rows)
+    (tmp_path / "records").mkdir()
+    found = sources.from_table(table, group_regex=None, max_bytes=1 << 20)
+    with Workers(1) as pool:
+        options = ConversionOptions(preprocessing=SMALL, skip_bad_images=True)
+        manifest = convert(found, tmp_path / "records", options, pool, lambda *_: None)
+    assert set(manifest.splits) == {"train", "validation"}
+    assert not list((tmp_path / "records").glob("contrast-test*"))
+
+
+def test_formulas_in_names_are_defused_in_rejected_csv(png_tree, tmp_path):
+    root = png_tree((6, 6))
+    (root / "=cmd.png").write_bytes(b"")
+    names = sorted(path.relative_to(root).as_posix() for path in root.rglob("p*.png"))
+    rows = [("=cmd.png", "no_gad", "x", ""), *((name, name.split("/")[0], name, "") for name in names)]
+    table = write_table(root / "table.csv", rows)
+    (tmp_path / "records").mkdir()
+    found = sources.from_table(table, group_regex=None, max_bytes=1 << 20)
+    with Workers(1) as pool:
+        options = ConversionOptions(preprocessing=SMALL, skip_bad_images=True)
+        convert(found, tmp_path / "records", options, pool, lambda *_: None)
+    assert (tmp_path / "records" / "rejected.csv").read_text().splitlines()[1].startswith("'=cmd.png,empty,")
 
 
 def test_shards_pass_their_own_check(png_tree, tmp_path):

@@ -48,6 +48,30 @@ def test_fault_35_old_is_replaced_only_by_complete(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["records"]
 
 
+def test_fault_36_second_writer_is_told_the_first_ones_pid(tmp_path):
+    with staging.staged_directory(tmp_path / "records", overwrite=False) as directory:
+        (directory / "manifest.json").write_text("first")
+        with pytest.raises(UsageError, match=f"being written by process {os.getpid()}"):
+            complete(tmp_path / "records", "second", overwrite=True)
+    assert (tmp_path / "records" / "manifest.json").read_text() == "first"
+
+
+def test_a_link_to_records_stays_a_link(tmp_path):
+    complete(tmp_path / "large" / "records", "old")
+    (tmp_path / "link").symlink_to(tmp_path / "large" / "records")
+    complete(tmp_path / "link", "new", overwrite=True)
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "large" / "records" / "manifest.json").read_text() == "new"
+
+
+def test_names_with_glob_characters_are_cleaned_up(tmp_path):
+    target = tmp_path / "rec[1]"
+    complete(target, "old")
+    subprocess.run([sys.executable, "-c", KILLED, target], check=False)
+    complete(target, "new", overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["rec[1]"]
+
+
 def test_overwrite_never_touches_another_folder(tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.txt").write_text("years of work")
@@ -71,7 +95,9 @@ def test_fault_32_killed_run_leaves_the_old_and_is_cleaned_up(tmp_path):
     complete(target, "old")
     assert subprocess.run([sys.executable, "-c", KILLED, target], check=False).returncode == -9
     assert (target / "manifest.json").read_text() == "old"
-    assert len(list(tmp_path.iterdir())) == 2
+    assert {path.name.partition("-")[0] for path in tmp_path.iterdir()} == {
+        "records", ".records.lock", ".records.incomplete"
+    }  # fmt: skip
     complete(target, "new", overwrite=True)
     assert (target / "manifest.json").read_text() == "new"
     assert [path.name for path in tmp_path.iterdir()] == ["records"]

@@ -1,6 +1,7 @@
 """Damage of every kind is found and named."""
 
 import dataclasses
+import json
 import struct
 
 import pytest
@@ -20,7 +21,7 @@ def records(png_tree, tmp_path):
 
 
 def check_fast(records):
-    manifests.check_sizes_and_counts(records[0], records[1])
+    manifests.check(records[0], records[1], full=False)
 
 
 def check_all(records):
@@ -35,6 +36,8 @@ def test_fault_39_flipped_bit(records):
     with pytest.raises(DataError, match=rf"{shard.name}: SHA-256 differs") as error:
         check_all(records)
     assert f"record {records[1].splits['train'].shards[0].records - 1}: " in str(error.value)
+    with pytest.raises(DataError, match=rf"{shard.name}: SHA-256 differs"):
+        manifests.check(records[0], records[1], full=True)
 
 
 @pytest.mark.parametrize("check", [check_fast, check_all])
@@ -86,6 +89,16 @@ def test_fault_43_forged_length(records, check):
     shard.write_bytes(data)
     with pytest.raises(DataError, match="ends beyond the end of the file"):
         check(records)
+
+
+@pytest.mark.parametrize("key", ["preprocessing", "split_rule", "class_names", "splits"])
+def test_fault_45_emptied_part_of_a_manifest(records, key):
+    path = records[0] / "manifest.json"
+    fields = json.loads(path.read_text())
+    fields[key] = type(fields[key])() if key != "splits" else {"train": {}}
+    path.write_text(json.dumps(fields))
+    with pytest.raises(DataError, match="damaged"):
+        manifests.load(records[0])
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"format_version": 1}', '{"format_version": 1, "splits": 3}'])

@@ -1,0 +1,81 @@
+"""Which split each member of the data goes to, given what is fixed already; and where that lets a patient leak."""
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+
+from contrast_tfdata.records.splits import SplitOptions, assign_groups, keras_split
+
+DEVELOPMENT = "development"
+"""Pool of files from a training folder that has a test folder beside it: train or validation, never test."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Member:
+    """One file, or one synthetic patient, as far as splitting is concerned.
+
+    Attributes:
+        group: hashed key of its patient.
+        labels: of its slices.
+        pool: `train`, `validation`, `test` where that is fixed, `development`, or None where anything goes.
+        path: for messages.
+    """
+
+    group: str
+    labels: tuple[int, ...]
+    pool: str | None
+    path: str
+
+
+def contradictions(members: Sequence[Member]) -> list[str]:
+    """Returns a line for each group whose members are fixed to different pools."""
+    paths = defaultdict(lambda: defaultdict(list))
+    for member in members:
+        if member.pool:
+            paths[member.group][member.pool].append(member.path)
+    return [
+        f"{group}: " + ", ".join(f"{pool} {sorted(each)[0]}" for pool, each in sorted(pools.items()))
+        for group, pools in sorted(paths.items())
+        if len(pools) > 1
+    ]
+
+
+def effective_options(pools: Collection[str | None], options: SplitOptions) -> SplitOptions:
+    """Returns the options with no fraction left for a split that the user has made up himself.
+
+    Args:
+        pools: of every file that was listed, also those that turn out to be broken.
+        options: as asked for.
+    """
+    pools = set(pools)
+    return dataclasses.replace(
+        options,
+        test_fraction=0.0 if pools & {"test", DEVELOPMENT} else options.test_fraction,
+        validation_fraction=0.0 if "validation" in pools else options.validation_fraction,
+    )
+
+
+def split_by_group(members: Sequence[Member], options: SplitOptions) -> list[str]:
+    """Returns the split of each member; whole groups stay together, except those that are fixed to several pools.
+
+    A member that is not fixed goes where its group is fixed to; where the group is fixed to several pools, to train.
+    """
+    labels, pools = defaultdict(set), defaultdict(set)
+    for member in members:
+        labels[member.group].update(member.labels)
+        pools[member.group] |= {member.pool} - {None}
+    fixed = {group: min(each) if len(each) == 1 else "train" for group, each in pools.items() if each - {DEVELOPMENT}}
+    split_of = assign_groups(labels, options, fixed)
+    free = (None, DEVELOPMENT)
+    return [split_of[member.group] if member.pool in free else member.pool for member in members]
+
+
+def split_by_position(members: Sequence[Member]) -> dict[str, str]:
+    """Returns the slides' split of each path that is not fixed to test.
+
+    Args:
+        members: every file that was listed, as Keras counts them, also those that turn out to be broken.
+    """
+    training = [member for member in members if member.pool != "test"]
+    splits = keras_split([member.labels[0] for member in training])
+    return {member.path: split for member, split in zip(training, splits, strict=True)}

@@ -1,0 +1,56 @@
+"""Exact copies of files: kept once, refused where they contradict each other or leak into the test split."""
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Sequence
+
+from contrast_tfdata.errors import DataError
+from contrast_tfdata.images.slices import FileFacts
+from contrast_tfdata.records.units import Unit
+
+Scanned = tuple[Unit, FileFacts]
+
+
+def refuse_contradictions(scanned: Sequence[Scanned]) -> None:
+    """Raises DataError, naming all paths, where the same bytes stand in both classes."""
+    both = [_paths(units) for units in _repeated(scanned) if len({unit.label for unit in units}) > 1]
+    if both:
+        raise DataError.listing("the same image stands in both classes; only one can be right:", both)
+
+
+def find_leaks(scanned: Sequence[Scanned]) -> list[str]:
+    """Returns a line for each image that is fixed to several splits."""
+    return [_paths(units) for units in _repeated(scanned) if len(_fixed(units)) > 1]
+
+
+def drop_copies(scanned: Sequence[Scanned]) -> list[Scanned]:
+    """Returns one of each image, or one for each split where it is fixed to several; the others keep their order."""
+    pools = defaultdict(set)
+    for unit, facts in scanned:
+        pools[facts.sha256] |= {unit.split} - {None}
+    kept = {}
+    for unit, facts in scanned:
+        # Where any copy is fixed to a split, the one that stays is.
+        pool = unit.split or min(pools[facts.sha256], default=None)
+        kept.setdefault((facts.sha256, pool), (dataclasses.replace(unit, split=pool), facts))
+    return list(kept.values())
+
+
+def count_copies(scanned: Sequence[Scanned]) -> int:
+    """Returns how many files are copies of another one."""
+    return sum(len(units) - 1 for units in _repeated(scanned))
+
+
+def _repeated(scanned: Sequence[Scanned]) -> list[list[Unit]]:
+    copies = defaultdict(list)
+    for unit, facts in scanned:
+        copies[facts.sha256].append(unit)
+    return [units for units in copies.values() if len(units) > 1]
+
+
+def _fixed(units: Sequence[Unit]) -> set[str]:
+    return {unit.split for unit in units} - {None}
+
+
+def _paths(units: Sequence[Unit]) -> str:
+    return " = ".join(f"{unit.split}: {unit.path}" if unit.split else unit.path for unit in units)
