@@ -1,5 +1,6 @@
 """What all commands share: how they start, how they end, what a person sees on the way."""
 
+import hashlib
 import logging
 import os
 import signal
@@ -13,18 +14,15 @@ from typing import TYPE_CHECKING
 from absl import app, flags
 from rich.console import Console
 
-from contrast_tfdata.errors import ContrastError, InterruptedRunError, UsageError
+from contrast_tfdata.errors import ContrastError, InterruptedRunError, StorageError, UsageError
 from contrast_tfdata.records.staging import storage_error
 
 if TYPE_CHECKING:
     from contrast_tfdata.model.runtime_plan import RuntimePlan
 
-EXIT_INTERNAL = 70
-EXIT_STORAGE = 74
-EXIT_INTERRUPTED = 75
-
-console = Console(highlight=False, soft_wrap=True)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
+# No markup: brackets in a file's name are not tags.
+console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def run(main: Callable[[], None]) -> None:
@@ -32,6 +30,8 @@ def run(main: Callable[[], None]) -> None:
 
     Flags are refused before `main` runs, and so before it imports TensorFlow.
     """
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # A name of odd bytes must not end a run.
     debug = common_debug_flag()
     app.run(lambda argv: sys.exit(_guarded(main, argv, debug.value)))
 
@@ -74,6 +74,25 @@ def count(holder: flags.FlagHolder) -> int | None:
     return int(text)
 
 
+def group_secret(holder: flags.FlagHolder) -> bytes:
+    """Returns the key of the hash that stands for patients, empty where no file is named.
+
+    A file of any length serves: its SHA-512 has the 64 bytes that BLAKE2b takes at most.
+
+    Raises:
+        UsageError: the file cannot be read, or is empty.
+    """
+    if not holder.value:
+        return b""
+    try:
+        content = Path(holder.value).read_bytes()
+    except OSError as error:
+        raise UsageError(f"--{holder.name}: {holder.value} cannot be read: {error.strerror}") from error
+    if not content:
+        raise UsageError(f"--{holder.name}: {holder.value} is empty")
+    return hashlib.sha512(content).digest()
+
+
 def flag_values(module: ModuleType) -> dict[str, object]:
     """Returns the value of each flag that a command takes, by name."""
     return {flag.name: flag.value for flag in _flags_of(module)}
@@ -107,13 +126,27 @@ def _guarded(main: Callable[[Sequence[str]], None], argv: Sequence[str], debug: 
     except ContrastError as error:
         return _report(error, str(error), error.exit_code, debug)
     except KeyboardInterrupt as error:
-        return _report(error, "interrupted; what was complete before is unchanged", EXIT_INTERRUPTED, debug)
+        return _report(
+            error, "interrupted; what was complete before is unchanged", InterruptedRunError.exit_code, debug
+        )
     except OSError as error:
-        return _report(error, _describe_os_error(error), EXIT_STORAGE, debug)
+        return _report(error, _describe_os_error(error), StorageError.exit_code, debug)
     except Exception as error:
+        explained = _explain_tensorflow_error(error)
+        if explained:
+            return _report(error, str(explained), explained.exit_code, debug)
         text = f"internal error: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-        return _report(error, f"{text}\nrun again with --debug for the traceback, and report it", EXIT_INTERNAL, debug)
+        advice = "run again with --debug for the traceback, and report it"
+        return _report(error, f"{text}\n{advice}", ContrastError.exit_code, debug)
     return 0
+
+
+def _explain_tensorflow_error(error: Exception) -> ContrastError | None:
+    if "tensorflow" not in sys.modules:
+        return None
+    from contrast_tfdata.model import failures
+
+    return failures.explain(error)
 
 
 def _describe_os_error(error: OSError) -> str:
@@ -123,7 +156,7 @@ def _describe_os_error(error: OSError) -> str:
 def _report(error: BaseException, text: str, code: int, debug: bool) -> int:
     if debug:
         traceback.print_exception(error)
-    errors.print(f"error: {text}", style="bold red" if errors.is_terminal else None, markup=False)
+    errors.print(f"error: {text}", style="bold red" if errors.is_terminal else None)
     return code
 
 

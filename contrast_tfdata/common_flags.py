@@ -14,7 +14,18 @@ flags.disclaim_key_flags()  # A flag then counts as the command's own, and --hel
 
 
 def _once(define: Callable[[], flags.FlagHolder]) -> Callable[[], flags.FlagHolder]:
-    return functools.cache(define)
+    """Defines a flag at the first call; at each later one it becomes a key flag of that caller too."""
+    holders = []
+
+    @functools.wraps(define)
+    def get() -> flags.FlagHolder:
+        if holders:
+            flags.declare_key_flag(holders[0].name)
+        else:
+            holders.append(define())
+        return holders[0]
+
+    return get
 
 
 @_once
@@ -38,7 +49,9 @@ def batch_size() -> flags.FlagHolder:
 @_once
 def seed() -> flags.FlagHolder:
     """Where all randomness comes from."""
-    return flags.DEFINE_integer("seed", 1020, "seed of everything that is drawn at random", lower_bound=0)
+    return flags.DEFINE_integer(
+        "seed", 1020, "seed of everything that is drawn at random", lower_bound=0, upper_bound=2**32 - 1
+    )
 
 
 @_once
@@ -103,6 +116,12 @@ def criterion() -> flags.FlagHolder:
     return flags.DEFINE_enum(
         "criterion", "accuracy", ["accuracy", "youden"], "what the threshold is chosen for, on validation"
     )
+
+
+@_once
+def group_key_file() -> flags.FlagHolder:
+    """Secret of the hash that stands for a patient."""
+    return flags.DEFINE_string("group_key_file", None, "file whose bytes key the hash that stands for a patient")
 
 
 @_once

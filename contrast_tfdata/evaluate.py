@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from contrast_tfdata import cli, common_flags
+from contrast_tfdata.errors import UsageError
 
 _WORKDIR = common_flags.workdir()
 _RECORDS_DIR = common_flags.records_dir()
@@ -18,25 +19,28 @@ def main(argv: list[str]) -> None:
     workdir, records_dir = cli.required_path(_WORKDIR), cli.required_path(_RECORDS_DIR)
     split = cli.choice(_SPLIT, "test", ("test", "validation"))
     output_dir = Path(_OUTPUT_DIR.value or workdir / f"evaluation-{split}")
+    if output_dir.resolve() == workdir.resolve():
+        raise UsageError(
+            f"--output_dir={output_dir} is the run's own folder, whose results would be lost; name another"
+        )
     plan = cli.start_tensorflow("float32", "auto")
 
     from contrast_tfdata import outcome
-    from contrast_tfdata.evaluation import OperatingPoint
     from contrast_tfdata.model.weights import load_model
     from contrast_tfdata.records import manifest as manifests
 
     model, description = load_model(workdir / "model", pooling=plan.pooling)
     manifest = manifests.load(records_dir)
-    manifests.check_sizes_and_counts(records_dir, manifest)
+    outcome.check_records(records_dir, manifest)
     outcome.refuse_other_preprocessing(manifest, description)
     run = outcome.Run(output_dir, records_dir, manifest, plan, _BATCH_SIZE.value)
     run.announce(cli.console)
     run.write_provenance(cli.flags_text(sys.modules[__name__]))
     scores = {split: run.score(model, split, required=True)}
-    point = OperatingPoint.from_dict(description["operating_point"])
+    point = outcome.stored_operating_point(description)
     metrics = run.summarize(scores.get("validation"), scores.get("test"), operating_point=point)
     flags = cli.flag_values(sys.modules[__name__])
-    report = run.write_report(metrics, scores.get("validation"), scores.get("test"), history=[], flags=flags)
+    report = run.write_report(metrics, scores.get("validation"), scores.get("test"), [], flags, model.count_params())
     cli.console.print(outcome.headline(metrics, report), style="bold" if cli.console.is_terminal else None)
 
 

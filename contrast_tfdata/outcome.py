@@ -12,18 +12,21 @@ from pathlib import Path
 import tensorflow as tf
 from rich.console import Console
 
-from contrast_tfdata import report
+from contrast_tfdata import __version__, report
 from contrast_tfdata.atomic_file import replacing
 from contrast_tfdata.errors import DataError
 from contrast_tfdata.evaluation import OperatingPoint, Predictions, misclassified, summarize
 from contrast_tfdata.model.contrast_net import ContrastNet
 from contrast_tfdata.model.runtime_plan import RuntimePlan
 from contrast_tfdata.model.weights import save_model
+from contrast_tfdata.records import manifest as manifests
 from contrast_tfdata.records.manifest import Manifest
 from contrast_tfdata.report.gallery import MAX_CASES
 from contrast_tfdata.scoring.splits import read_images, score_split
 
-_PACKAGES = ("contrast_tfdata", "tensorflow", "tensorflow-addons", "keras", "numpy", "scikit-learn", "pillow")
+MAX_HASHED_BYTES = 2 << 30
+"""Records up to this size are hashed before use: a second or two. Of larger ones sizes and counts are checked."""
+_PACKAGES = ("tensorflow", "tensorflow-addons", "keras", "numpy", "scikit-learn", "pillow")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,9 +57,9 @@ class Run:
     def announce(self, console: Console) -> None:
         """Says how the network will run and what the records warn of."""
         for reason in self.plan.reasons:
-            console.print(f"plan: {reason}", markup=False)
+            console.print(f"plan: {reason}")
         for warning in self.manifest.warnings:
-            console.print(f"warning: {warning}", markup=False)
+            console.print(f"warning: {warning}")
 
     def score(self, model: ContrastNet, split: str, *, required: bool = False) -> Predictions | None:
         """Scores a split; None where the records have none, unless it is required (then DataError)."""
@@ -86,6 +89,8 @@ class Run:
             if predictions is not None:
                 path = self.directory / f"predictions-{split}.csv"
                 predictions.write_csv(path, metrics["operating_point"]["threshold"])
+            else:
+                (self.directory / f"predictions-{split}.csv").unlink(missing_ok=True)  # of an earlier run here
         return metrics
 
     def save_model(self, model: ContrastNet, metrics: Mapping, flags: Mapping[str, object]) -> None:
@@ -107,6 +112,7 @@ class Run:
         test: Predictions | None,
         history: Sequence[Mapping[str, float]],
         flags: Mapping[str, object],
+        parameters: int,
     ) -> Path:
         """Writes figures/, report.html and MODEL_CARD.md; returns the path of the page."""
         run = report.RunDescription(
@@ -115,7 +121,7 @@ class Run:
             flags=flags,
             environment=self._environment(),
             manifest=json.loads(self.manifest.to_text()),
-            model={"network": "ContrastNet, 109,073 parameters", "precision": self.plan.precision},
+            model={"network": "ContrastNet", "parameters": parameters, "precision": self.plan.precision},
             warnings=self.manifest.warnings,
         )
         page = report.write_report(
@@ -146,7 +152,7 @@ class Run:
             "platform": platform.platform(),
             "cores": os.cpu_count(),
             "devices": [device.name for device in tf.config.list_physical_devices()],
-            "packages": {name: metadata.version(name) for name in _PACKAGES},
+            "packages": {"contrast_tfdata": __version__, **{name: metadata.version(name) for name in _PACKAGES}},
             "plan": {**plan, "reasons": list(plan["reasons"])},
             "records": self.manifest.fingerprint,
         }
@@ -155,6 +161,25 @@ class Run:
         with replacing(self.directory / name) as file:
             json.dump(content, file, indent=2, allow_nan=False)
             file.write("\n")
+
+
+def check_records(records_dir: Path, manifest: Manifest) -> None:
+    """Holds records to their manifest before they are used: every byte of them, up to a few seconds' worth.
+
+    Raises:
+        DataError: lists what is damaged, missing or not theirs.
+    """
+    manifests.check(records_dir, manifest, full=manifests.total_bytes(manifest) <= MAX_HASHED_BYTES)
+
+
+def stored_operating_point(description: Mapping) -> OperatingPoint:
+    """Returns the operating point that a model carries; raises DataError where that is damaged."""
+    try:
+        return OperatingPoint.from_dict(description["operating_point"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(
+            f"model.json is damaged: its operating point cannot be read ({error!r}); train again"
+        ) from error
 
 
 def refuse_other_preprocessing(manifest: Manifest, description: Mapping) -> None:

@@ -16,6 +16,7 @@ _INTERPOLATION = common_flags.interpolation()
 _SLICE_RANGE = common_flags.slice_range()
 _SLICE_STEP = common_flags.slice_step()
 _MAX_BYTES = common_flags.max_bytes()
+_GROUP_KEY_FILE = common_flags.group_key_file()
 _NUM_WORKERS = common_flags.num_workers()
 _BATCH_SIZE = common_flags.batch_size()
 
@@ -30,7 +31,7 @@ def main(argv: list[str]) -> None:
         raise UsageError("--interpolation goes with --weights; a run in --workdir carries its own")
     output = _checked_output(_OUTPUT.value)
     selection = SliceSelection.parse(_SLICE_RANGE.value, _SLICE_STEP.value)
-    num_workers = cli.count(_NUM_WORKERS)
+    num_workers, secret = cli.count(_NUM_WORKERS), cli.group_secret(_GROUP_KEY_FILE)
     plan = cli.start_tensorflow("float32", "auto")
 
     from contrast_tfdata.model.inference import Predictor
@@ -39,26 +40,22 @@ def main(argv: list[str]) -> None:
     from contrast_tfdata.scoring import inputs, tables
 
     model, preprocessing, point = _load_network(plan.pooling)
-    found, rejected = inputs.find_inputs(argv, max_bytes=_MAX_BYTES.value)
-    with Workers(num_workers or workers_for(len(found))) as pool, display.conversion_progress(cli.console) as progress:
-        scores = inputs.score_files(
-            found,
-            Predictor(model, _BATCH_SIZE.value, jit_compile=plan.jit_compile),
-            preprocessing=preprocessing,
-            selection=selection,
-            batch_size=_BATCH_SIZE.value,
-            workers=pool,
-            progress=progress,
-        )
-    rejected += scores.rejected
+    found = inputs.find_inputs(argv, max_bytes=_MAX_BYTES.value)
+    options = inputs.ScoringOptions(preprocessing, selection, _BATCH_SIZE.value, secret)
+    predictor = Predictor(model, _BATCH_SIZE.value, jit_compile=plan.jit_compile)
+    num_workers = num_workers or workers_for(len(found.units))
+    with Workers(num_workers) as pool, display.conversion_progress(cli.console) as progress:
+        scores = inputs.score_files(found, predictor, options, pool, progress)
+    for note in found.notes:
+        cli.console.print(note)
     tables.show(cli.console, scores, point)
     if output:
         tables.write(output, scores, point)
         cli.console.print(f"predictions: {output}")
-    if rejected:
+    if scores.rejected:
         raise DataError.listing(
-            f"{len(rejected)} files could not be used; the others are done:",
-            [f"{each.path}: {each.code}: {each.detail}" for each in rejected],
+            f"{len(scores.rejected)} files could not be used; the others are done:",
+            [f"{each.path}: {each.code}: {each.detail}" for each in scores.rejected],
         )
 
 
@@ -67,11 +64,12 @@ def _load_network(pooling: str):
     from contrast_tfdata.evaluation import OperatingPoint
     from contrast_tfdata.model import starting_point
     from contrast_tfdata.model.weights import load_model
+    from contrast_tfdata.outcome import stored_operating_point
 
     if _WORKDIR.value:
         model, description = load_model(Path(_WORKDIR.value) / "model", pooling=pooling)
         preprocessing = Preprocessing.from_json(description["preprocessing"])
-        return model, preprocessing, OperatingPoint.from_dict(description["operating_point"])
+        return model, preprocessing, stored_operating_point(description)
     # As the slides fed it: grey as stored, stretched to the square.
     preprocessing = Preprocessing(interpolation=_INTERPOLATION.value or "nearest", intensity="stored", aspect="stretch")
     model = starting_point.build(preprocessing.image_size, pooling=pooling, seed=0, init_weights=_WEIGHTS.value)

@@ -56,7 +56,7 @@ def main(argv: list[str]) -> None:
     from contrast_tfdata.training import loop
 
     manifest = manifests.load(records_dir)
-    manifests.check_sizes_and_counts(records_dir, manifest)
+    outcome.check_records(records_dir, manifest)
     run = outcome.Run(workdir, records_dir, manifest, plan, _BATCH_SIZE.value)
     run.announce(cli.console)
     model = starting_point.build(
@@ -69,7 +69,7 @@ def main(argv: list[str]) -> None:
         workdir=workdir,
         training=training,
         pipeline=pipeline.with_static_shapes(plan.static_shapes),
-        jit_compile=plan.jit_compile,
+        plan=plan,
         resume=_RESUME.value == "auto",
         on_start=lambda: run.write_provenance(cli.flags_text(sys.modules[__name__])),
         console=cli.console,
@@ -78,7 +78,9 @@ def main(argv: list[str]) -> None:
     validation, test = run.score(model, "validation"), run.score(model, "test")
     metrics = run.summarize(validation, test, criterion=_CRITERION.value)
     run.save_model(model, metrics, cli.flag_values(sys.modules[__name__]))
-    report = run.write_report(metrics, validation, test, history, flags=cli.flag_values(sys.modules[__name__]))
+    report = run.write_report(
+        metrics, validation, test, history, cli.flag_values(sys.modules[__name__]), model.count_params()
+    )
     cli.console.print(outcome.headline(metrics, report), style="bold" if cli.console.is_terminal else None)
 
 

@@ -10,6 +10,7 @@ import sys
 import time
 
 import pytest
+from image_files import dicom_bytes, ramp
 from png_files import write_png
 
 PREDICTION_COLUMNS = "path,slice_index,example_id,group,label,logit,probability,prediction"
@@ -122,6 +123,51 @@ class TestTheWholeLine:
         assert result.returncode == 65
         assert shard.name in result.stderr
 
+    def test_fault_39_flipped_bit_is_never_trained_on(self, trained, tmp_path):
+        root, _, _ = trained
+        shutil.copytree(root / "records", tmp_path / "records")
+        shard = next((tmp_path / "records").glob("contrast-train*"))
+        data = bytearray(shard.read_bytes())
+        data[-300] ^= 1
+        shard.write_bytes(data)
+        result = run("train", f"--records_dir={tmp_path}/records", f"--workdir={tmp_path}/run")
+        assert result.returncode == 65
+        assert f"{shard.name}: SHA-256 differs" in result.stderr
+        assert not (tmp_path / "run").exists()
+
+    def test_evaluate_never_overwrites_the_run(self, trained):
+        root, _, _ = trained
+        result = run(
+            "evaluate", f"--records_dir={root}/records", f"--workdir={root}/run", f"--output_dir={root}/run/../run"
+        )
+        assert result.returncode == 1
+        assert "the run's own folder" in result.stderr
+
+    def test_predict_counts_no_slice_twice(self, trained, tmp_path):
+        root, _, _ = trained
+        folder = tmp_path / "scans"
+        folder.mkdir()
+        for number in range(3):
+            content = dicom_bytes(ramp() + number, ImagePositionPatient=[number, 0, 0])
+            (folder / f"{number}.dcm").write_bytes(content)
+            (folder / f"{number}-copy.dcm").write_bytes(content)
+        said = succeed("predict", f"--workdir={root}/run", folder, "--slice_range=0,1", f"--output={tmp_path}/p.csv")
+        assert "3 exact copies of DICOM files left out" in said
+        assert "3 slices in 1 series" in said
+        assert sorted(row["slice_index"] for row in read_rows(tmp_path / "p.csv")) == ["0", "1", "2"]
+        write_png(folder / "a.png", 1, size=60)
+        said = succeed("predict", f"--workdir={root}/run", "--slice_range=0,1", folder, folder / "a.png")
+        assert "4 slices in 2 series" in said
+
+    def test_odd_names_are_shown_as_they_are(self, trained, tmp_path, monkeypatch):
+        root, _, _ = trained
+        write_png(tmp_path / "q[" / "x[bold]].png", 1, size=60)
+        write_png(tmp_path / "q[" / os.fsdecode(b"odd\xff.png"), 2, size=60)
+        monkeypatch.chdir(tmp_path)  # so that the names are short enough not to be folded
+        said = succeed("predict", f"--workdir={root}/run", "q[", f"--output={tmp_path}/p.csv")
+        assert "q[/x[bold]].png" in said
+        assert b"odd\xff.png" in (tmp_path / "p.csv").read_bytes()
+
     def test_predict_equals_evaluate_on_the_same_images(self, trained, tmp_path, png_tree):
         """Files go through one preprocessing on both ways: to records and to predict."""
         root, _, _ = trained
@@ -193,6 +239,8 @@ def test_fault_65_unknown_flag_is_refused_before_tensorflow_is_imported(command)
         ("make_records", ["--output_dir=R", "--train_dir=D", "--slice_range=0.5"], "slice_range"),
         ("make_records", ["--output_dir=R", "--train_dir=D", "--image_size=9999"], "image_size=9999"),
         ("make_records", ["--output_dir=R", "--phantom_patients=1", "--split=keras"], "goes with --train_dir"),
+        ("make_records", ["--output_dir=R", "--train_dir=D", "--group_key_file=none"], "none cannot be read"),
+        ("make_records", ["--output_dir=R", "--phantom_patients=1", "--seed=4294967296"], "4294967295"),
         ("make_records", ["--output_dir=R", "--train_dir=D", "stray"], "arguments without a flag: stray"),
         ("train", ["--workdir=W"], "--records_dir is needed"),
         ("train", ["--records_dir=R"], "--workdir is needed"),
@@ -223,6 +271,7 @@ def test_bad_flags_are_usage_errors(command, arguments, words, tmp_path):
         ("train", ["--records_dir=nowhere", "--workdir=W"], "nowhere"),
         ("evaluate", ["--records_dir=nowhere", "--workdir=W"], "W/model"),
         ("predict", ["--weights=nowhere.h5", "a.png"], "nowhere.h5"),
+        ("predict", ["--workdir=W", "."], "W/model"),
     ],
 )
 def test_fault_01_missing_input_is_a_data_error(command, arguments, words, tmp_path):

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from contrast_tfdata.atomic_file import replacing
 from contrast_tfdata.errors import DataError, StorageError
 from contrast_tfdata.model.architecture import weight_shapes
 from contrast_tfdata.model.contrast_net import ContrastNet
@@ -68,8 +69,11 @@ def save_model(directory: str | os.PathLike, model: ContrastNet, description: di
     text = json.dumps({**description, **own}, indent=2, sort_keys=True, allow_nan=False) + "\n"
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        _replace(directory / weights_file, weights)
-        _replace(directory / _DESCRIPTION_FILE, text.encode())
+        with replacing(directory / weights_file, binary=True) as file:
+            file.write(weights)
+        # The switch: until it is replaced, a reader finds the old description and the old weights.
+        with replacing(directory / _DESCRIPTION_FILE) as file:
+            file.write(text)
         _remove_other_weights(directory, weights_file)
     except OSError as error:
         raise StorageError(f"{directory}: the model cannot be written: {error.strerror}.") from error
@@ -117,19 +121,6 @@ def _versions() -> dict[str, str]:
         "tensorflow": tf.__version__,
         "numpy": np.__version__,
     }
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Puts `content` at `path` in one step: a reader sees all of the old or all of the new, also after a crash."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _remove_other_weights(directory: Path, kept: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from contrast_tfdata import CLASS_NAMES
+from contrast_tfdata.errors import DataError
 from contrast_tfdata.evaluation import Predictions
 from contrast_tfdata.evaluation.predictions import UNKNOWN_LABEL, sigmoid
 from contrast_tfdata.images import files
@@ -17,9 +18,10 @@ from contrast_tfdata.images.selection import SliceSelection, choose_slices
 from contrast_tfdata.images.slices import FileFacts, RejectedImageError
 from contrast_tfdata.records.decoding import DecodedSlice, decode_unit
 from contrast_tfdata.records.identity import example_id, group_key
-from contrast_tfdata.records.plan import Rejection, scan_unit
+from contrast_tfdata.records.plan import Rejection, patient_of, scan_unit
 from contrast_tfdata.records.units import FileUnit
 from contrast_tfdata.records.workers import Workers
+from contrast_tfdata.scoring.batching import score_stream
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,11 +54,13 @@ class Scores:
         predictions: one row a slice.
         series: for each row the key of its series: files of a DICOM series share one.
         rejected: files that could not be used.
+        copies: exact copies of files of a DICOM series, left out.
     """
 
     predictions: Predictions
     series: tuple[str, ...]
     rejected: tuple[Rejection, ...]
+    copies: int = 0
 
     def verdicts(self, threshold: float) -> list[SeriesVerdict]:
         """Summarises each series, in the order of its first slice."""
@@ -71,74 +75,109 @@ class Scores:
         return verdicts
 
 
-Found = dict[str, FileUnit]
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """What was found to be predicted.
+
+    Attributes:
+        units: files by the path under which a person finds them again.
+        rejected: files that cannot be read.
+        notes: a line for each entry that is no image by its nature (a link out of the folder, a device).
+    """
+
+    units: dict[str, FileUnit]
+    rejected: tuple[Rejection, ...]
+    notes: tuple[str, ...]
 
 
-def find_inputs(inputs: Sequence[str], *, max_bytes: int) -> tuple[Found, list[Rejection]]:
-    """Lists the files below all inputs, by the path under which a person would find them again.
+def find_inputs(inputs: Sequence[str], *, max_bytes: int) -> Inputs:
+    """Lists the files below all inputs.
 
     A folder called like a class gives its files that label, so that predictions on sorted data can be scored.
 
     Raises:
-        DataError: an input does not exist or is a damaged archive.
+        DataError: an input does not exist or is a damaged archive, or there is no file at all.
     """
-    found, rejected = {}, []
+    units, rejected, notes, seen = {}, [], [], set()
     for name in inputs:
         listing = files.list_files(name, max_bytes)
         for file in listing.files:
-            path = _shown_path(name, file)
-            found[path] = FileUnit(file, _label_of(path))
-        rejected += [Rejection(os.path.join(name, each.path), each.code, each.detail) for each in listing.problems]
-    return found, rejected
+            if (file.root, file.path) not in seen:  # an input may lie within another one
+                path = _shown_path(name, file)
+                units[path] = FileUnit(file, _label_of(path))
+            seen.add((file.root, file.path))
+        for problem in listing.problems:
+            path = os.path.join(name, problem.path)
+            if problem.is_no_image:
+                notes.append(f"{path} passed over: {problem.detail}")
+            else:
+                rejected.append(Rejection(path, problem.code, problem.detail))
+    if not units and not rejected:
+        raise DataError(f"no file in {', '.join(inputs)}")
+    return Inputs(units, tuple(rejected), tuple(notes))
+
+
+@dataclasses.dataclass(frozen=True)
+class ScoringOptions:
+    """How files are turned into scores.
+
+    Attributes:
+        preprocessing: what the network was trained with.
+        selection: which slices of volumes and series are scored.
+        batch_size: slices scored at once.
+        secret: key of the hash that stands for a patient, as for the records.
+    """
+
+    preprocessing: Preprocessing
+    selection: SliceSelection = SliceSelection()
+    batch_size: int = 64
+    secret: bytes = b""
 
 
 def score_files(
-    found: Found,
+    inputs: Inputs,
     predict: Callable[[np.ndarray], np.ndarray],
-    *,
-    preprocessing: Preprocessing,
-    selection: SliceSelection,
-    batch_size: int,
+    options: ScoringOptions,
     workers: Workers,
     progress: Callable[[str, int, int], None],
 ) -> Scores:
     """Decodes in parallel and scores in batches, holding a batch of slices at a time.
 
     Args:
-        found: files by path.
+        inputs: what `find_inputs` found.
         predict: (N, S, S) uint8 to (N,) logits.
-        preprocessing: what the network was trained with.
-        selection: which slices of volumes and series are scored.
-        batch_size: slices scored at once.
+        options: how.
         workers: processes that decode.
         progress: called as progress(stage, done, total).
     """
-    facts, rejected = _scan(found, workers, progress)
-    chosen = {path: indices for path, indices in choose_slices(facts, selection).items() if indices}
-    rows, series, logits, batch = [], [], [], []
-    work = ((found[path], facts[path], tuple(indices), preprocessing) for path, indices in chosen.items())
-    for done, (path, decoded) in enumerate(zip(chosen, workers.map(decode_unit, work), strict=True), start=1):
-        progress("convert", done, len(chosen))
-        if isinstance(decoded, RejectedImageError):
-            rejected.append(Rejection(path, decoded.code, decoded.detail))
-            continue
-        rows += _rows(path, facts[path], decoded)
-        series += [facts[path].series_uid or path] * len(decoded)
-        batch += [each.pixels for each in decoded]
-        while len(batch) >= batch_size:
-            logits.append(predict(np.stack(batch[:batch_size])))
-            del batch[:batch_size]
-    if batch:
-        logits.append(predict(np.stack(batch)))
+    facts, unreadable = _scan(inputs.units, workers, progress)
+    rejected = [*inputs.rejected, *unreadable]
+    distinct = _without_copies(facts)
+    chosen = {path: tuple(indices) for path, indices in choose_slices(distinct, options.selection).items() if indices}
+    rows, series = [], []
+
+    def pixels() -> Iterator[np.ndarray]:
+        work = ((inputs.units[path], facts[path], indices, options.preprocessing) for path, indices in chosen.items())
+        for done, (path, decoded) in enumerate(zip(chosen, workers.map(decode_unit, work), strict=True), start=1):
+            progress("convert", done, len(chosen))
+            if isinstance(decoded, RejectedImageError):
+                rejected.append(Rejection(path, decoded.code, decoded.detail))
+                continue
+            for each in decoded:
+                rows.append(_row(path, facts[path], each, options.secret))
+                series.append(facts[path].series_uid or path)
+                yield each.pixels
+
+    logits = score_stream(predict, pixels(), options.batch_size)
     columns = list(zip(*rows, strict=True)) or [()] * 5
-    return Scores(Predictions(*columns, np.concatenate([np.zeros(0), *logits])), tuple(series), tuple(rejected))
+    return Scores(Predictions(*columns, logits), tuple(series), tuple(rejected), len(facts) - len(distinct))
 
 
-def _scan(found: Found, workers: Workers, progress) -> tuple[dict[str, FileFacts], list[Rejection]]:
+def _scan(units: dict[str, FileUnit], workers: Workers, progress) -> tuple[dict[str, FileFacts], list[Rejection]]:
     facts, rejected = {}, []
-    results = zip(found, workers.map(scan_unit, found.values()), strict=True)
+    results = zip(units, workers.map(scan_unit, units.values()), strict=True)
     for done, (path, result) in enumerate(results, start=1):
-        progress("scan", done, len(found))
+        progress("scan", done, len(units))
         if isinstance(result, RejectedImageError):
             rejected.append(Rejection(path, result.code, result.detail))
         else:
@@ -146,10 +185,21 @@ def _scan(found: Found, workers: Workers, progress) -> tuple[dict[str, FileFacts
     return facts, rejected
 
 
-def _rows(path: str, facts: FileFacts, decoded: Sequence[DecodedSlice]) -> Iterator[tuple]:
-    group = group_key(facts.patient_id or facts.series_uid or path)
-    for each in decoded:
-        yield path, each.index, example_id(facts.sha256, each.index), group, each.label
+def _without_copies(facts: dict[str, FileFacts]) -> dict[str, FileFacts]:
+    """Keeps the first of copies of a DICOM file, which would count twice in its series; other files all stay."""
+    first = {}
+    for path, each in facts.items():
+        first.setdefault(_key(each), path)
+    return {path: each for path, each in facts.items() if not each.series_uid or first[_key(each)] == path}
+
+
+def _key(facts: FileFacts) -> tuple[str, str | None]:
+    return facts.sha256, facts.series_uid
+
+
+def _row(path: str, facts: FileFacts, decoded: DecodedSlice, secret: bytes) -> tuple:
+    group = group_key(patient_of(facts) or path, secret)
+    return path, decoded.index, example_id(facts.sha256, decoded.index), group, decoded.label
 
 
 def _shown_path(given: str, file: files.FileRef) -> str:

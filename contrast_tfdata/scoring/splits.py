@@ -1,6 +1,6 @@
 """Scores of one split of a folder of records."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ from contrast_tfdata.evaluation import Predictions
 from contrast_tfdata.model.inference import Predictor
 from contrast_tfdata.records.manifest import Manifest
 from contrast_tfdata.records.verification import read_split
+from contrast_tfdata.scoring.batching import score_stream
 
 
 def score_split(
@@ -25,17 +26,15 @@ def score_split(
     """
     if split not in manifest.splits:
         return None
-    predictor = Predictor(model, batch_size, jit_compile=jit_compile)
-    rows, logits, batch = [], [], []
-    for record in read_split(records_dir, manifest.splits[split]):
-        rows.append((record.source, record.slice_index, record.example_id, record.group, record.label))
-        batch.append(record.pixels)
-        if len(batch) == batch_size:
-            logits.append(predictor(np.stack(batch)))
-            batch.clear()
-    if batch:
-        logits.append(predictor(np.stack(batch)))
-    return Predictions(*zip(*rows, strict=True), np.concatenate(logits))
+    rows = []
+
+    def pixels() -> Iterator[np.ndarray]:
+        for record in read_split(records_dir, manifest.splits[split]):
+            rows.append((record.source, record.slice_index, record.example_id, record.group, record.label))
+            yield record.pixels
+
+    logits = score_stream(Predictor(model, batch_size, jit_compile=jit_compile), pixels(), batch_size)
+    return Predictions(*zip(*rows, strict=True), logits)
 
 
 def read_images(

@@ -4,11 +4,12 @@ import json
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from contrast_tfdata.atomic_file import replacing
+from contrast_tfdata.csv_text import csv_line, guard_formula
 from contrast_tfdata.evaluation import OperatingPoint, Predictions, metrics_at
-from contrast_tfdata.evaluation.predictions import CSV_COLUMNS, UNKNOWN_LABEL, csv_line, guard_formula
+from contrast_tfdata.evaluation.predictions import CSV_COLUMNS, UNKNOWN_LABEL
 from contrast_tfdata.scoring.inputs import Scores
 
 MAX_SHOWN = 40
@@ -18,7 +19,7 @@ MAX_SHOWN = 40
 def show(console: Console, scores: Scores, point: OperatingPoint) -> None:
     """Prints a verdict per series and, where folders are called like classes, how well they are met."""
     verdicts = scores.verdicts(point.threshold)
-    table = Table("series", "slices", "probability", "verdict")
+    table = Table(Column("series", overflow="fold"), "slices", "probability", "verdict")
     for verdict in verdicts[:MAX_SHOWN]:
         table.add_row(
             _printable(verdict.name), str(verdict.num_slices), f"{verdict.probability:.4f}", verdict.class_name
@@ -27,6 +28,8 @@ def show(console: Console, scores: Scores, point: OperatingPoint) -> None:
         console.print(table)
     if len(verdicts) > MAX_SHOWN:
         console.print(f"... and {len(verdicts) - MAX_SHOWN} more series")
+    if scores.copies:
+        console.print(f"{scores.copies} exact copies of DICOM files left out")
     positive = sum(verdict.prediction for verdict in verdicts)
     console.print(
         f"{len(scores.predictions)} slices in {len(verdicts)} series: {positive} with_gad, "

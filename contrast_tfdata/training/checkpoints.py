@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 
 import tensorflow as tf
+from rich.console import Console
 
-from contrast_tfdata.errors import UsageError
+from contrast_tfdata.atomic_file import replacing
+from contrast_tfdata.errors import DataError, UsageError
 
 _KEPT = 2
 _RECIPE = "recipe.json"
@@ -27,12 +29,12 @@ class Checkpoints(tf.keras.callbacks.Callback):
         self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._best_loss = tf.Variable(float("inf"), trainable=False)
         self._best = tf.train.Checkpoint(model=model)
-        state = tf.train.Checkpoint(
+        self._state = tf.train.Checkpoint(
             model=model, optimizer=model.optimizer, epoch=self._epoch, best_loss=self._best_loss
         )
-        self._manager = tf.train.CheckpointManager(state, str(directory / "last"), max_to_keep=_KEPT)
+        self._manager = tf.train.CheckpointManager(self._state, str(directory / "last"), max_to_keep=_KEPT)
 
-    def begin(self, *, resume: bool) -> int:
+    def begin(self, *, resume: bool, console: Console) -> int:
         """Takes up the last complete checkpoint where there is one and `resume` allows it.
 
         Returns:
@@ -40,14 +42,30 @@ class Checkpoints(tf.keras.callbacks.Callback):
 
         Raises:
             UsageError: there is a checkpoint of another recipe; the differences are listed.
+            DataError: there are checkpoints, but none can be read.
         """
         if self._manager.latest_checkpoint and resume:
             self._refuse_other_recipe()
-            self._manager.restore_or_initialize()
+            self._restore(console)
             return int(self._epoch.numpy())
         self._directory.mkdir(parents=True, exist_ok=True)
-        (self._directory / _RECIPE).write_text(json.dumps(self._recipe, indent=2, sort_keys=True) + "\n")
+        with replacing(self._directory / _RECIPE) as file:
+            json.dump(self._recipe, file, indent=2, sort_keys=True)
+            file.write("\n")
         return 0
+
+    def _restore(self, console: Console) -> None:
+        """Reads the latest checkpoint that can be read."""
+        for path in reversed(self._manager.checkpoints):
+            try:
+                # Every variable that exists must be found: a part left at its initial value would pass unnoticed.
+                self._state.restore(path).assert_existing_objects_matched()
+                return
+            except (tf.errors.OpError, AssertionError, ValueError, IndexError) as error:
+                console.print(
+                    f"warning: checkpoint {path} cannot be read ({type(error).__name__}); trying an older one"
+                )
+        raise DataError(f"{self._directory}: no checkpoint can be read; --resume=never starts over")
 
     def on_epoch_end(self, epoch, logs=None):
         """Saves the epoch."""

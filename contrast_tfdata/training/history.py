@@ -23,7 +23,7 @@ class HistoryFile(tf.keras.callbacks.Callback):
     def __init__(self, path: Path, done: int):
         super().__init__()
         self._path = path
-        self.rows = read_history(path)[:done] if done else []
+        self.rows = read_history(path)[:done] if done and path.exists() else []
 
     def on_epoch_end(self, epoch, logs=None):
         """Adds the epoch's row."""

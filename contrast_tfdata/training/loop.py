@@ -1,6 +1,7 @@
 """One training run, from records to weights."""
 
 import dataclasses
+import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from rich.console import Console
 
 from contrast_tfdata.errors import DataError
 from contrast_tfdata.model.contrast_net import ContrastNet
+from contrast_tfdata.model.runtime_plan import RuntimePlan
 from contrast_tfdata.pipeline.datasets import create_eval_dataset, create_train_dataset, steps_per_epoch
 from contrast_tfdata.pipeline.options import PipelineOptions
 from contrast_tfdata.records.manifest import Manifest
@@ -28,7 +30,7 @@ def train(
     workdir: Path,
     training: TrainingOptions,
     pipeline: PipelineOptions,
-    jit_compile: bool,
+    plan: RuntimePlan,
     resume: bool,
     on_start: Callable[[], None],
     console: Console,
@@ -44,7 +46,7 @@ def train(
         workdir: folder of the run.
         training: the recipe.
         pipeline: how batches are made.
-        jit_compile: compile the training step with XLA.
+        plan: how the step runs.
         resume: go on from a checkpoint in `workdir` where there is one.
         on_start: called once nothing stands against the run, before anything of it is written.
         console: for progress.
@@ -59,15 +61,27 @@ def train(
     if not manifest.splits.get("train") or not manifest.splits["train"].records:
         raise DataError(f"{records_dir}: the training split is empty")
     pipeline = dataclasses.replace(pipeline, class_weights=training.weight_of_classes(manifest.splits["train"].classes))
-    compile_model(model, training, jit_compile=jit_compile)
-    recipe = {**dataclasses.asdict(training), **_describe(pipeline), "records": manifest.fingerprint}
+    compile_model(model, training, jit_compile=plan.jit_compile)
+    recipe = {
+        **dataclasses.asdict(training),
+        **_describe(pipeline),
+        "precision": plan.precision,
+        "jit_compile": plan.jit_compile,
+        "deterministic": plan.deterministic,
+        "initial_weights": _digest(model),
+        "records": manifest.fingerprint,
+    }
     checkpoints = Checkpoints(workdir / "checkpoints", model, recipe)
     if not resume:
         _start_over(workdir)
-    done = checkpoints.begin(resume=resume)
+    done = checkpoints.begin(resume=resume, console=console)
     on_start()
     if done < training.epochs:
-        _fit(model, records_dir, manifest, workdir, training, pipeline, checkpoints, done, console)
+        try:
+            _fit(model, records_dir, manifest, workdir, training, pipeline, checkpoints, done, console)
+        finally:
+            if pipeline.cache == "disk":
+                shutil.rmtree(pipeline.cache_dir, ignore_errors=True)
     if not take_averaged_weights(model) and training.final_weights == "best":
         checkpoints.take_best()
     return read_history(workdir / FILE_NAME)
@@ -83,11 +97,13 @@ def _fit(model, records_dir, manifest, workdir, training, pipeline, checkpoints,
         validation = create_eval_dataset(
             records_dir=records_dir, manifest=manifest, split="validation", options=pipeline
         )
+    examples = manifest.splits["train"].records
+    console.print(f"training: {examples} slices, {steps} steps an epoch, epochs {done + 1} to {training.epochs}")
     display = ProgressDisplay(console, training.epochs, steps)
     callbacks = [
         StopOnNonFiniteLoss(),  # before the checkpoint, so that broken weights are never saved
+        HistoryFile(workdir / FILE_NAME, done),  # before the checkpoint: a row too many is dropped, one too few is lost
         checkpoints,
-        HistoryFile(workdir / FILE_NAME, done),
         tf.keras.callbacks.TensorBoard(str(workdir / "logs"), write_graph=False),
         display,
     ]
@@ -109,6 +125,11 @@ def _start_over(workdir: Path) -> None:
     for name in ("checkpoints", "logs"):
         shutil.rmtree(workdir / name, ignore_errors=True)
     (workdir / FILE_NAME).unlink(missing_ok=True)
+
+
+def _digest(model: ContrastNet) -> str:
+    """SHA-256 of the weights: tells apart runs that began otherwise."""
+    return hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_weights())).hexdigest()
 
 
 def _describe(pipeline: PipelineOptions) -> dict:

@@ -1,0 +1,26 @@
+"""TensorFlow's errors in the words of a user."""
+
+import tensorflow as tf
+
+from contrast_tfdata.errors import ContrastError, DataError, StorageError
+
+
+def explain(error: Exception) -> ContrastError | None:
+    """Returns what a TensorFlow error means for whoever runs a command, or None where it is nobody's but ours.
+
+    TensorFlow reports a full disk, damaged records and a full memory by errors of its own, not by Python's.
+    """
+    if not isinstance(error, tf.errors.OpError):
+        return None
+    text = error.message or str(error)
+    if "No space left" in text or isinstance(error, tf.errors.PermissionDeniedError):
+        return StorageError(f"writing failed: {_first_line(text)}; the checkpoints that were complete are kept")
+    if isinstance(error, tf.errors.DataLossError):
+        return DataError(f"damaged records: {_first_line(text)}; make_records --verify_only names the shard")
+    if isinstance(error, tf.errors.ResourceExhaustedError):
+        return ContrastError(f"out of memory; try a smaller --batch_size. {_first_line(text)}")
+    return None
+
+
+def _first_line(text: str) -> str:
+    return next((line.strip() for line in text.splitlines() if line.strip()), "no details")
