@@ -64,12 +64,7 @@ def main(argv: list[str]) -> None:
     )
     history = loop.train(
         model,
-        records_dir=records_dir,
-        manifest=manifest,
-        workdir=workdir,
-        training=training,
-        pipeline=pipeline.with_static_shapes(plan.static_shapes),
-        plan=plan,
+        loop.Job(records_dir, manifest, workdir, training, pipeline, plan),
         resume=_RESUME.value == "auto",
         on_start=lambda: run.write_provenance(cli.flags_text(sys.modules[__name__])),
         console=cli.console,

@@ -95,3 +95,15 @@ def test_importing_a_command_imports_no_tensorflow(name):
 def test_one_process_can_import_all_commands():
     code = "; ".join(f"import contrast_tfdata.{name}" for name in ENTRY_POINTS)
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_each_command_keeps_its_shared_flags_beside_the_others():
+    """A flag that two commands share belongs to both, whichever was imported first: flags.txt lists them."""
+    names = {"train": "workdir records_dir batch_size seed", "evaluate": "workdir records_dir split output_dir"}
+    for orders in (("train", "evaluate"), ("evaluate", "train")):
+        code = "import sys; from absl import flags; " + "; ".join(f"import contrast_tfdata.{name}" for name in orders)
+        for name, wanted in names.items():
+            code += f"\nkeys = {{f.name for f in flags.FLAGS.get_key_flags_for_module(contrast_tfdata.{name})}}"
+            code += f"\nassert set('{wanted}'.split()) <= keys, keys"
+        result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stderr

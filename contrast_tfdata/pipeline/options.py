@@ -81,10 +81,6 @@ class PipelineOptions:
     class_weights: tuple[float, float] = (1.0, 1.0)
     static_shapes: bool = False
 
-    def with_static_shapes(self, static_shapes: bool) -> "PipelineOptions":
-        """The same options with `static_shapes` as the runtime plan wants it."""
-        return dataclasses.replace(self, static_shapes=static_shapes)
-
     def __post_init__(self):
         if self.batch_size < 1:
             raise UsageError(f"batch_size must be at least 1. Received: batch_size={self.batch_size}")

@@ -19,6 +19,9 @@ def compile_model(model: tf.keras.Model, options: TrainingOptions, *, jit_compil
     accuracy = tf.keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)  # a logit of 0 is a probability of 0.5
     # Weighted, so that padding does not count.
     model.compile(make_optimizer(options), make_loss(options), weighted_metrics=[accuracy], jit_compile=jit_compile)
+    if hasattr(model.optimizer, "build"):
+        # Its state exists from the start, so that a checkpoint that lacks a part of it is noticed.
+        model.optimizer.build(model.trainable_variables)
 
 
 def make_optimizer(options: TrainingOptions) -> tf.keras.optimizers.Optimizer:

@@ -22,32 +22,76 @@ from contrast_tfdata.training.options import TrainingOptions
 from contrast_tfdata.training.progress import ProgressDisplay, StopOnNonFiniteLoss
 
 
-def train(
-    model: ContrastNet,
-    *,
-    records_dir: Path,
-    manifest: Manifest,
-    workdir: Path,
-    training: TrainingOptions,
-    pipeline: PipelineOptions,
-    plan: RuntimePlan,
-    resume: bool,
-    on_start: Callable[[], None],
-    console: Console,
-) -> list[dict[str, float]]:
-    """Fits `model` in place; its weights are the run's result afterwards.
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """All that decides what a training run does.
 
-    Writes checkpoints/, logs/ (TensorBoard) and history.csv into `workdir`.
-
-    Args:
-        model: built, with its initial weights.
+    Attributes:
         records_dir: folder of records.
         manifest: of these records, already checked.
         workdir: folder of the run.
         training: the recipe.
         pipeline: how batches are made.
         plan: how the step runs.
-        resume: go on from a checkpoint in `workdir` where there is one.
+
+    Raises:
+        DataError: there is no training example.
+    """
+
+    records_dir: Path
+    manifest: Manifest
+    workdir: Path
+    training: TrainingOptions
+    pipeline: PipelineOptions
+    plan: RuntimePlan
+
+    def __post_init__(self):
+        if "train" not in self.manifest.splits:
+            raise DataError(f"{self.records_dir}: the training split is empty")
+
+    @property
+    def num_examples(self) -> int:
+        """Slices in the training split."""
+        return self.manifest.splits["train"].records
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer updates in an epoch."""
+        return steps_per_epoch(self.num_examples, self.pipeline.batch_size)
+
+    @property
+    def batches(self) -> PipelineOptions:
+        """The pipeline's options with all that recipe, plan and data add to them."""
+        weights = self.training.weight_of_classes(self.manifest.splits["train"].classes)
+        return dataclasses.replace(self.pipeline, class_weights=weights, static_shapes=self.plan.static_shapes)
+
+    def recipe(self, model: ContrastNet) -> dict:
+        """Everything that the result depends on; a run goes on only with the same."""
+        # Where examples are cached changes nothing about the result.
+        cache = ("cache", "cache_dir", "seed")
+        batches = {name: value for name, value in dataclasses.asdict(self.batches).items() if name not in cache}
+        return {
+            **dataclasses.asdict(self.training),
+            **batches,
+            "precision": self.plan.precision,
+            "jit_compile": self.plan.jit_compile,
+            "deterministic": self.plan.deterministic,
+            "initial_weights": _digest(model),
+            "records": self.manifest.fingerprint,
+        }
+
+
+def train(
+    model: ContrastNet, job: Job, *, resume: bool, on_start: Callable[[], None], console: Console
+) -> list[dict[str, float]]:
+    """Fits `model` in place; its weights are the run's result afterwards.
+
+    Writes checkpoints/, logs/ (TensorBoard) and history.csv into the job's folder.
+
+    Args:
+        model: built, with its initial weights.
+        job: what to do.
+        resume: go on from a checkpoint where there is one; otherwise what stands there of an earlier run is removed.
         on_start: called once nothing stands against the run, before anything of it is written.
         console: for progress.
 
@@ -55,65 +99,46 @@ def train(
         One dict per epoch: epoch (from 1), loss, accuracy and, with a validation split, val_loss, val_accuracy.
 
     Raises:
-        DataError: no training example.
+        UsageError: a run with another recipe stands there.
         ContrastError: the loss is no finite number.
     """
-    if not manifest.splits.get("train") or not manifest.splits["train"].records:
-        raise DataError(f"{records_dir}: the training split is empty")
-    pipeline = dataclasses.replace(pipeline, class_weights=training.weight_of_classes(manifest.splits["train"].classes))
-    compile_model(model, training, jit_compile=plan.jit_compile)
-    recipe = {
-        **dataclasses.asdict(training),
-        **_describe(pipeline),
-        "precision": plan.precision,
-        "jit_compile": plan.jit_compile,
-        "deterministic": plan.deterministic,
-        "initial_weights": _digest(model),
-        "records": manifest.fingerprint,
-    }
-    checkpoints = Checkpoints(workdir / "checkpoints", model, recipe)
     if not resume:
-        _start_over(workdir)
+        _start_over(job.workdir)
+    compile_model(model, job.training, jit_compile=job.plan.jit_compile)
+    checkpoints = Checkpoints(job.workdir / "checkpoints", model, job.recipe(model))
     done = checkpoints.begin(resume=resume, console=console)
     on_start()
-    if done < training.epochs:
+    if done < job.training.epochs:
         try:
-            _fit(model, records_dir, manifest, workdir, training, pipeline, checkpoints, done, console)
+            _fit(model, job, checkpoints, done, console)
         finally:
-            if pipeline.cache == "disk":
-                shutil.rmtree(pipeline.cache_dir, ignore_errors=True)
-    if not take_averaged_weights(model) and training.final_weights == "best":
+            if job.pipeline.cache == "disk":
+                shutil.rmtree(job.pipeline.cache_dir, ignore_errors=True)
+    if not take_averaged_weights(model) and job.training.final_weights == "best":
         checkpoints.take_best()
-    return read_history(workdir / FILE_NAME)
+    return read_history(job.workdir / FILE_NAME)
 
 
-def _fit(model, records_dir, manifest, workdir, training, pipeline, checkpoints, done, console) -> None:
-    steps = steps_per_epoch(manifest.splits["train"].records, pipeline.batch_size)
-    batches = create_train_dataset(
-        records_dir=records_dir, manifest=manifest, options=pipeline, first_epoch=done, epochs=training.epochs
-    )
-    validation = None
-    if "validation" in manifest.splits:
-        validation = create_eval_dataset(
-            records_dir=records_dir, manifest=manifest, split="validation", options=pipeline
-        )
-    examples = manifest.splits["train"].records
-    console.print(f"training: {examples} slices, {steps} steps an epoch, epochs {done + 1} to {training.epochs}")
-    display = ProgressDisplay(console, training.epochs, steps)
+def _fit(model: ContrastNet, job: Job, checkpoints: Checkpoints, done: int, console: Console) -> None:
+    source = {"records_dir": job.records_dir, "manifest": job.manifest, "options": job.batches}
+    epochs, steps = job.training.epochs, job.steps_per_epoch
+    console.print(f"training: {job.num_examples} slices, {steps} steps an epoch, epochs {done + 1} to {epochs}")
+    display = ProgressDisplay(console, epochs, steps)
     callbacks = [
         StopOnNonFiniteLoss(),  # before the checkpoint, so that broken weights are never saved
-        HistoryFile(workdir / FILE_NAME, done),  # before the checkpoint: a row too many is dropped, one too few is lost
+        HistoryFile(job.workdir / FILE_NAME, done),  # before it too: a row too many is dropped, one too few is lost
         checkpoints,
-        tf.keras.callbacks.TensorBoard(str(workdir / "logs"), write_graph=False),
+        tf.keras.callbacks.TensorBoard(str(job.workdir / "logs"), write_graph=False),
         display,
     ]
+    has_validation = "validation" in job.manifest.splits
     try:
         model.fit(
-            batches,
-            epochs=training.epochs,
+            create_train_dataset(**source, first_epoch=done, epochs=epochs),
+            epochs=epochs,
             initial_epoch=done,
             steps_per_epoch=steps,
-            validation_data=validation,
+            validation_data=create_eval_dataset(**source, split="validation") if has_validation else None,
             callbacks=callbacks,
             verbose=0,
         )
@@ -130,9 +155,3 @@ def _start_over(workdir: Path) -> None:
 def _digest(model: ContrastNet) -> str:
     """SHA-256 of the weights: tells apart runs that began otherwise."""
     return hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_weights())).hexdigest()
-
-
-def _describe(pipeline: PipelineOptions) -> dict:
-    fields = dataclasses.asdict(pipeline)
-    # Where examples are cached changes nothing about the result.
-    return {name: value for name, value in fields.items() if name not in ("cache", "cache_dir", "seed")}

@@ -31,7 +31,7 @@ def test_card_says_what_must_be_said(tmp_path):
         "Intended use",
         "Patient independence unverified",
         f"{metrics['test']['auc']:.4f} | {low:.4f} to {high:.4f}",
-        f"**{metrics['operating_point']['threshold']}**",
+        f"**{metrics['operating_point']['threshold']:.4f}**",
         "chosen on: validation",
         "optimistic",
         "contrast_tfdata.predict --workdir",

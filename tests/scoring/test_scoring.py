@@ -1,0 +1,140 @@
+"""Files to scores: batches, series, copies, labels by folder."""
+
+import io
+import json
+import os
+
+import numpy as np
+import pytest
+from image_files import dicom_bytes, ramp
+from png_files import write_png
+from rich.console import Console
+
+from contrast_tfdata.errors import DataError
+from contrast_tfdata.evaluation import OperatingPoint, Predictions
+from contrast_tfdata.images.preprocessing import Preprocessing
+from contrast_tfdata.images.selection import SliceSelection
+from contrast_tfdata.records.workers import Workers
+from contrast_tfdata.scoring import inputs, tables
+from contrast_tfdata.scoring.batching import score_stream
+
+OPTIONS = inputs.ScoringOptions(Preprocessing(image_size=24), SliceSelection.parse("0,1"), batch_size=4)
+
+
+def mean_grey(images):
+    """Stands for a network: a logit that tells which image it was."""
+    return images.mean(axis=(1, 2)).astype(np.float32) - 100
+
+
+def score(*names, options=OPTIONS):
+    found = inputs.find_inputs([str(name) for name in names], max_bytes=1 << 20)
+    with Workers(1) as workers:
+        return inputs.score_files(found, mean_grey, options, workers, lambda *_: None)
+
+
+@pytest.mark.parametrize("count", range(10))
+def test_stream_is_scored_in_batches_and_in_order(count):
+    sizes = []
+
+    def predict(images):
+        sizes.append(len(images))
+        return mean_grey(images)
+
+    images = np.random.default_rng(0).integers(0, 256, (count, 5, 5), np.uint8)
+    np.testing.assert_array_equal(score_stream(predict, iter(images), 4), mean_grey(images))
+    assert sizes == [4] * (count // 4) + [count % 4] * bool(count % 4)
+
+
+def test_every_picture_is_scored_as_itself(tmp_path):
+    paths = [write_png(tmp_path / f"{number}.png", number) for number in range(9)]
+    scores = score(tmp_path)
+    assert scores.predictions.path == tuple(map(str, paths))
+    assert len(set(scores.predictions.logit)) == 9
+    for path, logit in zip(paths, scores.predictions.logit, strict=True):
+        assert score(path).predictions.logit[0] == logit
+
+
+def test_labels_come_from_folders_called_like_classes(tmp_path):
+    for name in ("No_Gad", "with_gad", "other"):
+        write_png(tmp_path / name / "a.png", hash(name) % 1000)
+    assert dict(zip(score(tmp_path).predictions.path, score(tmp_path).predictions.label, strict=True)) == {
+        f"{tmp_path}/No_Gad/a.png": 0,
+        f"{tmp_path}/other/a.png": -1,
+        f"{tmp_path}/with_gad/a.png": 1,
+    }
+
+
+def test_slices_of_a_series_are_put_in_order_and_counted_once(tmp_path):
+    for number in range(4):
+        content = dicom_bytes(ramp() + 5 * number, ImagePositionPatient=[-number, 0, 0])
+        (tmp_path / f"{3 - number}.dcm").write_bytes(content)
+    (tmp_path / "copy.dcm").write_bytes((tmp_path / "0.dcm").read_bytes())
+    scores = score(tmp_path)
+    assert scores.copies == 1
+    assert sorted(scores.predictions.slice_index) == [0, 1, 2, 3]
+    by_index = dict(zip(scores.predictions.slice_index, scores.predictions.path, strict=True))
+    assert [by_index[index][-5] for index in range(4)] == ["3", "2", "1", "0"]
+    (verdict,) = scores.verdicts(0.5)
+    assert verdict.num_slices == 4
+    assert verdict.probability == pytest.approx(1 / (1 + np.exp(-scores.predictions.logit.mean())))
+
+
+def test_patients_are_hashed_with_the_key(tmp_path):
+    (tmp_path / "a.dcm").write_bytes(dicom_bytes())
+    plain = score(tmp_path).predictions.group
+    keyed = score(tmp_path, options=inputs.ScoringOptions(OPTIONS.preprocessing, secret=b"k")).predictions.group
+    assert plain != keyed
+    assert "patient-7" not in plain + keyed
+
+
+def test_broken_files_are_listed_and_others_go_on(tmp_path):
+    write_png(tmp_path / "a.png", 1)
+    (tmp_path / "b.png").write_bytes(b"")
+    os.mkfifo(tmp_path / "pipe")
+    found = inputs.find_inputs([str(tmp_path)], max_bytes=1 << 20)
+    scores = score(tmp_path)
+    assert len(scores.predictions) == 1
+    assert [(each.path, each.code) for each in scores.rejected] == [(f"{tmp_path}/b.png", "empty")]
+    assert [note.split(" passed over")[0] for note in found.notes] == [f"{tmp_path}/pipe"]
+
+
+def test_an_empty_folder_is_an_error(tmp_path):
+    with pytest.raises(DataError, match="no file in"):
+        score(tmp_path)
+
+
+def test_nothing_that_can_be_scored_gives_empty_tables(tmp_path):
+    (tmp_path / "b.png").write_bytes(b"")
+    scores = score(tmp_path / "b.png")
+    console = Console(file=io.StringIO())
+    tables.show(console, scores, OperatingPoint.fixed())
+    assert "0 slices in 0 series" in console.file.getvalue()
+
+
+@pytest.fixture
+def scores():
+    predictions = Predictions(
+        ("=a.png", "b.png", "b.png"), [0, 4, 5], ("1", "2", "3"), ("g", "h", "h"), [-1, 1, 1], [-2.0, 1.0, 2.0]
+    )
+    return inputs.Scores(predictions, ("=a.png", "s", "s"), ())
+
+
+def test_tables_as_csv(scores, tmp_path):
+    tables.write(tmp_path / "p.csv", scores, OperatingPoint.fixed(0.5))
+    series = (tmp_path / "p.series.csv").read_text().splitlines()
+    assert series[0] == "series,slices,probability,prediction,verdict"
+    assert series[1].startswith("'=a.png,1,0.119")
+    assert series[2].startswith("b.png,2,0.817")
+    assert series[2].endswith(",1,with_gad")
+    assert len((tmp_path / "p.csv").read_text().splitlines()) == 4
+
+
+def test_tables_as_json_lines(scores, tmp_path):
+    tables.write(tmp_path / "p.jsonl", scores, OperatingPoint.fixed(0.5))
+    rows = [json.loads(line) for line in (tmp_path / "p.jsonl").read_text().splitlines()]
+    assert [row["kind"] for row in rows] == ["slice"] * 3 + ["series"] * 2
+    assert [row["label"] for row in rows[:3]] == [None, 1, 1]
+    assert [row["prediction"] for row in rows[:3]] == [0, 1, 1]
+    assert rows[4] == {"kind": "series", "series": "b.png", "slices": 2, "prediction": 1, "verdict": "with_gad"} | {
+        "probability": rows[4]["probability"]
+    }
