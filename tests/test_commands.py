@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from image_files import dicom_bytes, ramp
@@ -208,6 +209,23 @@ class TestTheWholeLine:
 def read_rows(path):
     with open(path, newline="") as file:
         return list(csv.DictReader(file))
+
+
+@pytest.mark.slow
+def test_the_slides_flagfile_on_a_tree_like_theirs(png_tree, tmp_path):
+    """Train/Train and Test/Test, 69 + 21 files for training, 45 + 12 for test: a tenth of the slides'."""
+    png_tree((69, 21), root=tmp_path / "Train" / "Train")
+    png_tree((45, 12), root=tmp_path / "Test" / "Test", first_seed=500)
+    flagfile = f"--flagfile={Path(__file__).parent.parent / 'flags' / 'siim.flags'}"
+    folders = [f"--train_dir={tmp_path}/Train", f"--test_dir={tmp_path}/Test"]
+    said = succeed("make_records", flagfile, *folders, f"--output_dir={tmp_path}/records")
+    assert "as on the slides" in said
+    manifest = json.loads((tmp_path / "records" / "manifest.json").read_text())
+    found = {name: tuple(split["classes"].values()) for name, split in manifest["splits"].items()}
+    # ImageDataGenerator(validation_split=0.2) takes int(0.2 * n) of each class: 13 of 69 and 4 of 21.
+    assert found == {"train": (56, 17), "validation": (13, 4), "test": (45, 12)}
+    said = succeed("train", flagfile, f"--records_dir={tmp_path}/records", f"--workdir={tmp_path}/run", "--epochs=1")
+    assert "training: 73 slices, 2 steps an epoch, epochs 1 to 1" in said
 
 
 COMMANDS = ("make_records", "train", "evaluate", "predict")
