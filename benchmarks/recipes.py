@@ -1,0 +1,97 @@
+"""Time to accuracy: the slides' recipe against `flags/fast.flags`, by the commands, on data of the slides' size."""
+
+import csv
+import dataclasses
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.children import ROOT
+
+FLAGFILES = {"slides": "flags/siim.flags", "fast": "flags/fast.flags"}
+_PHANTOM = (
+    "--phantom_patients=113",
+    "--phantom_slices=4",
+    "--phantom_kind=easy",
+    "--validation_fraction=0.2",
+    "--test_fraction=0",
+)
+"""904 slices: the slides' training folder holds 901."""
+BATCH = 64
+"""Of every recipe: steps are compared, so they must be of the same size."""
+_SETTLED = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Curve:
+    """Validation accuracy of one run.
+
+    Attributes:
+        accuracy: after each epoch.
+        steps_per_epoch: steps of an epoch.
+        seconds: of the whole command, its start, scoring and report included.
+    """
+
+    accuracy: Sequence[float]
+    steps_per_epoch: int
+    seconds: float
+
+    @property
+    def settled(self) -> float:
+        """The accuracy at which it ends: the median of the last three epochs."""
+        return statistics.median(self.accuracy[-_SETTLED:])
+
+    def steps_to(self, accuracy: float) -> int | None:
+        """Returns the steps after which an epoch's accuracy first reached a value; None where it never did."""
+        for number, reached in enumerate(self.accuracy, start=1):
+            if reached >= accuracy:
+                return number * self.steps_per_epoch
+        return None
+
+
+def make_records(folder: Path) -> None:
+    """Writes the phantom's records."""
+    _command("make_records", *_PHANTOM, f"--output_dir={folder}", "--overwrite")
+
+
+def train(records: Path, workdir: Path, flagfile: str, steps_per_epoch: int, epochs: int | None = None) -> Curve:
+    """Trains by a recipe in a process of its own; `epochs` replaces the flagfile's."""
+    options = [f"--flagfile={flagfile}", f"--records_dir={records}", f"--workdir={workdir}", "--resume=never"]
+    options += [f"--batch_size={BATCH}", *([f"--epochs={epochs}"] if epochs else [])]
+    started = time.perf_counter()
+    _command("train", *options)
+    seconds = time.perf_counter() - started
+    with (workdir / "history.csv").open(newline="") as stream:
+        accuracy = [float(row["val_accuracy"]) for row in csv.DictReader(stream)]
+    return Curve(accuracy, steps_per_epoch, seconds)
+
+
+def compare(slides: Curve, fast: Curve) -> dict:
+    """Returns the section: both curves, the accuracy to reach, and the fraction of steps (None where not reached)."""
+    accuracy = slides.settled
+    theirs, own = slides.steps_to(accuracy), fast.steps_to(accuracy)
+    curves = {"slides": (slides, theirs), "fast": (fast, own)}
+    return {
+        "accuracy": accuracy,
+        "step_fraction": own / theirs if own and theirs else None,
+        "recipes": {name: _row(curve, reached) for name, (curve, reached) in curves.items()},
+    }
+
+
+def _row(curve: Curve, reached: int | None) -> dict:
+    steps = len(curve.accuracy) * curve.steps_per_epoch
+    share = reached / steps if reached else None
+    return {
+        "accuracy": list(curve.accuracy),
+        "steps": steps,
+        "seconds": curve.seconds,
+        "steps_to_accuracy": reached,
+        "seconds_to_accuracy": share and share * curve.seconds,
+    }
+
+
+def _command(name: str, *arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", f"contrast_tfdata.{name}", *arguments], cwd=ROOT, check=True)

@@ -1,0 +1,264 @@
+"""The report, RESULTS.md: one Markdown section for each benchmark that ran."""
+
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from benchmarks import matrix, targets, versus
+from benchmarks.measuring import Spread, growth_exponent, paired_ratios
+from benchmarks.step_costs import GREY_FORM, OWN_FORM, SLIDES_FORM, NetworkForm, step_costs, total_flops
+
+Lines = list[str]
+
+_HEAD = """# Results of `pytest benchmarks`
+
+Written by the benchmarks; do not edit. Figures are medians, with the quartiles in brackets, of steps (batch 64, 331 x
+331) or epochs measured in one run. Where two codes are compared they took turns, round by round, and the ratio is the
+median of the rounds' ratios: single times depend on what else a machine does, ratios hardly. Factors count how many
+times faster this project is, so more is better."""
+
+
+def render(machine: Mapping[str, Any], sizes: Mapping[str, Any], sections: targets.Sections) -> str:
+    """Returns the report as Markdown.
+
+    Args:
+        machine: `machine.describe()`.
+        sizes: fields of `Sizes`.
+        sections: figures by section; what is missing is left out.
+    """
+    parts = [_HEAD.splitlines(), _machine(machine, sizes), _targets(sections)]
+    parts += [SECTIONS[name](sections[name]) for name in SECTIONS if name in sections]
+    return "\n\n".join("\n".join(lines) for lines in parts) + "\n"
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Lines:
+    """Returns a Markdown table; the first column is text, the others are numbers and aligned right."""
+    rule = ["---", *["---:"] * (len(header) - 1)]
+    return [f"| {' | '.join(str(cell) for cell in row)} |" for row in (header, rule, *rows)]
+
+
+def spread(values: Sequence[float], digits: int = 3, scale: float = 1.0) -> str:
+    """Returns the median and, of several values, the quartiles in brackets: `0.372 (0.365-0.380)`."""
+    found = Spread.of([scale * value for value in values])
+    if found.count == 1:
+        return f"{found.median:.{digits}f}"
+    return f"{found.median:.{digits}f} ({found.lower:.{digits}f}-{found.upper:.{digits}f})"
+
+
+def _machine(machine: Mapping[str, Any], sizes: Mapping[str, Any]) -> Lines:
+    packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
+    rows = [
+        ("processor", f"{machine['cpu']}, {machine['cores']} cores; {', '.join(machine['caches'])}"),
+        ("instructions", ", ".join(machine["instructions"])),
+        ("memory", f"{machine['memory_gib']} GiB"),
+        ("system", f"{machine['system']}, Python {machine['python']}"),
+        ("packages", packages),
+        ("load before", f"{machine['load_before']} (1 minute; a quiet machine has nearly 0)"),
+        ("sizes", ", ".join(f"{name} {value}" for name, value in sizes.items())),
+    ]
+    lines = table(("machine", ""), rows)
+    return [lines[0], "| --- | --- |", *lines[2:]]
+
+
+def _targets(sections: targets.Sections) -> Lines:
+    rows = []
+    for verdict in targets.verdicts(sections):
+        target = verdict.target
+        bound = f"{'at least' if target.at_least else 'at most'} {target.limit:.3g}"
+        value = "-" if verdict.value is None else f"{verdict.value:.3g}"
+        rows.append((target.text, value, bound, f"{verdict.word}{f': {verdict.reason}' if verdict.reason else ''}"))
+    note = "The targets were set for two AVX2 cores; how such cores fare is imitated below on a CPU with AVX-512."
+    return ["## Targets", "", *table(("", "found", "target", ""), rows), "", note]
+
+
+def _steps(section: dict) -> Lines:
+    lines = ["## The step, input included", ""]
+    for key, title in (("as_is", "On this CPU"), ("avx2", "The same CPU, imitating one without AVX-512")):
+        if key in section:
+            lines += [f"### {title}", "", *_comparison(section[key]), ""]
+    return lines[:-1]
+
+
+def _comparison(found: dict) -> Lines:
+    rows = []
+    for name, rounds in found["rounds"].items():
+        if name == versus.LIMITS:
+            continue
+        ratios = targets.step_ratio(found, name)
+        seconds = [targets.step_seconds(rounds), [each["input"] for each in rounds], [each["train"] for each in rounds]]
+        factor = "1" if name == versus.OWN else spread(ratios, 2)
+        rows.append((name, *(spread(each, 4) for each in seconds), factor))
+    lines = table(("", "seconds a step", "waiting for the batch", "training", "ours is faster by"), rows)
+    plan = found["plan"]
+    own = f"`auto` chose {plan['precision']}, {'XLA' if plan['jit_compile'] else 'no XLA'}, oneDNN on."
+    their = "The slides' code runs as TensorFlow comes, its generator in turn with the step; PyTorch's batch is ready."
+    lines += ["", f"Ours: {own} {their}"]
+    if versus.TORCH not in found["rounds"]:
+        lines += ["", f"Not measured: {versus.NO_TORCH}."]
+    return [*lines, "", *_memory(found["memory"]), "", *_roofline(found)]
+
+
+def _memory(memory: dict) -> Lines:
+    rows = [
+        (name, *(f"{bytes_ / 2**20:.0f}" for bytes_ in (each["peak"], each["idle"], each["peak"] - each["idle"])))
+        for name, each in memory.items()
+    ]
+    return table(("memory of the process, MiB", "peak", "TensorFlow alone", "difference"), rows)
+
+
+def _roofline(found: dict) -> Lines:
+    limits = found["rounds"][versus.LIMITS]
+    flops = statistics.median(each["flops_per_second"] for each in limits)
+    bytes_ = statistics.median(each["bytes_per_second"] for each in limits)
+    float32 = versus.OWN_FLOAT32 if versus.OWN_FLOAT32 in found["rounds"] else versus.OWN
+    rows = [
+        (f"ours, {precision}, counting {form_name}", f"{total / 1e9:.1f}", spread(shares, 2))
+        for name, precision in {versus.OWN: found["plan"]["precision"], float32: "float32"}.items()
+        for form_name, form in (("its own form, grey and cropped", OWN_FORM), ("the grey form, uncropped", GREY_FORM))
+        for total in [total_flops(step_costs(form))]
+        for shares in [targets.roofline_shares(found, name, total)]
+    ]
+    rows.append(("slides, three channels", f"{total_flops(step_costs(SLIDES_FORM)) / 1e9:.1f}", ""))
+    return [
+        f"sgemm reaches {flops / 1e9:.0f} GFLOP/s on all cores, a copy {bytes_ / 1e9:.1f} GB/s (read and written). The",
+        "targets' floor of 45.4 GFLOP a step is the grey form. In the second table each operation reads its inputs and",
+        "writes its output once: what is fused, or stays in cache, takes less.",
+        "",
+        *table(("arithmetic", "GFLOP a step", "share of sgemm in the same round"), rows),
+        "",
+        *_layers(OWN_FORM, flops, bytes_),
+    ]
+
+
+def _layers(form: NetworkForm, flops: float, bytes_: float) -> Lines:
+    costs = step_costs(form)
+    times = [1000 * cost.seconds(flops, bytes_) for cost in costs]
+    rows = [
+        (cost.name, f"{cost.flops / 1e9:.2f}", f"{cost.bytes / 1e6:.0f}", f"{time:.1f}")
+        for cost, time in zip(costs, times, strict=True)
+    ]
+    megabytes = sum(cost.bytes for cost in costs) / 1e6
+    rows.append(("whole step", f"{total_flops(costs) / 1e9:.2f}", f"{megabytes:.0f}", f"{sum(times):.1f}"))
+    return table(("ours, float32, forward and backward", "GFLOP", "MB moved", "ms at these rates"), rows)
+
+
+def _matrix(section: dict) -> Lines:
+    lines = ["## Precision, XLA, oneDNN", ""]
+    rows = []
+    for setting in section["settings"]:
+        reference = setting["seconds"][matrix.Variant(matrix.SLIDES).name]
+        for name, seconds in setting["seconds"].items():
+            ratio = Spread.of(paired_ratios(reference, seconds)).median
+            # The commands start with oneDNN on.
+            auto = "auto" if name == setting["auto"] and setting["onednn"] == "1" else ""
+            rows.append((f"{setting['setting']}: {name}", spread(seconds), len(seconds), f"{ratio:.2f}", auto))
+    header = ("batch in memory", "seconds a step", "rounds", "faster than the slides', float32, there by", "chosen")
+    lines += [*table(header, rows), ""]
+    for avx2 in sorted({setting["avx2"] for setting in section["settings"]}):
+        cpu = "one without AVX-512, imitated" if avx2 else "this CPU"
+        verdict = matrix.judge_auto(section["settings"], avx2=avx2)
+        lines.append(
+            f"- `auto` on {cpu}: {verdict.chosen}; the best is {verdict.best}; {verdict.ratio:.2f} times its step "
+            f"({'within' if verdict.passed else 'NOT within'} the tenth that is allowed)."
+        )
+    lines += [
+        "",
+        "Left out unless `--slow-variants` is given: 16 bits where the CPU emulates them (10 to 30 seconds a step).",
+    ]
+    return lines
+
+
+def _epochs(section: dict) -> Lines:
+    rows = [
+        (name, each["steps"], f"{each['seconds'][0]:.2f}", spread(each["seconds"][1:], 2))
+        for name, each in section.items()
+    ]
+    ratio = statistics.median(section["slides"]["seconds"][1:]) / statistics.median(section["ours"]["seconds"][1:])
+    note = "Each in its own process; the program is built before the clock runs. Fitting overlaps input and step."
+    lines = ["## Epochs of `fit`, end to end", "", *table(("", "steps", "first epoch, s", "later epochs, s"), rows)]
+    return [*lines, "", f"Ours is faster by {ratio:.2f}. {note}"]
+
+
+def _input(section: dict) -> Lines:
+    reference = targets.images_per_second(section["ImageDataGenerator"])
+    rows = []
+    for name, each in section.items():
+        rate = targets.images_per_second(each)
+        cpu = statistics.median(each["cpu_seconds"][1:]) / each["batches"]
+        cold = each["seconds"][0]
+        figures = (f"{rate:,.0f}", f"{1000 * targets.batch_seconds(each):.2f}", f"{1000 * cpu:.2f}", f"{cold:.2f}")
+        rows.append((name, *figures, f"{rate / reference:.1f}"))
+    header = ("", "images/s", "ms a batch", "CPU ms a batch, all cores", "first epoch, s", "times ImageDataGenerator")
+    return ["## Input alone", "", *table(header, rows)]
+
+
+def _conversion(section: dict) -> Lines:
+    rows = [
+        (name, f"{1 / statistics.median(each['seconds']):.0f}", spread(each["seconds"], 2, 1000))
+        for name, each in section["formats"].items()
+    ]
+    formats = table(("512 x 512, one core", "images/s", "ms an image"), rows)
+    rows = [
+        (number, each["images"], f"{each['seconds']:.1f}", f"{each['images'] / each['seconds']:.0f}")
+        for number, each in section["workers"].items()
+    ]
+    workers = table(("workers", "PNGs", "seconds, listing to verified records", "images/s"), rows)
+    one, two = (section["workers"][number]["seconds"] for number in ("1", "2"))
+    note = f"Two workers are {one / two:.2f} times as fast as one, their start included."
+    return ["## Conversion", "", *formats, "", *workers, "", note]
+
+
+def _prediction(section: dict) -> Lines:
+    rates = section["images_per_second"]
+    rows = [(name, spread(each, 0), spread(paired_ratios(each, rates["slides"]), 2)) for name, each in rates.items()]
+    lines = ["## Prediction, images decoded", "", *table(("", "images/s", "faster than the slides'"), rows)]
+    return [*lines, "", "The commands score in float32, so that scores are the same on every machine."]
+
+
+def _growth(section: dict) -> Lines:
+    rows, slopes = [], []
+    for what in dict.fromkeys(row["what"] for row in section["rows"]):
+        of_it = [row for row in section["rows"] if row["what"] == what]
+        rows += [
+            (what, f"x{row['factor']}", row["images"], f"{row['seconds']:.2f}", f"{row['bytes'] / 2**20:.0f}")
+            for row in of_it
+        ]
+        images = [row["images"] for row in of_it]
+        time = growth_exponent(images, [row["seconds"] for row in of_it])
+        memory = growth_exponent(images, [max(row["bytes"], 2**20) for row in of_it])
+        slopes.append(f"- {what}: time grows as data^{time:.2f}, memory as data^{memory:.2f}.")
+    header = ("", "data", "images", "seconds", "MiB above the idle process")
+    note = "1 is linear, 0 is flat. Shuffling holds up to 8192 examples, whatever the cache."
+    return ["## Growth", "", *table(header, rows), "", *slopes, "", note]
+
+
+def _recipes(section: dict) -> Lines:
+    if not section.get("recipes"):
+        return ["## Time to accuracy", "", "Not measured in this run."]
+    rows = []
+    for name, each in section["recipes"].items():
+        reached = each["steps_to_accuracy"]
+        figures = ("-", "-") if reached is None else (reached, f"{each['seconds_to_accuracy']:.0f}")
+        rows.append((name, each["steps"], f"{each['accuracy'][-1]:.4f}", *figures))
+    header = ("recipe", "steps in all", "last validation accuracy", "steps to the accuracy", "seconds")
+    lines = ["## Time to accuracy", "", *table(header, rows), ""]
+    lines.append(f"The accuracy: {section['accuracy']:.4f}, the median of the last three epochs of the slides' recipe.")
+    epochs = max(len(each["accuracy"]) for each in section["recipes"].values())
+    curves = [
+        (name, *(f"{each['accuracy'][index]:.3f}" if index < len(each["accuracy"]) else "" for index in range(epochs)))
+        for name, each in section["recipes"].items()
+    ]
+    return [*lines, "", *table(("validation accuracy after epoch", *range(1, epochs + 1)), curves)]
+
+
+SECTIONS: dict[str, Callable[[dict], Lines]] = {
+    "steps": _steps,
+    "matrix": _matrix,
+    "epochs": _epochs,
+    "input": _input,
+    "conversion": _conversion,
+    "prediction": _prediction,
+    "growth": _growth,
+    "recipes": _recipes,
+}
+"""In the order of the report; each renders what one benchmark recorded under its name."""

@@ -1,0 +1,53 @@
+"""Conversion: one picture of each format on one core, and the whole folder with one worker and with two."""
+
+import itertools
+
+import pytest
+
+from benchmarks import pictures
+from benchmarks.children import Child
+from benchmarks.settings import as_the_commands_start
+from contrast_tfdata.images import reading
+from contrast_tfdata.images.preprocessing import Preprocessing
+from contrast_tfdata.records import manifest as manifests
+
+SAMPLES = 12
+ROUNDS_PER_SAMPLE = 5
+WORKERS = (1, 2)
+
+
+@pytest.fixture(scope="module")
+def figures(outcome):
+    """The formats' and the workers' figures, as one section."""
+    section: dict = {"formats": {}, "workers": {}}
+    yield section
+    if section["formats"].keys() == set(pictures.FORMATS) and section["workers"]:
+        outcome.add("conversion", section)
+
+
+@pytest.mark.parametrize("image_format", pictures.FORMATS)
+def test_picture_becomes_a_slice(image_format, benchmark, figures):
+    files = itertools.cycle(pictures.samples(image_format, SAMPLES))
+    preprocess = Preprocessing()
+
+    def convert(data):
+        return preprocess(reading.read(data, reading.scan(data), [0])[0])
+
+    pixels = benchmark.pedantic(
+        convert, setup=lambda: ((next(files),), {}), rounds=SAMPLES * ROUNDS_PER_SAMPLE, warmup_rounds=SAMPLES
+    )
+    figures["formats"][image_format] = {"seconds": list(benchmark.stats.stats.data)}
+    assert pixels.shape == (331, 331)
+    assert pixels.any()
+
+
+def test_two_workers_make_the_same_records_as_one(picture_tree, figures, tmp_path):
+    environment = as_the_commands_start().environment
+    with Child("benchmarks.workloads.conversion", environment) as child:
+        for workers in WORKERS:
+            output = str(tmp_path / str(workers))
+            figures["workers"][str(workers)] = child.call(
+                "make_records", pictures=str(picture_tree), output=output, workers=workers
+            )
+    one, two = (manifests.load(tmp_path / str(workers)) for workers in WORKERS)
+    assert one.fingerprint == two.fingerprint

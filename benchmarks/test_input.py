@@ -1,0 +1,35 @@
+"""Input pipelines alone, each in a process of its own: images a second and milliseconds a batch."""
+
+import pytest
+
+from benchmarks import targets
+from benchmarks.children import Child
+from benchmarks.settings import as_the_commands_start
+
+MODULE = "benchmarks.workloads.inputs"
+CACHES = {"ours, cached": "memory", "ours, cached on disk": "disk", "ours, not cached": "none"}
+
+
+@pytest.fixture(scope="module")
+def pipelines(outcome, picture_tree, records, sizes, tmp_path_factory):
+    """Every pipeline's epochs, the first one cold."""
+    environment = as_the_commands_start().environment
+    found = {}
+    for name, cache in CACHES.items():
+        folder = str(tmp_path_factory.mktemp("cache"))
+        with Child(MODULE, environment) as child:
+            found[name] = child.call("own", records=str(records), cache=cache, cache_dir=folder, epochs=sizes.rounds)
+    for name, function in (
+        ("ImageDataGenerator", "image_data_generator"),
+        ("image_dataset_from_directory", "image_dataset_from_directory"),
+    ):
+        with Child(MODULE, environment) as child:
+            found[name] = child.call(function, pictures=str(picture_tree), epochs=2)
+    outcome.add("input", found)
+    return found
+
+
+@pytest.mark.parametrize("own", CACHES)
+@pytest.mark.parametrize("theirs", ["ImageDataGenerator", "image_dataset_from_directory"])
+def test_own_input_is_faster(own, theirs, pipelines):
+    assert targets.images_per_second(pipelines[own]) > targets.images_per_second(pipelines[theirs])

@@ -1,0 +1,24 @@
+"""Steps to the accuracy at which the slides' recipe ends: theirs against the fast one."""
+
+import pytest
+
+from benchmarks import recipes
+from benchmarks.children import ROOT
+from contrast_tfdata.records import manifest as manifests
+
+
+def test_fast_recipe_reaches_the_slides_accuracy(tmp_path, sizes, outcome):
+    if not sizes.recipe_epochs:
+        outcome.add("recipes", {})
+        pytest.skip("--recipe-epochs=0 leaves it out")
+    if not (ROOT / recipes.FLAGFILES["fast"]).exists():
+        outcome.add("recipes", {})
+        pytest.skip(f"there is no {recipes.FLAGFILES['fast']}")
+    records = tmp_path / "records"
+    recipes.make_records(records)
+    steps = -(-manifests.load(records).splits["train"].records // recipes.BATCH)
+    slides = recipes.train(records, tmp_path / "slides", recipes.FLAGFILES["slides"], steps, sizes.recipe_epochs)
+    fast = recipes.train(records, tmp_path / "fast", recipes.FLAGFILES["fast"], steps)
+    found = recipes.compare(slides, fast)
+    outcome.add("recipes", found)
+    assert found["step_fraction"] is not None, f"the fast recipe ended at {fast.accuracy[-1]:.4f}"
