@@ -19,12 +19,12 @@ from contrast_tfdata.model.reference import reference_network
 class ContrastNet(tf.keras.Model):
     """Equals `reference_network(logits=True)`: same weights in the same order, same logits, same gradients.
 
-    What differs is the work: the image is cropped to what the network can see, bias and ReLU follow the pooling, and a
-    grey image is convolved as one channel (see `ConvPool` and `visible_size`).
+    What differs is the work: the image is cropped to what the network can see, a grey image is convolved as one
+    channel, and the gradient passes ReLU and bias after pooling (see `visible_size` and `layers`).
 
     Args:
         image_size: side of the square input in pixels, at least 190.
-        pooling: `native`, or `reshape` where XLA compiles the step (see `layers.max_pool_2x2`).
+        pooling: `native`, or where XLA compiles the step `reshape`, on CPUs `patches` (see `layers.ConvPool`).
         dropout: share of the flattened features dropped in training, 0 <= dropout < 1.
         dropout_seed: seed of the dropout alone; None follows the global seed.
         name: as for any Keras model.

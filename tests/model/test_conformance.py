@@ -13,14 +13,14 @@ from contrast_tfdata.model.reference import reference_network
 FLOAT32_TOLERANCE = 2e-5
 
 
-@pytest.mark.parametrize("pooling", ["native", "reshape"])
+@pytest.mark.parametrize("pooling", ["native", "reshape", "patches"])
 @pytest.mark.parametrize("case", IMAGES)
 def test_float32(case, pooling):
     own = outcome(contrast_net(pooling=pooling), IMAGES[case]())
     assert own.errors(exact_outcome(case)).max() < FLOAT32_TOLERANCE
 
 
-@pytest.mark.parametrize("pooling", ["native", "reshape"])
+@pytest.mark.parametrize("pooling", ["native", "reshape", "patches"])
 @pytest.mark.parametrize("case", ["grey_uint8", "rgb_float", "ties_quantised", "ties_constant"])
 def test_float32_under_xla(case, pooling):
     own = outcome(contrast_net(pooling=pooling), IMAGES[case](), jit_compile=True)

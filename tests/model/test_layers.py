@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from contrast_tfdata.model.layers import ConvPool, max_pool_2x2
+from contrast_tfdata.model.layers import ConvPool, bias_gradient, bias_relu_pool, max_pool_2x2, patches_conv2d
 
 
 def pool_and_gradient(x: np.ndarray, method: str, jit_compile: bool = False):
@@ -54,3 +54,31 @@ def test_layer_is_rebuilt_from_its_config():
 def test_unknown_pooling_is_refused():
     with pytest.raises(ValueError, match="Received: pooling='average'"):
         ConvPool(4, pooling="average")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_bias_gradient_of_many_equals_their_sum(dtype):
+    # Added up in bfloat16, ones would stop at 256.
+    upstream = tf.ones((4, 64, 64, 3), dtype)
+    np.testing.assert_array_equal(tf.cast(bias_gradient(upstream), tf.float32), [4 * 64 * 64] * 3)
+
+
+def test_a_window_that_relu_silences_takes_no_gradient():
+    x = tf.constant([[-3.0, -1.0, 2.0, 2.0], [-2.0, -1.0, 0.0, 1.0]])[tf.newaxis, :, :, tf.newaxis]
+    bias = tf.constant([0.5])
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch([x, bias])
+        pooled = bias_relu_pool(x, bias, "native")
+    to_x, to_bias = tape.gradient(pooled, x), tape.gradient(pooled, bias)
+    np.testing.assert_array_equal(pooled[0, 0, :, 0], [0.0, 2.5])
+    np.testing.assert_array_equal(to_x[0, :, :, 0], [[0, 0, 1, 0], [0, 0, 0, 0]])
+    np.testing.assert_array_equal(to_bias, [1.0])
+
+
+@pytest.mark.parametrize("size", [(3, 3), (5, 8)])
+def test_a_product_of_patches_is_the_convolution(size):
+    rng = np.random.default_rng(0)
+    # Small integers, so that sums are exact in any order; odd kernel, so that no two axes can be confused.
+    x = rng.integers(-4, 5, (2, *size, 3)).astype(np.float32)
+    kernel = rng.integers(-4, 5, (3, 2, 3, 5)).astype(np.float32)
+    np.testing.assert_array_equal(patches_conv2d(x, kernel), tf.nn.conv2d(x, kernel, 1, "VALID"))

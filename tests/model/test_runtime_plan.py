@@ -48,6 +48,10 @@ def test_what_is_asked_for_is_taken(precision, jit_compile, device):
     assert chosen.jit_compile == (str(jit_compile).lower() == "true")
 
 
+def test_xla_on_a_cpu_multiplies_matrices():
+    assert plan(jit_compile="true", device=CPU).pooling == "patches"
+
+
 def test_slow_choices_are_called_slow():
     reasons = plan("mixed_float16", "true", device=CPU).reasons
     assert "many times slower than float32" in reasons[1]
