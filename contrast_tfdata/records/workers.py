@@ -3,7 +3,9 @@
 import collections
 import contextlib
 import multiprocessing
+import multiprocessing.connection
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -27,6 +29,17 @@ def workers_for(num_items: int) -> int:
     return max(1, min(available_cores(), num_items))
 
 
+def _end_with_parent() -> None:
+    """Ends a worker when its parent is gone: a parent that is killed cannot say so, and workers would wait for ever."""
+    sentinel = multiprocessing.parent_process().sentinel
+
+    def watch() -> None:
+        multiprocessing.connection.wait([sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 class Workers:
     """A pool of processes, or this process alone where `num_workers` is 1.
 
@@ -44,7 +57,8 @@ class Workers:
 
     def __enter__(self) -> "Workers":
         if self.num_workers > 1:
-            self._executor = ProcessPoolExecutor(self.num_workers, multiprocessing.get_context("spawn"))
+            spawn = multiprocessing.get_context("spawn")
+            self._executor = ProcessPoolExecutor(self.num_workers, spawn, initializer=_end_with_parent)
         return self
 
     def __exit__(self, *exception) -> None:

@@ -1,6 +1,9 @@
 """Work in processes."""
 
 import os
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -43,6 +46,43 @@ def test_items_are_taken_only_as_needed():
 def test_fault_37_dead_worker_is_an_error():
     with Workers(2) as workers, pytest.raises(ContrastError, match="worker process died"):
         list(workers.map(die, range(20)))
+
+
+PARENT = """
+import sys, time
+from contrast_tfdata.records.workers import Workers
+from test_workers import identify
+with Workers(2) as workers:
+    print(*set(workers.map(identify, range(8))), flush=True)
+    time.sleep(60)
+"""
+
+
+def identify(number):
+    time.sleep(0.1)
+    return os.getpid()
+
+
+def test_fault_32_workers_end_when_their_parent_is_killed():
+    environment = {**os.environ, "PYTHONPATH": os.path.dirname(__file__)}
+    parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True, env=environment)
+    pids = [int(word) for word in parent.stdout.readline().split()]
+    assert pids
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()  # not read to its end, which workers that live on would keep open
+    deadline = time.monotonic() + 20
+    while any(is_running(pid) for pid in pids):
+        assert time.monotonic() < deadline, "workers outlive their parent"
+        time.sleep(0.05)
+
+
+def is_running(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_number_of_workers():
