@@ -35,7 +35,8 @@ class NetworkForm:
     Attributes:
         image_size: side of the square that is convolved, in pixels.
         channels: channels of the first convolution's input.
-        pool_first: bias and ReLU follow the pooling; otherwise they touch every element before it.
+        pool_first: the gradient passes ReLU and bias after pooling, and forward they are fused into the convolution;
+            otherwise they touch every element before it.
         element_bytes: bytes of an activation: 4 in float32, 2 in 16 bits.
     """
 
