@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from absl import app, flags
 from rich.console import Console
 
+from contrast_tfdata import common_flags
 from contrast_tfdata.errors import ContrastError, InterruptedRunError, StorageError, UsageError
 from contrast_tfdata.records.staging import storage_error
 
@@ -32,15 +33,8 @@ def run(main: Callable[[], None]) -> None:
     """
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # A name of odd bytes must not end a run.
-    debug = common_debug_flag()
+    debug = common_flags.debug()
     app.run(lambda argv: sys.exit(_guarded(main, argv, debug.value)))
-
-
-def common_debug_flag() -> flags.FlagHolder:
-    """Defines --debug once in a process, whichever command comes first."""
-    if "debug" not in flags.FLAGS:
-        return flags.DEFINE_bool("debug", False, "show a traceback with an error")
-    return flags.FlagHolder(flags.FLAGS, flags.FLAGS["debug"])
 
 
 def refuse_arguments(argv: Sequence[str]) -> None:

@@ -29,6 +29,12 @@ def _once(define: Callable[[], flags.FlagHolder]) -> Callable[[], flags.FlagHold
 
 
 @_once
+def debug() -> flags.FlagHolder:
+    """How much an error says."""
+    return flags.DEFINE_bool("debug", False, "show a traceback with an error")
+
+
+@_once
 def records_dir() -> flags.FlagHolder:
     """Where records are read."""
     return flags.DEFINE_string("records_dir", None, "folder of records that make_records wrote")

@@ -25,9 +25,7 @@ def find_leaks(scanned: Sequence[Scanned]) -> list[str]:
 
 def drop_copies(scanned: Sequence[Scanned]) -> list[Scanned]:
     """Returns one of each image, or one for each split where it is fixed to several; the others keep their order."""
-    pools = defaultdict(set)
-    for unit, facts in scanned:
-        pools[facts.sha256] |= {unit.split} - {None}
+    pools = {sha256: _fixed(units) for sha256, units in _by_content(scanned).items()}
     kept = {}
     for unit, facts in scanned:
         # Where any copy is fixed to a split, the one that stays is.
@@ -41,11 +39,15 @@ def count_copies(scanned: Sequence[Scanned]) -> int:
     return sum(len(units) - 1 for units in _repeated(scanned))
 
 
-def _repeated(scanned: Sequence[Scanned]) -> list[list[Unit]]:
+def _by_content(scanned: Sequence[Scanned]) -> dict[str, list[Unit]]:
     copies = defaultdict(list)
     for unit, facts in scanned:
         copies[facts.sha256].append(unit)
-    return [units for units in copies.values() if len(units) > 1]
+    return copies
+
+
+def _repeated(scanned: Sequence[Scanned]) -> list[list[Unit]]:
+    return [units for units in _by_content(scanned).values() if len(units) > 1]
 
 
 def _fixed(units: Sequence[Unit]) -> set[str]:
