@@ -60,7 +60,11 @@ def main(argv: list[str]) -> None:
     run = outcome.Run(workdir, records_dir, manifest, plan, _BATCH_SIZE.value)
     run.announce(cli.console)
     model = starting_point.build(
-        manifest.image_size, pooling=plan.pooling, seed=training.seed, init_weights=_INIT_WEIGHTS.value
+        manifest.image_size,
+        pooling=plan.pooling,
+        early_parts=plan.early_parts,
+        seed=training.seed,
+        init_weights=_INIT_WEIGHTS.value,
     )
     history = loop.train(
         model,

@@ -100,7 +100,7 @@ def compiled_own_network(plan: RuntimePlan) -> ContrastNet:
     """Returns this project's network, made and compiled as the command `train` does it."""
     runtime_plan.apply(plan)
     options = TrainingOptions()
-    network = starting_point.build(IMAGE_SIZE, pooling=plan.pooling, seed=options.seed)
+    network = starting_point.build(IMAGE_SIZE, pooling=plan.pooling, early_parts=plan.early_parts, seed=options.seed)
     compile_model(network, options, jit_compile=plan.jit_compile)
     return network
 

@@ -12,7 +12,11 @@ from contrast_tfdata.model.architecture import (
     visible_size,
 )
 from contrast_tfdata.model.layers import ConvPool
+from contrast_tfdata.model.parts import apply_in_parts, with_at_least
 from contrast_tfdata.model.reference import reference_network
+
+_EARLY_BLOCKS = 2
+"""Their features hold nine tenths of a training step's memory."""
 
 
 @tf.keras.utils.register_keras_serializable(package="contrast_tfdata")
@@ -25,6 +29,7 @@ class ContrastNet(tf.keras.Model):
     Args:
         image_size: side of the square input in pixels, at least 190.
         pooling: `native`, or where XLA compiles the step `reshape`, on CPUs `patches` (see `layers.ConvPool`).
+        early_parts: parts of the batch that the first two blocks take one after the other (see `parts`).
         dropout: share of the flattened features dropped in training, 0 <= dropout < 1.
         dropout_seed: seed of the dropout alone; None follows the global seed.
         name: as for any Keras model.
@@ -38,6 +43,7 @@ class ContrastNet(tf.keras.Model):
         self,
         image_size: int = IMAGE_SIZE,
         pooling: str = "native",
+        early_parts: int = 1,
         dropout: float = DROPOUT,
         dropout_seed: int | None = None,
         name: str = "contrast_net",
@@ -46,8 +52,11 @@ class ContrastNet(tf.keras.Model):
         super().__init__(name=name, **kwargs)
         if not 0 <= dropout < 1:
             raise ValueError(f"`dropout` must be in [0, 1). Received: dropout={dropout}")
+        if early_parts < 1:
+            raise ValueError(f"`early_parts` must be at least 1. Received: early_parts={early_parts}")
         self.image_size = image_size
         self.pooling = pooling
+        self.early_parts = early_parts
         self.dropout_rate = dropout
         self.dropout_seed = dropout_seed
         self._visible = visible_size(image_size)
@@ -91,11 +100,14 @@ class ContrastNet(tf.keras.Model):
             ValueError: for another shape.
             TypeError: for another dtype.
         """
-        x = self._visible_pixels(inputs)
-        for block in self._blocks:
+        filled = with_at_least(inputs, self.early_parts)
+        x = self._visible_pixels(filled)
+        x = apply_in_parts(self._blocks[:_EARLY_BLOCKS], x, self.early_parts)
+        for block in self._blocks[_EARLY_BLOCKS:]:
             x = block(x)
         x = self._dropout(self._flatten(x), training=training)
-        return self._logit(self._dense(x))
+        logits = self._logit(self._dense(x))
+        return logits if filled is inputs else logits[: tf.shape(inputs)[0]]
 
     def _visible_pixels(self, inputs):
         """Returns the part of the images that the network can see, scaled to 0..1, with a channel axis."""
@@ -167,6 +179,7 @@ class ContrastNet(tf.keras.Model):
         return {
             "image_size": self.image_size,
             "pooling": self.pooling,
+            "early_parts": self.early_parts,
             "dropout": self.dropout_rate,
             "dropout_seed": self.dropout_seed,
             "name": self.name,

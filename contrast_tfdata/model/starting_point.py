@@ -10,7 +10,9 @@ from contrast_tfdata.model.contrast_net import ContrastNet
 from contrast_tfdata.model.weights import load_model, read_h5_weights
 
 
-def build(image_size: int, *, pooling: str, seed: int, init_weights: str | None = None) -> ContrastNet:
+def build(
+    image_size: int, *, pooling: str, early_parts: int = 1, seed: int, init_weights: str | None = None
+) -> ContrastNet:
     """Returns a network with the seed's random weights, or with given ones.
 
     Sets the global seeds of Python, NumPy and TensorFlow: dropout follows them too.
@@ -18,6 +20,7 @@ def build(image_size: int, *, pooling: str, seed: int, init_weights: str | None 
     Args:
         image_size: side of the slices in pixels.
         pooling: as the runtime plan says.
+        early_parts: likewise.
         seed: of weights and dropout.
         init_weights: workdir of another run, or an .h5 file of the slides' network.
 
@@ -29,7 +32,7 @@ def build(image_size: int, *, pooling: str, seed: int, init_weights: str | None 
     except ValueError as error:
         raise DataError(f"the network cannot take slices of this size: {error}; make the records larger") from error
     tf.keras.utils.set_random_seed(seed)
-    model = ContrastNet(image_size, pooling=pooling)
+    model = ContrastNet(image_size, pooling=pooling, early_parts=early_parts)
     if init_weights:
         model.set_weights(_read(Path(init_weights), image_size))
     return model

@@ -47,7 +47,7 @@ def test_summary_draws_nothing_from_the_global_seed():
 
 
 def test_config_rebuilds_it():
-    network = ContrastNet(221, pooling="reshape", dropout=0.4, dropout_seed=8, name="other")
+    network = ContrastNet(221, pooling="reshape", early_parts=3, dropout=0.4, dropout_seed=8, name="other")
     rebuilt = ContrastNet.from_config(network.get_config())
     assert rebuilt.get_config() == network.get_config()
     assert rebuilt.count_params() == network.count_params()
@@ -60,6 +60,7 @@ def test_config_rebuilds_it():
         ({"dropout": -0.1}, r"Received: dropout=-0\.1"),
         ({"image_size": 100}, "Received: image_size=100"),
         ({"pooling": "max"}, "Received: pooling='max'"),
+        ({"early_parts": 0}, "Received: early_parts=0"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, message):

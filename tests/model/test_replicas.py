@@ -23,7 +23,7 @@ for name, strategy in [
     ("one", tf.distribute.OneDeviceStrategy("CPU:0")), ("two", tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
 ]:
     with strategy.scope():
-        network = contrast_net(dropout=0.0)
+        network = contrast_net(dropout=0.0, early_parts=int(sys.argv[2]))
         network.compile(tf.keras.optimizers.SGD(1e-2), tf.keras.losses.BinaryCrossentropy(from_logits=True))
     before = network.get_weights()
     data = tf.data.Dataset.from_tensor_slices((images, labels, weights)).batch(4)
@@ -34,9 +34,10 @@ np.savez(sys.argv[1], **moved)
 
 
 @pytest.mark.slow
-def test_two_replicas_take_the_step_of_one(tmp_path):
+@pytest.mark.parametrize("early_parts", [1, 4])
+def test_two_replicas_take_the_step_of_one(tmp_path, early_parts):
     file = tmp_path / "moved.npz"
-    command = [sys.executable, "-c", SCRIPT, str(file)]
+    command = [sys.executable, "-c", SCRIPT, str(file), str(early_parts)]
     run = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=120, check=False)
     assert run.returncode == 0, run.stderr[-3000:]
     moved = np.load(file)

@@ -52,6 +52,17 @@ def test_xla_on_a_cpu_multiplies_matrices():
     assert plan(jit_compile="true", device=CPU).pooling == "patches"
 
 
+def test_early_blocks_take_parts_of_a_batch_where_that_saves_memory():
+    parts = {
+        (precision, jit, device.name): plan(precision, jit, device=device).early_parts
+        for precision in ("float32", "mixed_bfloat16")
+        for jit in (False, True)
+        for device in (BFLOAT16_CPU, gpu(9, 0))
+    }
+    assert parts.pop(("float32", False, BFLOAT16_CPU.name)) == 4
+    assert set(parts.values()) == {1}
+
+
 def test_slow_choices_are_called_slow():
     reasons = plan("mixed_float16", "true", device=CPU).reasons
     assert "many times slower than float32" in reasons[1]
