@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from contrast_tfdata import CLASS_NAMES
@@ -14,16 +14,13 @@ from contrast_tfdata.records import codec, manifest, shards
 from contrast_tfdata.records.decoding import DecodedSlice, decode_unit
 from contrast_tfdata.records.identity import example_id
 from contrast_tfdata.records.options import ConversionOptions
-from contrast_tfdata.records.plan import Plan, PlannedUnit, Rejection, make_plan, shown_path
+from contrast_tfdata.records.plan import Plan, PlannedUnit, make_plan, shown_path
+from contrast_tfdata.records.scanning import Progress, Rejection
 from contrast_tfdata.records.sources import SPLITS, Sources
 from contrast_tfdata.records.verification import verify
 from contrast_tfdata.records.workers import Workers
 
 REJECTED_FILE = "rejected.csv"
-
-
-Progress = Callable[[str, int, int], None]
-"""Called as progress(stage, done, total)."""
 
 
 def convert(
@@ -36,8 +33,7 @@ def convert(
             other, or a class has no usable image.
         OSError: the folder cannot be written.
     """
-    progress("scan", 0, len(sources.units))
-    plan = make_plan(sources, options.plan, workers)
+    plan = make_plan(sources, options.plan, workers, progress)
     outcome = _write_splits(plan, directory, options, workers, progress)
     if plan.rejected and not options.skip_bad_images:
         raise DataError.listing(

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 
 from contrast_tfdata.errors import DataError
 from contrast_tfdata.images.selection import SliceSelection, choose_slices
-from contrast_tfdata.images.slices import FileFacts, RejectedImageError
+from contrast_tfdata.images.slices import FileFacts
 from contrast_tfdata.records import assignment, duplicates
 from contrast_tfdata.records.duplicates import Scanned
 from contrast_tfdata.records.identity import group_key
 from contrast_tfdata.records.options import PlanOptions
+from contrast_tfdata.records.scanning import Progress, Rejection, scan
 from contrast_tfdata.records.sources import SPLITS, Sources
 from contrast_tfdata.records.splits import SplitOptions
 from contrast_tfdata.records.units import FileUnit, PhantomUnit, Unit
@@ -27,15 +28,6 @@ _FILE_WARNINGS = {
 KERAS_SPLIT_LEAKS = (
     "the split goes by file as on the slides: slices of one patient may stand in both training and validation"
 )
-
-
-@dataclasses.dataclass(frozen=True)
-class Rejection:
-    """A file that cannot be used: where, a stable reason, a line for a person."""
-
-    path: str
-    code: str
-    detail: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,13 +67,14 @@ class Plan:
 Chosen = tuple[Unit, FileFacts, tuple[int, ...]]
 
 
-def make_plan(sources: Sources, options: PlanOptions, workers: Workers) -> Plan:
+def make_plan(sources: Sources, options: PlanOptions, workers: Workers, progress: Progress) -> Plan:
     """Scans all files and decides where each goes.
 
     Raises:
         DataError: the same bytes stand in both classes; or, unless allowed, in train and test, or a patient does.
     """
-    scanned, rejected = _scan(sources.units, workers)
+    usable, rejected = scan([(shown_path(unit), unit) for unit in sources.units], workers, progress)
+    scanned = [(unit, facts) for _, unit, facts in usable]
     rejected = [Rejection(each.path, each.code, each.detail) for each in sources.rejected] + rejected
     warnings = list(sources.notes)
     kept = _without_copies(scanned, options, warnings)
@@ -102,27 +95,9 @@ def make_plan(sources: Sources, options: PlanOptions, workers: Workers) -> Plan:
     return Plan(units, rejected, skipped, len(scanned) - len(kept), patients_known, applied, warnings)
 
 
-def scan_unit(unit: Unit) -> FileFacts | RejectedImageError:
-    """Scans one unit in a worker process; a rejection is returned, so that the others go on."""
-    try:
-        return unit.scan()
-    except RejectedImageError as error:
-        return error
-
-
 def shown_path(unit: Unit) -> str:
     """A unit's path for messages; below a test folder it says so, since the same name may stand in both."""
     return f"test: {unit.path}" if unit.split == "test" else unit.path
-
-
-def _scan(units: Sequence[Unit], workers: Workers) -> tuple[list[Scanned], list[Rejection]]:
-    scanned, rejected = [], []
-    for unit, facts in zip(units, workers.map(scan_unit, units), strict=True):
-        if isinstance(facts, RejectedImageError):
-            rejected.append(Rejection(shown_path(unit), facts.code, facts.detail))
-        else:
-            scanned.append((unit, facts))
-    return scanned, rejected
 
 
 def _without_copies(scanned: list[Scanned], options: PlanOptions, warnings: list[str]) -> list[Scanned]:

@@ -18,7 +18,8 @@ from contrast_tfdata.images.selection import SliceSelection, choose_slices
 from contrast_tfdata.images.slices import FileFacts, RejectedImageError
 from contrast_tfdata.records.decoding import DecodedSlice, decode_unit
 from contrast_tfdata.records.identity import example_id, group_key
-from contrast_tfdata.records.plan import Rejection, patient_of, scan_unit
+from contrast_tfdata.records.plan import patient_of
+from contrast_tfdata.records.scanning import Progress, Rejection, scan
 from contrast_tfdata.records.units import FileUnit
 from contrast_tfdata.records.workers import Workers
 from contrast_tfdata.scoring.batching import score_stream
@@ -139,7 +140,7 @@ def score_files(
     predict: Callable[[np.ndarray], np.ndarray],
     options: ScoringOptions,
     workers: Workers,
-    progress: Callable[[str, int, int], None],
+    progress: Progress,
 ) -> Scores:
     """Decodes in parallel and scores in batches, holding a batch of slices at a time.
 
@@ -150,7 +151,8 @@ def score_files(
         workers: processes that decode.
         progress: called as progress(stage, done, total).
     """
-    facts, unreadable = _scan(inputs.units, workers, progress)
+    scanned, unreadable = scan(list(inputs.units.items()), workers, progress)
+    facts = {path: each for path, _, each in scanned}
     rejected = [*inputs.rejected, *unreadable]
     distinct = _without_copies(facts)
     chosen = {path: tuple(indices) for path, indices in choose_slices(distinct, options.selection).items() if indices}
@@ -171,18 +173,6 @@ def score_files(
     logits = score_stream(predict, pixels(), options.batch_size)
     columns = list(zip(*rows, strict=True)) or [()] * 5
     return Scores(Predictions(*columns, logits), tuple(series), tuple(rejected), len(facts) - len(distinct))
-
-
-def _scan(units: dict[str, FileUnit], workers: Workers, progress) -> tuple[dict[str, FileFacts], list[Rejection]]:
-    facts, rejected = {}, []
-    results = zip(units, workers.map(scan_unit, units.values()), strict=True)
-    for done, (path, result) in enumerate(results, start=1):
-        progress("scan", done, len(units))
-        if isinstance(result, RejectedImageError):
-            rejected.append(Rejection(path, result.code, result.detail))
-        else:
-            facts[path] = result
-    return facts, rejected
 
 
 def _without_copies(facts: dict[str, FileFacts]) -> dict[str, FileFacts]:
