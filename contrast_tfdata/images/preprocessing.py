@@ -6,7 +6,7 @@ resize. Everything is computed from the slice alone: a file predicted by itself 
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ _FOREGROUND_FRACTION = 0.15  # Of the slice's own bright end; noise and halos of
 _SIGNED_FRACTION = 0.1  # More negative pixels than resampling leaves: zero is not black (z-scores, shifted scales).
 _WINDOW_PERCENTILES = (0.5, 99.5)
 _MAX_IMAGE_SIZE = 4096
+_STRIP = 64  # Rows.
 _PILLOW_FILTERS = {
     "nearest": Image.Resampling.NEAREST,
     "bilinear": Image.Resampling.BILINEAR,
@@ -68,11 +69,11 @@ class Preprocessing:
 
     def __call__(self, image: Slice) -> np.ndarray:
         """Returns the slice as (image_size, image_size) uint8, 0 black."""
-        pixels = image.pixels.astype(np.float64)  # Gains of float32 volumes of tiny or huge values stay finite.
+        pixels = image.pixels
         if self.intensity == "foreground_p99":
             pixels = scale_foreground(pixels)
-        elif image.pixels.dtype != np.uint8:
-            pixels = _window(pixels)
+        elif pixels.dtype != np.uint8:
+            pixels = _window(pixels.astype(np.float64))
         resized = resize(pixels, self._inner_size(image), self.interpolation)
         return _centred(np.clip(np.rint(resized), 0, 255).astype(np.uint8), self.image_size)
 
@@ -120,22 +121,25 @@ def scale_foreground(pixels: np.ndarray) -> np.ndarray:
     Multiplying a slice by a positive number changes nothing. A constant slice shows nothing and becomes black.
 
     Args:
-        pixels: (height, width) float64, finite.
+        pixels: (height, width) of any real type, finite.
 
     Returns:
         (height, width) float64 in [0, 255].
     """
     if pixels.min() == pixels.max():
-        return np.zeros_like(pixels)
-    signed = np.count_nonzero(pixels < 0) > _SIGNED_FRACTION * pixels.size
-    pixels = pixels - np.percentile(pixels, _WINDOW_PERCENTILES[0]) if signed else pixels
-    above_black = pixels[pixels > 0]
-    if above_black.size == 0:
-        return np.zeros_like(pixels)
-    bright_end = np.percentile(above_black, _FOREGROUND_PERCENTILE)
-    foreground = above_black[above_black > _FOREGROUND_FRACTION * bright_end]
-    gain = FOREGROUND_GREY / np.percentile(foreground, _FOREGROUND_PERCENTILE)
-    return np.clip(pixels * gain, 0, 255)
+        return np.zeros(pixels.shape)
+    values = pixels.astype(np.float64)  # Gains of float32 volumes of tiny or huge values stay finite.
+    if np.count_nonzero(pixels < 0) > _SIGNED_FRACTION * pixels.size:
+        pixels = values = values - np.percentile(values, _WINDOW_PERCENTILES[0])
+    above_black = np.count_nonzero(pixels > 0)
+    if not above_black:
+        return np.zeros(pixels.shape)
+    brightest = _brightest(pixels, above_black - math.floor(_place(above_black)))
+    bright_end = _percentile(brightest, above_black)
+    foreground = np.count_nonzero(values > _FOREGROUND_FRACTION * bright_end)
+    values *= FOREGROUND_GREY / _percentile(brightest, foreground)
+    # A third of the time of np.clip.
+    return np.minimum(np.maximum(values, 0, out=values), 255, out=values)
 
 
 def resize(pixels: np.ndarray, size: tuple[int, int], interpolation: str) -> np.ndarray:
@@ -150,29 +154,73 @@ def resize(pixels: np.ndarray, size: tuple[int, int], interpolation: str) -> np.
         An array of `size`, float32; `lanczos3` may leave the range of the input a little.
     """
     if interpolation == "area":
-        for axis in (0, 1):
-            if size[axis] < pixels.shape[axis]:
-                pixels = _shrink(pixels, size[axis], axis)
+        shrunk = tuple(map(min, size, pixels.shape))
+        pixels = pixels if shrunk == pixels.shape else _shrink(pixels, shrunk)
         interpolation = "bilinear"  # What is left to do is enlarging, or nothing.
     picture = Image.fromarray(np.ascontiguousarray(pixels, np.float32))
     return np.asarray(picture.resize(size[::-1], _PILLOW_FILTERS[interpolation]))
 
 
-def _shrink(pixels: np.ndarray, size: int, axis: int) -> np.ndarray:
-    """Averages exactly what each result pixel covers along one axis, fractions of source pixels included.
+def _brightest(pixels: np.ndarray, count: int) -> np.ndarray:
+    """Returns the `count` largest values in rising order, float64; partitioning bytes is faster than floats."""
+    darker = pixels.size - count
+    return np.sort(np.partition(pixels, darker, axis=None)[darker:]).astype(np.float64)
 
-    A result pixel covers `scale` source pixels and so touches at most ceil(scale) + 1 of them: they are added one after
-    the other, each times the length of which it is covered. No matrix product: how that rounds depends on the machine.
+
+def _place(count: int) -> float:
+    """Returns where the foreground's percentile stands among `count` sorted values, from 0 to count - 1."""
+    return (count - 1) * (_FOREGROUND_PERCENTILE / 100)
+
+
+def _percentile(brightest: np.ndarray, count: int) -> float:
+    """Returns the foreground's percentile of the `count` largest values of an image, bit for bit as np.percentile does.
+
+    It lies among their brightest hundredth: neither an array of them all nor another partition of it is needed.
+
+    Args:
+        brightest: the largest values in rising order, at least those from the percentile up.
+        count: how many values the percentile is of.
     """
-    lines = np.ascontiguousarray(np.moveaxis(pixels, axis, 0))
-    scale = len(lines) / size
+    place = _place(count)
+    below = math.floor(place)
+    low, high = (brightest[index - count] for index in (below, min(below + 1, count - 1)))
+    part = place - below
+    # From the nearer end, as np.percentile interpolates.
+    return high - (high - low) * (1 - part) if part >= 0.5 else low + (high - low) * part
+
+
+def _shrink(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Averages exactly what each result pixel covers, down the columns and then along the rows; returns float32.
+
+    In strips of rows, whose intermediates stay in the cache: arrays as large as the image take longer to allocate, page
+    by page, than to add.
+    """
+    rows, columns = (list(_covered(*lengths)) for lengths in zip(pixels.shape, size, strict=True))
+    down, along = (length / target for length, target in zip(pixels.shape, size, strict=True))
+    result = np.empty(size, np.float32)
+    for start in range(0, size[0], _STRIP):
+        strip = slice(start, start + _STRIP)
+        lower = sum(pixels.take(source[strip], 0) * part[strip, np.newaxis] for source, part in rows) / down
+        result[strip] = sum(lower.take(source, 1) * part for source, part in columns) / along
+    return result
+
+
+def _covered(length: int, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yields the source pixels that the result pixels of one axis touch first, second, ..., and how much is covered.
+
+    A result pixel covers `length / size` source pixels, fractions included, and so touches at most one more than that,
+    rounded up: they are added one after the other, each times the part of it that is covered. No matrix product: how
+    that rounds depends on the machine.
+
+    Yields:
+        (size,) int64 indices; (size,) float64 parts in [0, 1].
+    """
+    scale = length / size
     edges = np.arange(size + 1) * scale
     first = edges[:-1].astype(np.int64)
-    total = np.zeros((size, lines.shape[1]))
     for source in (first + step for step in range(math.ceil(scale) + 1)):
-        covered = np.minimum(source + 1, edges[1:]) - np.maximum(source, edges[:-1])
-        total += lines[np.minimum(source, len(lines) - 1)] * np.clip(covered, 0, None)[:, np.newaxis]
-    return np.moveaxis(total / scale, 0, axis)
+        part = np.minimum(source + 1, edges[1:]) - np.maximum(source, edges[:-1])
+        yield np.minimum(source, length - 1), np.clip(part, 0, None)
 
 
 def _window(pixels: np.ndarray) -> np.ndarray:

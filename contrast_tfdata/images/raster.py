@@ -63,7 +63,8 @@ def read_picture(data: bytes, image_format: str, index: int = 0) -> Slice:
         image.load()
     except OSError as error:
         raise _rejected(error) from error
-    return Slice(_to_grey(ImageOps.exif_transpose(image)), index)
+    ImageOps.exif_transpose(image, in_place=True)
+    return Slice(_to_grey(image), index)
 
 
 def _open(data: bytes, image_format: str) -> Image.Image:
@@ -98,7 +99,7 @@ def _to_grey(image: Image.Image) -> np.ndarray:
         image = Image.alpha_composite(Image.new("RGBA", opaque.size, (0, 0, 0, 255)), opaque).convert("RGB")
     elif image.mode in ("P", "RGBX"):
         image = image.convert("RGB")
-    return np.asarray(image.convert("L"))
+    return np.asarray(image if image.mode == "L" else image.convert("L"))  # convert would copy what is grey already
 
 
 def _deep_grey(image: Image.Image) -> np.ndarray:

@@ -3,11 +3,15 @@
 import dataclasses
 import hashlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from contrast_tfdata import __version__
-from contrast_tfdata.images import phantom, reading
+from contrast_tfdata.images import reading
 from contrast_tfdata.images.files import FileRef
 from contrast_tfdata.images.slices import FileFacts, Slice
+
+if TYPE_CHECKING:
+    from contrast_tfdata.images.phantom import PhantomOptions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +54,7 @@ class PhantomUnit:
 
     seed: int
     patient: int
-    options: phantom.PhantomOptions
+    options: "PhantomOptions"
     split: str | None = None
 
     @property
@@ -70,6 +74,8 @@ class PhantomUnit:
 
     def read(self, facts: FileFacts, indices: Sequence[int]) -> list[tuple[int, Slice]]:
         """Returns (label, slice): of the slices before contrast, then those after it, those at `indices`."""
+        from contrast_tfdata.images import phantom  # Here: its SciPy is most of what a worker would have to import.
+
         patient = phantom.generate_patient(self.seed, self.patient, self.options)
         both = [(0, each) for each in patient.pre] + [(1, each) for each in patient.post]
         return [both[index] for index in indices]

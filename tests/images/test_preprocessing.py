@@ -163,6 +163,27 @@ def test_foreground_reaches_the_fixed_grey():
         assert np.percentile(bright, 99) == pytest.approx(200, rel=0.02)
 
 
+def scaled_by_the_rule(pixels: np.ndarray) -> np.ndarray:
+    """Returns what `scale_foreground` promises, by np.percentile and arrays of the parts that are meant."""
+    pixels = pixels.astype(np.float64)
+    if np.mean(pixels < 0) > 0.1:
+        pixels = pixels - np.percentile(pixels, 0.5)
+    above_black = pixels[pixels > 0]
+    foreground = above_black[above_black > 0.15 * np.percentile(above_black, 99)]
+    return np.clip(pixels * (200 / np.percentile(foreground, 99)), 0, 255)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.float32, np.float64])
+@given(size=st.integers(2, 500), spread=st.floats(0.2, 6), offset=st.sampled_from([-120.0, -60.0, 0.0, 80.0]))
+def test_foreground_is_scaled_bit_for_bit_by_the_rule(dtype, size, spread, offset):
+    values = np.random.default_rng(size).lognormal(3, spread, (size, 3)) + (
+        0 if dtype in (np.uint8, np.uint16) else offset
+    )
+    pixels = np.clip(values, -30_000, 200 if dtype == np.uint8 else 30_000).astype(dtype)
+    pixels[:2, 0] = 0, 7  # never constant, never without a foreground
+    np.testing.assert_array_equal(scale_foreground(pixels), scaled_by_the_rule(pixels))
+
+
 @given(gain=st.floats(1e-6, 1e6))
 def test_positive_gain_changes_nothing_on_floats(gain):
     image, brighter = (Slice((HEAD * factor).astype(np.float32)) for factor in (1, gain))

@@ -1,10 +1,14 @@
 """Work in processes."""
 
+import itertools
 import os
+import platform
+import resource
 import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 from contrast_tfdata.errors import ContrastError, UsageError
@@ -28,6 +32,55 @@ def test_results_come_in_order(num_workers, num_items):
         assert list(workers.map(double, range(num_items))) == [2 * number for number in range(num_items)]
 
 
+def test_results_come_in_order_whatever_they_take():
+    with Workers(2) as workers:
+        assert list(workers.map(wait_at_times, range(150))) == list(range(150))
+
+
+def wait_at_times(number):
+    time.sleep(0.06 * (number % 40 == 7))
+    return number
+
+
+def fail(number):
+    if number == 33:
+        raise ValueError("number 33")
+    return number
+
+
+@pytest.mark.parametrize("num_workers", [1, 2])
+def test_an_exception_comes_through(num_workers):
+    with Workers(num_workers) as workers, pytest.raises(ValueError, match="number 33"):
+        list(workers.map(fail, range(100)))
+
+
+def page_faults_of_large_arrays(rounds):
+    """Returns how many pages were mapped while arrays of 6 MiB in all were made and freed again and again."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(rounds):
+        arrays = [np.ones(2 << 17) for _ in range(3)]
+        del arrays
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's malloc is tuned, no other")
+def test_memory_of_one_image_serves_the_next():
+    pages = 3 * (2 << 20) // resource.getpagesize()
+    with Workers(2) as workers:
+        assert max(workers.map(page_faults_of_large_arrays, [20] * 4)) < 3 * pages
+
+
+IMPORTED = """
+import sys
+from contrast_tfdata.records import decoding, scanning
+print(*{"tensorflow", "scipy", "matplotlib"} & sys.modules.keys())
+"""
+
+
+def test_workers_import_little():
+    assert subprocess.check_output([sys.executable, "-c", IMPORTED], text=True).split() == []
+
+
 def test_items_are_taken_only_as_needed():
     taken = []
 
@@ -41,6 +94,22 @@ def test_items_are_taken_only_as_needed():
         next(results)
         results.close()
     assert len(taken) <= 10
+
+
+def wait_a_tenth(number):
+    time.sleep(0.1)
+    return number
+
+
+@pytest.mark.parametrize(("function", "ahead"), [(double, 2 * 4 * 8), (wait_a_tenth, 2 * 4)])
+def test_quick_items_go_together_and_slow_ones_alone(function, ahead):
+    taken = itertools.count()
+    with Workers(2) as workers:
+        results = workers.map(function, (next(taken) for _ in range(1000)))
+        received = len(list(itertools.islice(results, 40 if function is double else 12)))
+        results.close()
+    under_way = next(taken) - received
+    assert ahead / 2 < under_way <= ahead
 
 
 def test_fault_37_dead_worker_is_an_error():
