@@ -1,5 +1,6 @@
 """The input pipelines: one function for training, one for evaluation, each to be read from top to bottom."""
 
+import random
 import shutil
 from pathlib import Path
 
@@ -11,8 +12,18 @@ from contrast_tfdata.pipeline.options import PipelineOptions
 from contrast_tfdata.records.codec import parse_example
 from contrast_tfdata.records.manifest import Manifest, SplitInfo
 
-SHUFFLE_BUFFER = 8192
-"""Most examples that are shuffled together: 900 MB of 331 x 331 slices, where the cache does not hold them anyway."""
+SHUFFLE_BYTES = 128_000_000
+"""Most that is shuffled together: 1,168 slices of 331 x 331, so all 901 of the slides' training folder."""
+
+_OPEN_SHARDS = 64
+"""Most shards that are read in turn; each has a buffer of 256 KB. They make up 10 GB at the usual size of a shard."""
+_PREFETCHED = 2
+"""Batches made ahead. AUTOTUNE was no faster, and leaves open how much it holds."""
+
+
+def shuffle_buffer(num_examples: int, image_size: int) -> int:
+    """Examples that are shuffled together: all, or as many slices of `image_size` pixels as SHUFFLE_BYTES hold."""
+    return min(num_examples, max(1, SHUFFLE_BYTES // image_size**2))
 
 
 def steps_per_epoch(num_examples: int, batch_size: int) -> int:
@@ -25,8 +36,14 @@ def create_train_dataset(
 ) -> tf.data.Dataset:
     """Batches of the training split for the epochs from `first_epoch` (counted from 0) to `epochs` - 1.
 
-    The order of an epoch follows from seed and epoch alone: a run that starts at epoch 5 sees what an uninterrupted one
-    sees there.
+    The order of an epoch follows from seed and epoch alone, whatever the cache: a run that starts at epoch 5 sees what
+    an uninterrupted one sees there. A split of at most `SHUFFLE_BYTES` is shuffled as a whole. A larger one is read
+    from all its shards in turn (from `_OPEN_SHARDS` at a time) and shuffled within a buffer of that size: batches mix
+    slices of all shards, hence both classes even where the records stand class by class, but slices that stand far
+    apart in their shards do not meet in a batch. One shard that stands class by class and is larger than the buffer
+    would give batches of one class; `make_records` writes one only if told to (`--split=keras --num_shards=1`).
+
+    Except with `cache=memory`, memory does not grow with the split.
 
     Returns:
         A data set of (images (B, S, S) uint8, labels (B, 1) float32, weights (B,) float32) with `steps_per_epoch`
@@ -36,10 +53,10 @@ def create_train_dataset(
         DataError: there is no training split.
     """
     split = _split(records_dir, manifest, "train")
-    examples = _read(records_dir, split, manifest.image_size, parallel=True)
+    examples = _read(records_dir, split, manifest.image_size, in_turn=True)
     # Cached before shuffling: the other way round, every epoch would repeat the first one's batches.
     examples = _cache(examples, manifest, options)
-    buffer = min(split.records, SHUFFLE_BUFFER)
+    buffer = shuffle_buffer(split.records, manifest.image_size)
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         # A seed per epoch, and no state that is carried from one to the next.
@@ -49,12 +66,13 @@ def create_train_dataset(
         # Batched within an epoch: each epoch shows every example once, as on the slides.
         return numbered.batch(options.batch_size)
 
-    # Vectorised after batching: one call a batch instead of 64.
+    # Vectorised after batching: one call a batch instead of 64. In parallel for the sake of augmentation; without it
+    # this takes nothing worth measuring.
     batches = tf.data.Dataset.range(first_epoch, epochs).flat_map(one_epoch)
     batches = batches.map(
         lambda number, example: _finish(number, *example, options), num_parallel_calls=tf.data.AUTOTUNE
     )
-    batches = batches.with_options(_tf_options()).prefetch(tf.data.AUTOTUNE)
+    batches = batches.with_options(_tf_options()).prefetch(_PREFETCHED)
     total = (epochs - first_epoch) * steps_per_epoch(split.records, options.batch_size)
     return batches.apply(tf.data.experimental.assert_cardinality(total))
 
@@ -71,13 +89,13 @@ def create_eval_dataset(
         DataError: there is no such split.
     """
     info = _split(records_dir, manifest, split)
-    examples = _read(records_dir, info, manifest.image_size, parallel=False)
+    examples = _read(records_dir, info, manifest.image_size, in_turn=False)
     batches = examples.batch(options.batch_size)
     # Padded, not dropped: no example is lost, and one compiled step serves all.
     batches = batches.map(lambda image, label: _pad(image, label, options.batch_size))
     # Cached after batching, since nothing changes from one validation to the next.
     batches = batches.cache() if options.cache == "memory" else batches
-    return batches.with_options(_tf_options()).prefetch(tf.data.AUTOTUNE)
+    return batches.with_options(_tf_options()).prefetch(_PREFETCHED)
 
 
 def _split(records_dir: Path, manifest: Manifest, name: str) -> SplitInfo:
@@ -86,12 +104,15 @@ def _split(records_dir: Path, manifest: Manifest, name: str) -> SplitInfo:
     return manifest.splits[name]
 
 
-def _read(records_dir: Path, split: SplitInfo, image_size: int, *, parallel: bool) -> tf.data.Dataset:
-    """Examples (image, label), in the order of the records unless read in parallel (then in another fixed order)."""
+def _read(records_dir: Path, split: SplitInfo, image_size: int, *, in_turn: bool) -> tf.data.Dataset:
+    """Examples (image, label) in the order of the records, or one of each shard in turn: another fixed order."""
     paths = [str(records_dir / shard.name) for shard in split.shards]
-    if parallel:
-        files = tf.data.Dataset.from_tensor_slices(paths)
-        records = files.interleave(tf.data.TFRecordDataset, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    if in_turn:
+        # In an order without meaning, so that those open at a time stand for all; the same for all seeds and epochs,
+        # since a cache keeps it. The cycle is given: left to TensorFlow, one shard is read after the other. They are
+        # not read in parallel: it was no faster, and every reader would read ahead.
+        files = tf.data.Dataset.from_tensor_slices(random.Random(0).sample(paths, len(paths)))
+        records = files.interleave(tf.data.TFRecordDataset, cycle_length=min(len(paths), _OPEN_SHARDS))
     else:
         records = tf.data.TFRecordDataset(paths)
     examples = records.map(lambda each: parse_example(each, image_size), num_parallel_calls=tf.data.AUTOTUNE)
@@ -138,6 +159,10 @@ def _pad(image: tf.Tensor, label: tf.Tensor, batch_size: int):
 
 
 def _tf_options() -> tf.data.Options:
+    """Only what was measured to pay: benchmarks/NOTES.md has the rest (threads, autotuning, fusion)."""
     options = tf.data.Options()
-    options.deterministic = True  # The same seed gives the same run.
+    options.deterministic = True  # The same seed gives the same run; the other order was no faster.
+    # Reading begins with the iterator, so that the shuffle buffer fills while the first step is traced: after a
+    # second of other work the first batch is there in 5 ms instead of 370.
+    options.experimental_warm_start = True
     return options

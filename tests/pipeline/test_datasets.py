@@ -1,12 +1,17 @@
 """Batches: every example once an epoch, in an order that seed and epoch decide, with the augmentation asked for."""
 
 import dataclasses
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from contrast_tfdata.errors import DataError, UsageError
+from contrast_tfdata.pipeline import datasets
 from contrast_tfdata.pipeline.datasets import create_eval_dataset, create_train_dataset, steps_per_epoch
 from contrast_tfdata.pipeline.options import Augmentation, PipelineOptions
 from contrast_tfdata.records import codec
@@ -15,19 +20,24 @@ from contrast_tfdata.records import manifest as manifests
 SIZE = 6
 
 
-def write_records(directory, num_train, num_shards=2, num_validation=3):
-    """Writes records whose pixels all hold the example's number, and describes them."""
+def write_records(directory, num_train, num_shards=2, num_validation=3, by_class=False):
+    """Writes records whose pixels all hold the example's number, and describes them.
+
+    Classes take turns and so do shards; `by_class`, one class follows the other, and each shard is a run of both.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     splits = {}
     for split, count in (("train", num_train), ("validation", num_validation)):
         shards = []
         for shard in range(num_shards):
             path = directory / f"contrast-{split}.tfrecord-{shard:05d}-of-{num_shards:05d}"
-            numbers = range(shard, count, num_shards)
+            run = range(shard * count // num_shards, (shard + 1) * count // num_shards)
+            numbers = run if by_class else range(shard, count, num_shards)
             with tf.io.TFRecordWriter(str(path)) as writer:
                 for number in numbers:
                     pixels = np.full((SIZE, SIZE), number, np.uint8)
-                    writer.write(codec.encode(codec.SliceRecord(pixels, number % 2, f"{number}", "g", "s", 0)))
+                    label = int(number >= count // 2) if by_class else number % 2
+                    writer.write(codec.encode(codec.SliceRecord(pixels, label, f"{number}", "g", "s", 0)))
             shards.append(manifests.Shard(path.name, path.stat().st_size, len(numbers), manifests.sha256_of(path)))
         classes = {"no_gad": (count + 1) // 2, "with_gad": count // 2}
         splits[split] = manifests.SplitInfo(tuple(shards), classes, 1)
@@ -47,6 +57,14 @@ def train_epochs(directory, manifest, options, first_epoch=0, epochs=2):
     return [batches[start : start + steps] for start in range(0, len(batches), steps)]
 
 
+def run_python(code, *arguments):
+    """Returns the last line that a program writes, run in a process of its own."""
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout.splitlines()[-1]
+
+
 def numbers_of(epoch):
     return [int(number) for batch in epoch for number, weight in zip(batch[0], batch[2], strict=True) if weight]
 
@@ -60,6 +78,78 @@ def test_every_example_once_an_epoch_for_every_remainder(tmp_path, batch_size, s
         assert sorted(numbers_of(epoch)) == list(range(7))
         if static_shapes:
             assert {len(batch[0]) for batch in epoch} == {batch_size}
+
+
+@pytest.fixture
+def small_buffer(monkeypatch):
+    """Only 24 examples are shuffled together."""
+    monkeypatch.setattr(datasets, "SHUFFLE_BYTES", 24 * SIZE**2)
+
+
+@pytest.mark.parametrize("num_shards", [1, 3, 70])  # 70 are more than are open at a time
+def test_every_example_once_where_the_buffer_does_not_hold_all(tmp_path, small_buffer, num_shards):
+    manifest = write_records(tmp_path, 240, num_shards)
+    first, second = map(numbers_of, train_epochs(tmp_path, manifest, PipelineOptions(batch_size=16)))
+    assert sorted(first) == sorted(second) == list(range(240))
+    assert first != second
+
+
+@pytest.mark.parametrize("num_shards", [2, 8, 70])
+def test_batches_mix_the_classes_of_records_that_stand_class_by_class(tmp_path, small_buffer, num_shards):
+    manifest = write_records(tmp_path, 240, num_shards, by_class=True)
+    for epoch in train_epochs(tmp_path, manifest, PipelineOptions(batch_size=24)):
+        shares = [labels.mean() for _, labels, _ in epoch]
+        assert min(shares) > 0.1
+        assert max(shares) < 0.9
+
+
+PEAK = """
+import dataclasses, os, sys
+from pathlib import Path
+from contrast_tfdata.pipeline.datasets import create_train_dataset
+from contrast_tfdata.pipeline.options import PipelineOptions
+from contrast_tfdata.records import codec, manifest as manifests
+import numpy as np, tensorflow as tf
+
+folder, cache, copies = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+folder.mkdir()
+with tf.io.TFRecordWriter(str(folder / "shard")) as writer:
+    for number in range(200):
+        pixels = np.full((331, 331), number, np.uint8)
+        writer.write(codec.encode(codec.SliceRecord(pixels, number % 2, f"{number}", "g", "s", 0)))
+# The same file under many names: quick to write, and read as so many files.
+for number in range(copies):
+    os.link(folder / "shard", folder / f"shard-{number}")
+shards = tuple(manifests.Shard(f"shard-{number}", 0, 200, "") for number in range(copies))
+train = manifests.SplitInfo(shards, {"no_gad": 100 * copies, "with_gad": 100 * copies}, 1)
+manifest = manifests.Manifest({"image_size": 331}, {}, {"train": train}, True, {})
+options = PipelineOptions(cache=cache, cache_dir=folder / "cache")
+for _ in create_train_dataset(records_dir=folder, manifest=manifest, options=options, first_epoch=0, epochs=2):
+    pass
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read from /proc")
+@pytest.mark.parametrize("cache", ["disk", "none"])
+def test_memory_does_not_grow_with_the_data(tmp_path, cache):
+    small, large = (int(run_python(PEAK, tmp_path / f"{copies}", cache, copies)) for copies in (8, 24))
+    more_data = (24 - 8) * 200 * 331**2
+    # Within half, because the allocator's share swings; what held the data would grow by all of it.
+    assert 1024 * (large - small) < 0.5 * more_data
+
+
+def test_reading_begins_before_the_first_batch_is_asked_for(tmp_path):
+    manifest = write_records(tmp_path, 8)
+    options = PipelineOptions(batch_size=4, cache="disk", cache_dir=tmp_path / "cache")
+    dataset = create_train_dataset(records_dir=tmp_path, manifest=manifest, options=options, first_epoch=0, epochs=1)
+    waiting = iter(dataset)
+    deadline = time.monotonic() + 30
+    while not any(each.is_file() for each in (tmp_path / "cache").rglob("*")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert any(each.is_file() for each in (tmp_path / "cache").rglob("*"))
+    del waiting
 
 
 @pytest.mark.parametrize("cache", ["memory", "disk", "none"])
