@@ -82,6 +82,13 @@ def step_seconds(rounds: list[dict[str, float]], *, with_input: bool = True) -> 
     return [each["train"] + (each["input"] if with_input else 0.0) for each in rounds]
 
 
+def cold_ratio(found: dict) -> float:
+    """Returns the first epoch's seconds over the second's, both with the second one's steps: only input differs."""
+    cold, warm = (sum(each) for each in found["input"])
+    trained = sum(found["train"][1])
+    return (cold + trained) / (warm + trained)
+
+
 def roofline_shares(comparison: dict, name: str, flops: int) -> list[float]:
     """Returns the arithmetic of a step per second over that of the sgemm of the same round."""
     seconds = step_seconds(comparison["rounds"][name])

@@ -1,11 +1,13 @@
 """Conversion: one picture of each format on one core, and the whole folder with one worker and with two."""
 
+import functools
 import itertools
 
 import pytest
 
 from benchmarks import pictures
 from benchmarks.children import Child
+from benchmarks.measuring import interleave
 from benchmarks.settings import as_the_commands_start
 from contrast_tfdata.images import reading
 from contrast_tfdata.images.preprocessing import Preprocessing
@@ -14,6 +16,7 @@ from contrast_tfdata.records import manifest as manifests
 SAMPLES = 12
 ROUNDS_PER_SAMPLE = 5
 WORKERS = (1, 2)
+WORKER_ROUNDS = 3
 
 
 @pytest.fixture(scope="module")
@@ -42,12 +45,13 @@ def test_picture_becomes_a_slice(image_format, benchmark, figures):
 
 
 def test_two_workers_make_the_same_records_as_one(picture_tree, figures, tmp_path):
-    environment = as_the_commands_start().environment
-    with Child("benchmarks.workloads.conversion", environment) as child:
-        for workers in WORKERS:
-            output = str(tmp_path / str(workers))
-            figures["workers"][str(workers)] = child.call(
-                "make_records", pictures=str(picture_tree), output=output, workers=workers
-            )
-    one, two = (manifests.load(tmp_path / str(workers)) for workers in WORKERS)
-    assert one.fingerprint == two.fingerprint
+    outputs = (tmp_path / str(number) for number in itertools.count())
+    with Child("benchmarks.workloads.conversion", as_the_commands_start().environment) as child:
+
+        def make_records(workers):
+            output = str(next(outputs))
+            return child.call("make_records", pictures=str(picture_tree), output=output, workers=workers)
+
+        variants = {str(workers): functools.partial(make_records, workers) for workers in WORKERS}
+        figures["workers"] = interleave(variants, WORKER_ROUNDS)
+    assert len({manifests.load(folder).fingerprint for folder in tmp_path.iterdir()}) == 1

@@ -51,7 +51,10 @@ def sections():
     epochs = {"slides": {"steps": 10, "seconds": [9.0, 8.0]}, "ours": {"steps": 10, "seconds": [3.0, 2.0]}}
     conversion = {
         "formats": {"png": {"seconds": [0.01, 0.01]}},
-        "workers": {"1": {"images": 640, "seconds": 8.0}, "2": {"images": 640, "seconds": 4.0}},
+        "workers": {
+            "1": [{"images": 640, "seconds": 8.0, "steady": 90.0, "cpu_seconds": 8.0}],
+            "2": [{"images": 640, "seconds": 5.0, "steady": 162.0, "cpu_seconds": 10.0}],
+        },
     }
     growth = [
         {"what": "conversion", "factor": factor, "images": 16 * factor, "seconds": float(factor), "bytes": 2**24}
@@ -67,11 +70,16 @@ def sections():
         "matrix": {"settings": [on]},
         "epochs": epochs,
         "input": inputs,
+        "cold input": {"build": 5.0, "input": [[0.5, 0.0], [0.0, 0.0]], "train": [[9.0, 1.0], [1.0, 1.0]]},
         "conversion": conversion,
         "prediction": {"images_per_second": {"slides": [100.0, 100.0], "ours, float32": [250.0, 250.0]}},
         "growth": {"rows": growth},
         "recipes": recipes,
     }
+
+
+def test_first_epoch_differs_by_its_input_only():
+    assert targets.cold_ratio(sections()["cold input"]) == pytest.approx(2.5 / 2.0)
 
 
 def test_summary():
