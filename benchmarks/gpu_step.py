@@ -65,7 +65,6 @@ def _step_hlo(precision: str, batch: int) -> str:
     # Planned as for a GPU: XLA, and the pooling that XLA runs best.
     device = runtime_plan.Device("GPU", "the GPU that will run it", compute_capability=(9, 0))
     network = compiled_own_network(runtime_plan.plan(precision, "true", device=device))
-    network.optimizer.build(network.trainable_variables)
     images = tf.zeros((batch, IMAGE_SIZE, IMAGE_SIZE), tf.uint8)
     labels, weights = tf.zeros((batch, 1)), tf.ones(batch)
 
@@ -73,7 +72,6 @@ def _step_hlo(precision: str, batch: int) -> str:
     def step(images, labels, weights):
         return network.train_step((images, labels, weights))
 
-    step(images, labels, weights)  # Makes the variables of optimizer and metrics.
     text = step.experimental_get_compiler_ir(images, labels, weights)(stage="hlo")
     # Weights are small beside activations: writing them to new buffers costs nothing, and one set of arguments then
     # serves every step.

@@ -6,6 +6,7 @@ from pathlib import Path
 from absl import flags
 
 from contrast_tfdata import cli, common_flags
+from contrast_tfdata.errors import UsageError
 from contrast_tfdata.pipeline.options import CACHES, Augmentation, PipelineOptions
 from contrast_tfdata.training import options as training_options
 
@@ -13,7 +14,11 @@ _RECORDS_DIR = common_flags.records_dir()
 _WORKDIR = common_flags.workdir()
 _EPOCHS = flags.DEFINE_integer("epochs", 15, "passes over the training split", lower_bound=1)
 _BATCH_SIZE = common_flags.batch_size()
-_LEARNING_RATE = flags.DEFINE_float("learning_rate", 5e-4, "of the optimizer")
+_LEARNING_RATE = flags.DEFINE_float("learning_rate", 5e-4, "of the optimizer; with a schedule or warm-up the largest")
+_SCHEDULE = flags.DEFINE_enum(
+    "schedule", "constant", list(training_options.SCHEDULES), "of the learning rate; cosine: falls to 0 at the end"
+)
+_WARMUP_EPOCHS = flags.DEFINE_float("warmup_epochs", 0.0, "epochs over which the learning rate grows, as in 0.5")
 _SEED = common_flags.seed()
 _PRECISION = common_flags.precision()
 _JIT_COMPILE = common_flags.jit_compile()
@@ -26,10 +31,22 @@ _AUGMENT = flags.DEFINE_string(
 )
 _OPTIMIZER = flags.DEFINE_enum("optimizer", "adam", list(training_options.OPTIMIZERS), "adamw, lamb: TensorFlow Addons")
 _WEIGHT_DECAY = flags.DEFINE_float("weight_decay", 1e-4, "of adamw and lamb")
+_GRADIENT_CENTRALIZATION = flags.DEFINE_bool(
+    "gradient_centralization", False, "take from each kernel's gradient its mean over the inputs of a unit"
+)
 _LOSS = flags.DEFINE_enum("loss", "cross_entropy", list(training_options.LOSSES), "focal: TensorFlow Addons")
 _EMA = flags.DEFINE_float("ema", 0.0, "largest decay of the moving average of weights (Addons); 0: none")
 _CLASS_WEIGHTS = flags.DEFINE_enum(
-    "class_weights", "none", list(training_options.CLASS_WEIGHTS), "balanced: inversely proportional to a class's share"
+    "class_weights",
+    "none",
+    list(training_options.CLASS_WEIGHTS),
+    "inversely proportional to a class's share in the training split (balanced) or in each batch (batch)",
+)
+_INITIAL_BIAS = flags.DEFINE_enum(
+    "initial_bias",
+    "none",
+    list(training_options.INITIAL_BIASES),
+    "of the output; class_balance: begin with the classes' shares as probabilities; not with --init_weights",
 )
 _FINAL_WEIGHTS = flags.DEFINE_enum(
     "final_weights", "last", list(training_options.FINAL_WEIGHTS), "best: of the epoch of smallest validation loss"
@@ -59,16 +76,18 @@ def main(argv: list[str]) -> None:
     outcome.check_records(records_dir, manifest)
     run = outcome.Run(workdir, records_dir, manifest, plan, _BATCH_SIZE.value)
     run.announce(cli.console)
+    job = loop.Job(records_dir, manifest, workdir, training, pipeline, plan)
     model = starting_point.build(
         manifest.image_size,
         pooling=plan.pooling,
         early_parts=plan.early_parts,
         seed=training.seed,
+        initial_logit=job.initial_logit,
         init_weights=_INIT_WEIGHTS.value,
     )
     history = loop.train(
         model,
-        loop.Job(records_dir, manifest, workdir, training, pipeline, plan),
+        job,
         resume=_RESUME.value == "auto",
         on_start=lambda: run.write_provenance(cli.flags_text(sys.modules[__name__])),
         console=cli.console,
@@ -84,15 +103,24 @@ def main(argv: list[str]) -> None:
 
 
 def _training_options() -> training_options.TrainingOptions:
+    if _INIT_WEIGHTS.value and _INITIAL_BIAS.value != "none":
+        raise UsageError(
+            "--initial_bias is for new weights, --init_weights brings a bias of its own: leave one out. Received: "
+            f"initial_bias={_INITIAL_BIAS.value}, init_weights={_INIT_WEIGHTS.value}"
+        )
     return training_options.TrainingOptions(
         epochs=_EPOCHS.value,
         learning_rate=_LEARNING_RATE.value,
+        schedule=_SCHEDULE.value,
+        warmup_epochs=_WARMUP_EPOCHS.value,
         seed=_SEED.value,
         optimizer=_OPTIMIZER.value,
         weight_decay=_WEIGHT_DECAY.value,
+        gradient_centralization=_GRADIENT_CENTRALIZATION.value,
         loss=_LOSS.value,
         ema_decay=_EMA.value,
         class_weights=_CLASS_WEIGHTS.value,
+        initial_bias=_INITIAL_BIAS.value,
         final_weights=_FINAL_WEIGHTS.value,
     )
 

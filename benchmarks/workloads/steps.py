@@ -101,7 +101,7 @@ def compiled_own_network(plan: RuntimePlan) -> ContrastNet:
     runtime_plan.apply(plan)
     options = TrainingOptions()
     network = starting_point.build(IMAGE_SIZE, pooling=plan.pooling, early_parts=plan.early_parts, seed=options.seed)
-    compile_model(network, options, jit_compile=plan.jit_compile)
+    compile_model(network, options, steps_per_epoch=1, jit_compile=plan.jit_compile)
     return network
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from contrast_tfdata.errors import DataError
@@ -11,7 +12,13 @@ from contrast_tfdata.model.weights import load_model, read_h5_weights
 
 
 def build(
-    image_size: int, *, pooling: str, early_parts: int = 1, seed: int, init_weights: str | None = None
+    image_size: int,
+    *,
+    pooling: str,
+    early_parts: int = 1,
+    seed: int,
+    initial_logit: float = 0.0,
+    init_weights: str | None = None,
 ) -> ContrastNet:
     """Returns a network with the seed's random weights, or with given ones.
 
@@ -22,6 +29,7 @@ def build(
         pooling: as the runtime plan says.
         early_parts: likewise.
         seed: of weights and dropout.
+        initial_logit: bias of the output among random weights.
         init_weights: workdir of another run, or an .h5 file of the slides' network.
 
     Raises:
@@ -35,6 +43,9 @@ def build(
     model = ContrastNet(image_size, pooling=pooling, early_parts=early_parts)
     if init_weights:
         model.set_weights(_read(Path(init_weights), image_size))
+    elif initial_logit:
+        *others, bias = model.get_weights()
+        model.set_weights([*others, np.full_like(bias, initial_logit)])
     return model
 
 

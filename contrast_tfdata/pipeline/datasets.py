@@ -72,7 +72,7 @@ def create_train_dataset(
     batches = batches.map(
         lambda number, example: _finish(number, *example, options), num_parallel_calls=tf.data.AUTOTUNE
     )
-    batches = batches.with_options(_tf_options()).prefetch(_PREFETCHED)
+    batches = batches.with_options(_tf_options(options.cache)).prefetch(_PREFETCHED)
     total = (epochs - first_epoch) * steps_per_epoch(split.records, options.batch_size)
     return batches.apply(tf.data.experimental.assert_cardinality(total))
 
@@ -95,7 +95,7 @@ def create_eval_dataset(
     batches = batches.map(lambda image, label: _pad(image, label, options.batch_size))
     # Cached after batching, since nothing changes from one validation to the next.
     batches = batches.cache() if options.cache == "memory" else batches
-    return batches.with_options(_tf_options()).prefetch(_PREFETCHED)
+    return batches.with_options(_tf_options(options.cache)).prefetch(_PREFETCHED)
 
 
 def _split(records_dir: Path, manifest: Manifest, name: str) -> SplitInfo:
@@ -158,11 +158,12 @@ def _pad(image: tf.Tensor, label: tf.Tensor, batch_size: int):
     )
 
 
-def _tf_options() -> tf.data.Options:
+def _tf_options(cache: str) -> tf.data.Options:
     """Only what was measured to pay: benchmarks/NOTES.md has the rest (threads, autotuning, fusion)."""
     options = tf.data.Options()
     options.deterministic = True  # The same seed gives the same run; the other order was no faster.
     # Reading begins with the iterator, so that the shuffle buffer fills while the first step is traced: after a
-    # second of other work the first batch is there in 5 ms instead of 370.
-    options.experimental_warm_start = True
+    # second of other work the first batch is there in 5 ms instead of 370. Not with a cache on disk, which TensorFlow
+    # 2.15 then now and then opens twice, and refuses.
+    options.experimental_warm_start = cache != "disk"
     return options

@@ -4,9 +4,10 @@ import tensorflow as tf
 
 from contrast_tfdata import addons
 from contrast_tfdata.training.options import TrainingOptions
+from contrast_tfdata.training.schedules import make_learning_rate
 
 
-def compile_model(model: tf.keras.Model, options: TrainingOptions, *, jit_compile: bool) -> None:
+def compile_model(model: tf.keras.Model, options: TrainingOptions, *, steps_per_epoch: int, jit_compile: bool) -> None:
     """Compiles a network that returns logits.
 
     Under the policy mixed_float16, `compile` wraps the optimizer with automatic loss scaling.
@@ -14,25 +15,50 @@ def compile_model(model: tf.keras.Model, options: TrainingOptions, *, jit_compil
     Args:
         model: returns (N, 1) float32 logits.
         options: the recipe.
+        steps_per_epoch: updates in an epoch: schedules are told in epochs.
         jit_compile: compile the step with XLA.
     """
     accuracy = tf.keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)  # a logit of 0 is a probability of 0.5
     # Weighted, so that padding does not count.
-    model.compile(make_optimizer(options), make_loss(options), weighted_metrics=[accuracy], jit_compile=jit_compile)
+    optimizer = make_optimizer(options, make_learning_rate(options, steps_per_epoch))
+    model.compile(optimizer, make_loss(options), weighted_metrics=[accuracy], jit_compile=jit_compile)
     if hasattr(model.optimizer, "build"):
         # Its state exists from the start, so that a checkpoint that lacks a part of it is noticed.
         model.optimizer.build(model.trainable_variables)
 
 
-def make_optimizer(options: TrainingOptions) -> tf.keras.optimizers.Optimizer:
+def make_optimizer(
+    options: TrainingOptions, learning_rate: float | tf.keras.optimizers.schedules.LearningRateSchedule
+) -> tf.keras.optimizers.Optimizer:
     """Builds the optimizer, wrapped by a moving average of the weights where one is asked for."""
     makers = {
-        "adam": lambda: _adam(options),
-        "adamw": lambda: addons.adamw(options.learning_rate, options.weight_decay),
-        "lamb": lambda: addons.lamb(options.learning_rate, options.weight_decay),
+        "adam": lambda: _adam(options, learning_rate),
+        "adamw": lambda: addons.adamw(learning_rate, options.weight_decay),
+        "lamb": lambda: addons.lamb(learning_rate, options.weight_decay),
     }
     optimizer = makers[options.optimizer]()
-    return addons.moving_average(optimizer, options.ema_decay) if options.ema_decay else optimizer
+    if options.ema_decay:
+        optimizer = addons.moving_average(optimizer, options.ema_decay)
+    if options.gradient_centralization:
+        optimizer.gradient_transformers = [centralize]  # of the outermost one: the others see what it hands on
+    return optimizer
+
+
+def centralize(gradients: list[tuple[tf.Tensor, tf.Variable]]) -> list[tuple[tf.Tensor, tf.Variable]]:
+    """Takes from each kernel's gradient its mean over the inputs of a unit (Yong et al. 2020, arXiv:2004.01461).
+
+    Pixels and features here are never negative, so the gradients of a unit's weights share a common part, which only
+    makes it larger or smaller for all slices alike.
+
+    Args:
+        gradients: pairs of gradient and variable; kernels have the unit last, (..., units), biases are left alone.
+    """
+    return [(_centralized(gradient), variable) for gradient, variable in gradients]
+
+
+def _centralized(gradient: tf.Tensor) -> tf.Tensor:
+    inputs = list(range(gradient.shape.rank - 1))
+    return gradient - tf.reduce_mean(gradient, axis=inputs, keepdims=True) if inputs else gradient
 
 
 def make_loss(options: TrainingOptions) -> tf.keras.losses.Loss:
@@ -52,7 +78,9 @@ def take_averaged_weights(model: tf.keras.Model) -> bool:
     return True
 
 
-def _adam(options: TrainingOptions) -> tf.keras.optimizers.Optimizer:
-    # Addons' moving average wraps optimizers of the older interface only; the update rule is the same.
-    kind = tf.keras.optimizers.legacy.Adam if options.ema_decay else tf.keras.optimizers.Adam
-    return kind(learning_rate=options.learning_rate)
+def _adam(options: TrainingOptions, learning_rate) -> tf.keras.optimizers.Optimizer:
+    # Addons' moving average wraps optimizers of the older interface only, and only they transform gradients; the update
+    # rule is the same.
+    older = options.ema_decay or options.gradient_centralization
+    kind = tf.keras.optimizers.legacy.Adam if older else tf.keras.optimizers.Adam
+    return kind(learning_rate=learning_rate)

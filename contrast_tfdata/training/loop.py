@@ -15,6 +15,7 @@ from contrast_tfdata.model.runtime_plan import RuntimePlan
 from contrast_tfdata.pipeline.datasets import create_eval_dataset, create_train_dataset, steps_per_epoch
 from contrast_tfdata.pipeline.options import PipelineOptions
 from contrast_tfdata.records.manifest import Manifest
+from contrast_tfdata.training.balancing import balance_batch
 from contrast_tfdata.training.checkpoints import Checkpoints
 from contrast_tfdata.training.compiling import compile_model, take_averaged_weights
 from contrast_tfdata.training.history import FILE_NAME, HistoryFile, read_history
@@ -65,6 +66,11 @@ class Job:
         weights = self.training.weight_of_classes(self.manifest.splits["train"].classes)
         return dataclasses.replace(self.pipeline, class_weights=weights, static_shapes=self.plan.static_shapes)
 
+    @property
+    def initial_logit(self) -> float:
+        """The bias with which the network's output begins."""
+        return self.training.initial_logit(self.manifest.splits["train"].classes)
+
     def recipe(self, model: ContrastNet) -> dict:
         """Everything that the result depends on; a run goes on only with the same."""
         # Where examples are cached changes nothing about the result.
@@ -104,7 +110,7 @@ def train(
     """
     if not resume:
         _start_over(job.workdir)
-    compile_model(model, job.training, jit_compile=job.plan.jit_compile)
+    compile_model(model, job.training, steps_per_epoch=job.steps_per_epoch, jit_compile=job.plan.jit_compile)
     checkpoints = Checkpoints(job.workdir / "checkpoints", model, job.recipe(model))
     done = checkpoints.begin(resume=resume, console=console)
     on_start()
@@ -132,9 +138,12 @@ def _fit(model: ContrastNet, job: Job, checkpoints: Checkpoints, done: int, cons
         display,
     ]
     has_validation = "validation" in job.manifest.splits
+    batches = create_train_dataset(**source, first_epoch=done, epochs=epochs)
+    if job.training.class_weights == "batch":
+        batches = batches.map(balance_batch)
     try:
         model.fit(
-            create_train_dataset(**source, first_epoch=done, epochs=epochs),
+            batches,
             epochs=epochs,
             initial_epoch=done,
             steps_per_epoch=steps,

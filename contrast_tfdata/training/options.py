@@ -1,12 +1,15 @@
 """How a network is trained."""
 
 import dataclasses
+import math
 
-from contrast_tfdata.errors import UsageError
+from contrast_tfdata.errors import DataError, UsageError
 
+SCHEDULES = ("constant", "cosine")
 OPTIMIZERS = ("adam", "adamw", "lamb")
 LOSSES = ("cross_entropy", "focal")
-CLASS_WEIGHTS = ("none", "balanced")
+CLASS_WEIGHTS = ("none", "balanced", "batch")
+INITIAL_BIASES = ("none", "class_balance")
 FINAL_WEIGHTS = ("last", "best")
 
 
@@ -16,33 +19,43 @@ class TrainingOptions:
 
     Attributes:
         epochs: passes over the training split.
-        learning_rate: of the optimizer, constant.
+        learning_rate: of the optimizer; the largest one where it changes.
+        schedule: `constant`, or `cosine`: falls along half a cosine to 0 at the end of the last epoch.
+        warmup_epochs: epochs, fractions too, over which the learning rate grows linearly; 0 for none.
         seed: of initial weights and dropout.
         optimizer: `adam` (Keras), `adamw` or `lamb` (TensorFlow Addons).
         weight_decay: of `adamw` and `lamb`.
+        gradient_centralization: take from each kernel's gradient its mean over the inputs of a unit.
         loss: `cross_entropy`, or `focal` (Addons), both on logits.
         focal_gamma: exponent of the focal loss (2 in its paper).
         focal_alpha: weight of class 1 in the focal loss (0.25 in its paper).
         ema_decay: 0 for none, else the largest decay of the moving average of weights that becomes the result.
-        class_weights: `none`, or `balanced`: inversely proportional to the class's share.
+        class_weights: `none`; `balanced`: inversely proportional to the class's share in the training split; or
+            `batch`: to its share in each batch.
+        initial_bias: of the output: `none` (0), or `class_balance`: the log odds of class 1 in the training split.
         final_weights: `last`, or `best`: of the epoch with the smallest validation loss.
     """
 
     epochs: int = 15
     learning_rate: float = 5e-4
+    schedule: str = "constant"
+    warmup_epochs: float = 0.0
     seed: int = 1020
     optimizer: str = "adam"
     weight_decay: float = 1e-4
+    gradient_centralization: bool = False
     loss: str = "cross_entropy"
     focal_gamma: float = 2.0
     focal_alpha: float = 0.25
     ema_decay: float = 0.0
     class_weights: str = "none"
+    initial_bias: str = "none"
     final_weights: str = "last"
 
     def __post_init__(self):
         choices = {
-            "optimizer": OPTIMIZERS, "loss": LOSSES, "class_weights": CLASS_WEIGHTS, "final_weights": FINAL_WEIGHTS
+            "schedule": SCHEDULES, "optimizer": OPTIMIZERS, "loss": LOSSES, "class_weights": CLASS_WEIGHTS,
+            "initial_bias": INITIAL_BIASES, "final_weights": FINAL_WEIGHTS,
         }  # fmt: skip
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
@@ -51,6 +64,11 @@ class TrainingOptions:
             raise UsageError(f"epochs must be at least 1. Received: epochs={self.epochs}")
         if not self.learning_rate > 0:
             raise UsageError(f"learning_rate must be positive. Received: learning_rate={self.learning_rate}")
+        if not 0 <= self.warmup_epochs < self.epochs:
+            raise UsageError(
+                "warmup_epochs must be at least 0 and less than epochs. Received: "
+                f"warmup_epochs={self.warmup_epochs}, epochs={self.epochs}"
+            )
         if not 0 <= self.ema_decay < 1:
             raise UsageError(f"ema must be at least 0 and less than 1. Received: ema={self.ema_decay}")
         if self.weight_decay < 0 or self.focal_gamma < 0 or not 0 < self.focal_alpha < 1:
@@ -60,13 +78,36 @@ class TrainingOptions:
             )
 
     def weight_of_classes(self, counts: dict[str, int]) -> tuple[float, float]:
-        """Returns the loss weight of each class; `balanced` is n / (2 n_class), scikit-learn's rule.
+        """Returns the loss weight of each class over the split; `balanced` is n / (2 n_class), scikit-learn's rule.
+
+        Those of `batch` differ from batch to batch (see `balancing`); over the split they are 1.
 
         Args:
             counts: examples per class in the training split, class 0 first.
         """
-        if self.class_weights == "none":
+        if self.class_weights != "balanced":
             return (1.0, 1.0)
         total = sum(counts.values())
         first, second = (total / (2 * count) if count else 0.0 for count in counts.values())
         return (first, second)
+
+    def initial_logit(self, counts: dict[str, int]) -> float:
+        """Returns the bias with which the output begins: the constant logit of least cross-entropy, or 0 for `none`.
+
+        It spares the first steps learning the share of the classes; the prior of Lin et al. 2017 (arXiv:1708.02002,
+        section 3.3) with the share that the data have. Weighted classes count with their weights: equal ones give 0.
+
+        Args:
+            counts: examples per class in the training split, class 0 first.
+
+        Raises:
+            DataError: a class is missing, so that its share is no prior.
+        """
+        if self.initial_bias == "none":
+            return 0.0
+        if 0 in counts.values():
+            raise DataError(f"initial_bias=class_balance needs training slices of both classes; there are {counts}")
+        if self.class_weights != "none":
+            return 0.0
+        first, second = counts.values()
+        return math.log(second / first)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import itertools
 
 import numpy as np
 import pytest
@@ -16,9 +17,11 @@ from contrast_tfdata.pipeline.options import PipelineOptions
 from contrast_tfdata.training import loop
 from contrast_tfdata.training.compiling import compile_model, take_averaged_weights
 from contrast_tfdata.training.options import TrainingOptions
+from contrast_tfdata.training.schedules import make_learning_rate
 
 PLAN = RuntimePlan("float32", jit_compile=False, onednn=True, pooling="native", static_shapes=False)
 FAST = TrainingOptions(epochs=4, learning_rate=2e-3, seed=3)
+COSINE = dataclasses.replace(FAST, schedule="cosine", warmup_epochs=0.5)
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +32,10 @@ def records(tmp_path_factory):
 
 def run(records, workdir, training=FAST, *, resume=False, batch_size=8, console=None, pipeline=None, plan=PLAN):
     workdir.mkdir(exist_ok=True)
-    model = starting_point.build(SIZE, pooling="native", seed=training.seed)
     job = loop.Job(
         *records, workdir, training, pipeline or PipelineOptions(batch_size=batch_size, seed=training.seed), plan
     )
+    model = starting_point.build(SIZE, pooling="native", seed=training.seed, initial_logit=job.initial_logit)
     console = console or Console(file=io.StringIO())
     history = loop.train(model, job, resume=resume, on_start=lambda: None, console=console)
     return model, history
@@ -47,7 +50,10 @@ def run(records, workdir, training=FAST, *, resume=False, batch_size=8, console=
         {"optimizer": "lamb", "learning_rate": 1e-2},
         {"loss": "focal", "focal_alpha": 0.5, "learning_rate": 4e-3},
         {"ema_decay": 0.9},
+        {"schedule": "cosine", "warmup_epochs": 0.5},
+        {"gradient_centralization": True},
         {"class_weights": "balanced"},
+        {"class_weights": "batch"},
     ],
     ids=lambda change: "-".join(map(str, change.values())) or "slides",
 )
@@ -116,6 +122,10 @@ class Stop(Exception):
 @pytest.fixture
 def interrupted(records, tmp_path, monkeypatch):
     """The workdir of a run of four epochs that ended after the second, and its weights then."""
+    return interrupt(records, tmp_path / "cut", FAST, monkeypatch)
+
+
+def interrupt(records, workdir, training, monkeypatch):
     original = loop.ProgressDisplay.on_epoch_end
     weights = []
 
@@ -128,8 +138,8 @@ def interrupted(records, tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(loop.ProgressDisplay, "on_epoch_end", stop_after_two)
         with pytest.raises(Stop):
-            run(records, tmp_path / "cut")
-    return tmp_path / "cut", weights
+            run(records, workdir, training)
+    return workdir, weights
 
 
 def test_an_interrupted_run_goes_on_with_weights_and_optimizer(records, interrupted, monkeypatch):
@@ -146,6 +156,25 @@ def test_an_interrupted_run_goes_on_with_weights_and_optimizer(records, interrup
     assert iterations == 2 * 4
     for old, new in zip(weights, restored, strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.parametrize("change", [{}, {"ema_decay": 0.9}, {"gradient_centralization": True}])
+def test_a_resumed_run_goes_on_with_its_schedule(records, tmp_path, monkeypatch, change):
+    """Where the cosine ends, weights move less and less; begun anew, the schedule would make them move more."""
+    training = dataclasses.replace(COSINE, **change)
+    _, weights = interrupt(records, tmp_path / "cut", training, monkeypatch)
+    seen = [weights]
+    monkeypatch.setattr(
+        loop.ProgressDisplay, "on_epoch_end", lambda self, epoch, logs=None: seen.append(self.model.get_weights())
+    )
+    run(records, tmp_path / "cut", training, resume=True)
+    third, fourth = (distance(*pair) for pair in itertools.pairwise(seen))
+    rates = [float(make_learning_rate(training, 4)(update)) for update in range(8, 16)]
+    assert fourth / third < 2 * sum(rates[4:]) / sum(rates[:4])
+
+
+def distance(before, after):
+    return np.sqrt(sum(np.square(new - old).sum() for old, new in zip(before, after, strict=True)))
 
 
 def test_fault_54_corrupt_checkpoint_falls_back_to_the_one_before(records, interrupted):
@@ -196,12 +225,23 @@ def test_fault_56_other_flags_are_refused_with_the_difference(records, tmp_path)
 def test_best_weights_are_those_of_the_smallest_validation_loss(records, tmp_path):
     training = dataclasses.replace(FAST, learning_rate=5e-3, epochs=5, final_weights="best")
     model, history = run(records, tmp_path / "run", training)
-    compile_model(model, training, jit_compile=False)
+    compile_model(model, training, steps_per_epoch=4, jit_compile=False)
     validation = loop.create_eval_dataset(
         records_dir=records[0], manifest=records[1], split="validation", options=PipelineOptions(batch_size=8)
     )
     loss = model.evaluate(validation, return_dict=True, verbose=0)["loss"]
     assert loss == pytest.approx(min(row["val_loss"] for row in history), rel=1e-3)
+
+
+def test_begins_with_the_share_of_the_classes(tmp_path):
+    directory = tmp_path / "records"
+    manifest = write_records(directory)
+    train = dataclasses.replace(manifest.splits["train"], classes={"no_gad": 28, "with_gad": 4})
+    manifest = dataclasses.replace(manifest, splits={**manifest.splits, "train": train})
+    training = dataclasses.replace(FAST, epochs=1, learning_rate=1e-9, initial_bias="class_balance")
+    model, _ = run((directory, manifest), tmp_path / "run", training)
+    probabilities = tf.sigmoid(model(bright_and_dark()[0])).numpy()
+    np.testing.assert_allclose(probabilities.mean(), 4 / 32, atol=0.02)
 
 
 def test_moving_average_is_taken(records, tmp_path):
@@ -234,10 +274,13 @@ def test_fault_49_no_training_split(tmp_path):
 
 
 @pytest.mark.slow
-def test_float16_scales_its_loss(records, tmp_path):
+@pytest.mark.parametrize(
+    "training", [FAST, dataclasses.replace(COSINE, gradient_centralization=True)], ids=["slides", "fast"]
+)
+def test_float16_scales_its_loss(records, tmp_path, training):
     tf.keras.mixed_precision.set_global_policy("mixed_float16")
     try:
-        model, history = run(records, tmp_path / "run", dataclasses.replace(FAST, epochs=1), batch_size=16)
+        model, history = run(records, tmp_path / "run", dataclasses.replace(training, epochs=1), batch_size=16)
     finally:
         tf.keras.mixed_precision.set_global_policy("float32")
     assert isinstance(model.optimizer, tf.keras.mixed_precision.LossScaleOptimizer)

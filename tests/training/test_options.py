@@ -1,8 +1,10 @@
 """The recipe refuses what makes no sense."""
 
+import math
+
 import pytest
 
-from contrast_tfdata.errors import UsageError
+from contrast_tfdata.errors import DataError, UsageError
 from contrast_tfdata.training.options import TrainingOptions
 
 
@@ -14,6 +16,8 @@ def test_defaults_are_the_slides():
         "adam",
         "cross_entropy",
     )
+    assert (options.schedule, options.warmup_epochs, options.initial_bias) == ("constant", 0.0, "none")
+    assert not options.gradient_centralization
     assert (options.seed, options.ema_decay, options.class_weights, options.final_weights) == (
         1020,
         0.0,
@@ -28,6 +32,11 @@ def test_defaults_are_the_slides():
         {"epochs": 0},
         {"learning_rate": 0.0},
         {"learning_rate": float("nan")},
+        {"schedule": "step"},
+        {"warmup_epochs": -0.5},
+        {"warmup_epochs": 15.0},
+        {"warmup_epochs": float("nan")},
+        {"initial_bias": "prior"},
         {"optimizer": "sgd"},
         {"loss": "hinge"},
         {"ema_decay": 1.0},
@@ -53,3 +62,23 @@ def test_balanced_weights_are_those_of_scikit_learn():
     weights = TrainingOptions(class_weights="balanced").weight_of_classes({"no_gad": 556, "with_gad": 166})
     np.testing.assert_allclose(weights, expected)
     assert TrainingOptions().weight_of_classes({"no_gad": 556, "with_gad": 166}) == (1.0, 1.0)
+
+
+SHARES = {"no_gad": 556, "with_gad": 166}
+
+
+@pytest.mark.parametrize(("class_weights", "share"), [("none", 166 / 722), ("balanced", 0.5), ("batch", 0.5)])
+def test_initial_logit_is_that_of_the_classes_as_the_loss_weighs_them(class_weights, share):
+    logit = TrainingOptions(initial_bias="class_balance", class_weights=class_weights).initial_logit(SHARES)
+    assert 1 / (1 + math.exp(-logit)) == pytest.approx(share)
+
+
+def test_initial_logit_of_the_slides_is_0():
+    assert TrainingOptions().initial_logit(SHARES) == 0.0
+    assert TrainingOptions().initial_logit({"no_gad": 4, "with_gad": 0}) == 0.0
+
+
+@pytest.mark.parametrize("counts", [(0, 5), (5, 0)])
+def test_fault_49_a_share_of_one_class_is_no_prior(counts):
+    with pytest.raises(DataError, match="slices of both classes"):
+        TrainingOptions(initial_bias="class_balance").initial_logit(dict(zip(SHARES, counts, strict=True)))
