@@ -1,9 +1,11 @@
 """DICOM files: one sagittal MR slice each, read from an allow-list of tags.
 
-Rules, each refused with its own code: an image that is not MR, has no pixels, several frames, colour, or says that text
-is burnt into it; a plane that is not sagittal; a transfer syntax that the installed packages cannot decode. A file
-without ImageOrientationPatient is accepted as it is stored, like a picture (exports and anonymisers drop the tag, and
-the user says that the folder is sagittal), with the warning `plane_unknown`.
+Rules, each refused with its own code: an image that is not MR, has no pixels, several frames, colour, or says that
+text is burnt into it; a plane that is not sagittal; a transfer syntax that is not read or needs a package that is
+missing. The SOP class must be MR Image Storage: an enhanced MR image says elsewhere how it lies, and a secondary
+capture is a screenshot, which may show any plane and the patient's name. A file without ImageOrientationPatient is
+accepted as it is stored, like a picture (exports and anonymisers drop the tag, and the user says that the folder is
+sagittal), with the warning `plane_unknown`.
 
 Directions are those of DICOM (PS3.3, C.7.6.2.1.1): x grows to the patient's left, y to the back, z to the head.
 """
@@ -17,11 +19,13 @@ from typing import Any
 import numpy as np
 
 from contrast_tfdata.errors import UsageError
+from contrast_tfdata.images import dicom_stream
 from contrast_tfdata.images.slices import RejectedImageError, Slice, check_finite, check_size, check_spacing
 
 # Nothing else leaves the parser: no name, date or free text can reach a record or a message.
 _ALLOWED_TAGS = [
     "SpecificCharacterSet",
+    "SOPClassUID",
     "Modality",
     "PatientID",
     "StudyInstanceUID",
@@ -43,12 +47,25 @@ _ALLOWED_TAGS = [
     "PixelRepresentation",
     "RescaleSlope",
     "RescaleIntercept",
-    "ExtendedOffsetTable",
-    "ExtendedOffsetTableLengths",
     "PixelData",
 ]
-_DEFLATED = b"1.2.840.10008.1.2.1.99"
-_META_BYTES = 1024
+_MR_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.4"  # Enhanced MR and its kin have this and one more number (PS3.4, B.5).
+_DEFLATED = "1.2.840.10008.1.2.1.99"
+_META_START, _META_GROUP = 132, 0x0002  # After the preamble and DICM (PS3.10, 7.1).
+# One decoder for each transfer syntax: pydicom alone would take whichever is installed first, and of lossy pictures two
+# decoders may give two results. gdcm, its first choice, ends the whole process on some damaged JPEGs.
+_PLUGINS = {
+    "1.2.840.10008.1.2": "",
+    "1.2.840.10008.1.2.1": "",
+    "1.2.840.10008.1.2.2": "",
+    "1.2.840.10008.1.2.4.50": "pillow",
+    "1.2.840.10008.1.2.4.51": "pillow",
+    "1.2.840.10008.1.2.4.80": "pyjpegls",
+    "1.2.840.10008.1.2.4.81": "pyjpegls",
+    "1.2.840.10008.1.2.4.90": "pillow",
+    "1.2.840.10008.1.2.4.91": "pillow",
+    "1.2.840.10008.1.2.5": "pydicom",
+}
 _MIN_NORMAL = 0.9  # Length of the cross product of two unit vectors at right angles, less what rounded text loses.
 
 
@@ -84,7 +101,7 @@ def read_header(data: bytes) -> DicomHeader:
 
     Raises:
         RejectedImageError: `no_pixels`, `not_mr`, `multi_frame`, `colour`, `burned_in_annotation`, `not_sagittal`,
-            `transfer_syntax`, `truncated`, `too_small`, `too_large`, `bad_spacing` or `corrupt`.
+            `transfer_syntax`, `truncated`, `trailing_data`, `too_small`, `too_large`, `bad_spacing` or `corrupt`.
         UsageError: pydicom is not installed.
     """
     return _header(_parse(data))
@@ -124,13 +141,21 @@ def _pydicom(submodule: str = "") -> ModuleType:
 
 def _parse(data: bytes) -> Any:
     """Returns a pydicom Dataset that holds the allowed tags only and passed every check."""
-    if _DEFLATED in data[:_META_BYTES]:  # pydicom would inflate it whole, to a size that nothing bounds.
-        raise RejectedImageError("transfer_syntax", "Deflated Explicit VR Little Endian is not read; store it inflated")
+    _check_inflated(data)
     dataset = _pydicom().dcmread(io.BytesIO(data), specific_tags=_ALLOWED_TAGS)
     _check_kind(dataset)
     check_size(int(dataset.get("Rows") or 0), int(dataset.get("Columns") or 0))
     _check_transfer_syntax(dataset)
     return dataset
+
+
+def _check_inflated(data: bytes) -> None:
+    """Refuses a deflated data set before pydicom reads it: it would inflate it whole, to a size that nothing bounds."""
+    meta = _pydicom(".filereader").read_dataset(
+        io.BytesIO(data[_META_START:]), False, True, stop_when=lambda tag, vr, length: tag >> 16 != _META_GROUP
+    )
+    if meta.get("TransferSyntaxUID") == _DEFLATED:
+        raise RejectedImageError("transfer_syntax", "Deflated Explicit VR Little Endian is not read; store it inflated")
 
 
 def _check_kind(dataset: Any) -> None:
@@ -139,6 +164,7 @@ def _check_kind(dataset: Any) -> None:
         raise RejectedImageError("no_pixels", f"no pixel data (modality {modality}), or cut off before its end")
     if dataset.get("Modality") != "MR":
         raise RejectedImageError("not_mr", f"the modality is {modality}, not MR")
+    _check_sop_class(dataset)
     if int(dataset.get("NumberOfFrames") or 1) != 1:
         raise RejectedImageError(
             "multi_frame", f"{int(dataset.NumberOfFrames)} frames; convert it to single-frame MR files"
@@ -150,6 +176,20 @@ def _check_kind(dataset: Any) -> None:
         raise RejectedImageError("burned_in_annotation", "text is burnt into the pixels; it may name the patient")
 
 
+def _check_sop_class(dataset: Any) -> None:
+    uid = dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID") or ""
+    if uid.startswith(_MR_IMAGE_STORAGE + "."):
+        raise RejectedImageError("multi_frame", f"{_uid_name(uid)}; convert it to single-frame MR files")
+    if uid != _MR_IMAGE_STORAGE:
+        raise RejectedImageError("not_mr", f"the SOP class is {_uid_name(uid)}, not MR Image Storage")
+
+
+def _uid_name(uid: str) -> str:
+    """Returns the name that the standard gives a UID; others are not quoted, they may say anything."""
+    name = _pydicom(".uid").UID(uid).name
+    return name if name != uid else "unknown" if uid else "missing"
+
+
 def _shown(code: Any) -> str:
     """Returns a code string for a message: the 16 characters that it may have (PS3.5, 6.2), escaped."""
     return repr(str(code)[:16]) if code else "missing"
@@ -159,14 +199,16 @@ def _check_transfer_syntax(dataset: Any) -> None:
     syntax = dataset.file_meta.get("TransferSyntaxUID")
     if syntax is None:
         raise RejectedImageError("transfer_syntax", "the file does not name its transfer syntax")
-    try:
-        decoder = _pydicom(".pixels").get_decoder(syntax)
-    except NotImplementedError as error:
-        raise RejectedImageError("transfer_syntax", f"{syntax.name} is not a syntax of images") from error
-    if not decoder.is_available:
-        needs = "; or ".join(decoder.missing_dependencies)
-        raise RejectedImageError("transfer_syntax", f"{syntax.name} cannot be decoded here. Install {needs}")
-    if not syntax.is_compressed:
+    if syntax not in _PLUGINS:
+        how = "store it uncompressed first, for example with gdcmconv --raw"
+        raise RejectedImageError("transfer_syntax", f"{_uid_name(syntax)} is not read; {how}")
+    plugin = _PLUGINS[syntax]
+    if plugin and plugin not in _pydicom(".pixels").get_decoder(syntax).available_plugins:
+        needs = 'pip install "contrast_tfdata[dicom]"'
+        raise RejectedImageError("transfer_syntax", f"{_uid_name(syntax)} cannot be decoded here: {needs}")
+    if plugin:
+        dicom_stream.check_frame(dataset)
+    else:
         _check_length(dataset)
 
 
@@ -240,11 +282,12 @@ def _sagittal_normal(orientation: tuple[float, ...]) -> np.ndarray:
 
 
 def _grey_values(dataset: Any) -> np.ndarray:
+    syntax = dataset.file_meta.TransferSyntaxUID
     try:
-        stored = _pydicom(".pixels").pixel_array(dataset)
-    except (RuntimeError, NotImplementedError) as error:  # What pydicom raises when no decoder could read the stream.
-        name = dataset.file_meta.TransferSyntaxUID.name
-        raise RejectedImageError("undecodable", f"{name}: the pixels are damaged or of a kind not supported") from error
+        stored = _pydicom(".pixels").pixel_array(dataset, decoding_plugin=_PLUGINS[syntax])
+    except (RuntimeError, NotImplementedError) as error:  # What pydicom raises when the decoder cannot read the stream.
+        detail = f"{_uid_name(syntax)}: the pixels are damaged or of a kind not supported"
+        raise RejectedImageError("undecodable", detail) from error
     if stored.ndim != 2:
         raise RejectedImageError("colour", f"decoded to an array of shape {stored.shape}; only grey MR is read")
     check_size(*stored.shape)

@@ -12,6 +12,7 @@ import zipfile
 import zlib
 
 from contrast_tfdata.errors import DataError
+from contrast_tfdata.images import zip_directory
 from contrast_tfdata.images.slices import RejectedImageError
 
 MAX_FILE_BYTES = 512 << 20
@@ -19,6 +20,7 @@ MAX_FILE_BYTES = 512 << 20
 MAX_ARCHIVE_MEMBERS = 1_000_000
 MAX_ARCHIVE_BYTES = 256 << 30
 """Most members of a .zip, and most bytes that they may say they have once decompressed."""
+_MAX_MEMBER_ENTRY = 256  # Mean bytes in the directory: 46, the name twice (also in UTF-8), times and sizes.
 _IGNORED_NAMES = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 _ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 _ENCRYPTED = 0x1
@@ -225,19 +227,29 @@ def _list_folder(path: str, max_bytes: int) -> Listing:
 
 
 def _list_archive(path: str, max_bytes: int) -> Listing:
+    _check_directory(path)
     try:
         with zipfile.ZipFile(path) as archive:
             members = {info.filename: info for info in archive.infolist() if not info.is_dir()}
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
         raise DataError(f"{path!r} is not a readable .zip: {error}") from error
     total = sum(info.file_size for info in members.values())
-    if len(members) > MAX_ARCHIVE_MEMBERS or total > MAX_ARCHIVE_BYTES:
-        limits = f"the most is {MAX_ARCHIVE_MEMBERS} members and {MAX_ARCHIVE_BYTES} bytes"
-        raise DataError(f"{path!r} says it holds {len(members)} members of {total} bytes; {limits}")
+    if total > MAX_ARCHIVE_BYTES:
+        raise DataError(f"{path!r} says its members have {total} bytes; the most is {MAX_ARCHIVE_BYTES}")
     entries = _Collector(path, max_bytes, archived=True)
     for info in members.values():
         _visit_member(entries, info)
     return entries.listing()
+
+
+def _check_directory(path: str) -> None:
+    """Refuses too long a directory before zipfile reads it, with half a kilobyte of memory for each member."""
+    members, size = zip_directory.measure(path, MAX_ARCHIVE_MEMBERS)
+    if members > MAX_ARCHIVE_MEMBERS:
+        raise DataError(f"{path!r} has more than {MAX_ARCHIVE_MEMBERS} members; split it, or unpack it into a folder")
+    if size > MAX_ARCHIVE_MEMBERS * _MAX_MEMBER_ENTRY:
+        most = MAX_ARCHIVE_MEMBERS * _MAX_MEMBER_ENTRY
+        raise DataError(f"{path!r} has a directory of {size} bytes; the most is {most}")
 
 
 def _visit_member(entries: _Collector, info: zipfile.ZipInfo) -> None:

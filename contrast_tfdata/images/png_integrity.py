@@ -6,7 +6,7 @@ Numbers of sections are those of the PNG specification (W3C, third edition).
 import zlib
 from collections.abc import Iterator
 
-from contrast_tfdata.images.slices import RejectedImageError
+from contrast_tfdata.images.slices import RejectedImageError, check_end
 
 _SIGNATURE_BYTES = 8
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # Samples per pixel of each colour type (11.2.1).
@@ -15,13 +15,14 @@ _ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), 
 
 
 def check_chunks(data: bytes) -> None:
-    """Checks every chunk's length and checksum, up to IEND.
+    """Checks every chunk's length and checksum, and that nothing but zero bytes follows IEND.
 
     Args:
         data: all bytes of a file that starts with the PNG signature.
 
     Raises:
-        RejectedImageError: `truncated` where the file ends before IEND does, `corrupt` where a checksum is wrong.
+        RejectedImageError: `truncated` where the file ends before IEND does, `corrupt` where a checksum is wrong,
+            `trailing_data`.
     """
     for kind, body, stored_crc in _chunks(data):
         if zlib.crc32(body, zlib.crc32(kind)) != stored_crc:
@@ -59,6 +60,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, int]]:
             raise RejectedImageError("truncated", f"the PNG ends inside a chunk, {end + 4 - len(data)} bytes missing")
         yield kind, view[start + 8 : end], int.from_bytes(view[end : end + 4], "big")
         start = end + 4
+    check_end(data, start)
 
 
 def _pixel_bytes(header: bytes) -> int:

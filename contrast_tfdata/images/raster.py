@@ -11,6 +11,9 @@ One rule for each kind of pixel:
     CMYK, YCCK            refused: made for ink, and what its numbers mean depends on a colour profile
     EXIF orientation      applied, so that the picture is as every viewer shows it
     several frames        refused: which one would be meant is unknown
+
+Zero bytes after the end of a picture are padding. Anything else there is refused: a second picture, or a file of
+another kind, that not every reader would show.
 """
 
 import io
@@ -18,7 +21,7 @@ import io
 import numpy as np
 from PIL import Image, ImageOps, JpegImagePlugin, PngImagePlugin
 
-from contrast_tfdata.images import png_integrity
+from contrast_tfdata.images import jpeg_integrity, png_integrity
 from contrast_tfdata.images.slices import RejectedImageError, Slice, check_finite, check_size
 
 _DEEP_MODES = ("I;16", "I;16B", "I;16L", "I", "F")
@@ -34,7 +37,8 @@ def check_header(data: bytes, image_format: str) -> None:
         image_format: `png` or `jpeg`, as `sniffing.sniff` returned it.
 
     Raises:
-        RejectedImageError: `too_small`, `too_large`, `animated`, `unsupported_mode`, `truncated` or `corrupt`.
+        RejectedImageError: `too_small`, `too_large`, `animated`, `unsupported_mode`, `truncated`, `corrupt` or
+            `trailing_data`.
     """
     _open(data, image_format)
 
@@ -43,7 +47,7 @@ def read_picture(data: bytes, image_format: str, index: int = 0) -> Slice:
     """Returns the one grey slice of a picture.
 
     A PNG is checked to its last byte (chunk checksums, the end chunk, the number of pixels). A JPEG has no
-    checksums: a missing end is noticed, a changed byte inside the coded pixels is not always.
+    checksums: every segment and scan must be there, and what libjpeg would warn of and repair is refused.
 
     Args:
         data: all bytes of the file.
@@ -57,14 +61,24 @@ def read_picture(data: bytes, image_format: str, index: int = 0) -> Slice:
         RejectedImageError: as `check_header`.
     """
     image = _open(data, image_format)
-    if image_format == "png":
-        png_integrity.check_pixel_stream(data)
+    image = _decoded_png(image, data) if image_format == "png" else _decoded_jpeg(image, data)
+    ImageOps.exif_transpose(image, in_place=True)
+    return Slice(_to_grey(image), index)
+
+
+def _decoded_png(image: Image.Image, data: bytes) -> Image.Image:
+    png_integrity.check_pixel_stream(data)
     try:
         image.load()
     except OSError as error:
         raise _rejected(error) from error
-    ImageOps.exif_transpose(image, in_place=True)
-    return Slice(_to_grey(image), index)
+    return image
+
+
+def _decoded_jpeg(image: Image.Image, data: bytes) -> Image.Image:
+    decoded = Image.fromarray(jpeg_integrity.decode(data, grey=image.mode == "L"))
+    decoded.info = image.info  # Where the orientation stands.
+    return decoded
 
 
 def _open(data: bytes, image_format: str) -> Image.Image:
@@ -72,7 +86,7 @@ def _open(data: bytes, image_format: str) -> Image.Image:
     if image_format == "png":
         png_integrity.check_chunks(data)
     else:
-        _check_jpeg_end(data)
+        jpeg_integrity.check_segments(data)
     opener = PngImagePlugin.PngImageFile if image_format == "png" else JpegImagePlugin.JpegImageFile
     try:
         image = opener(io.BytesIO(data))
@@ -109,13 +123,6 @@ def _deep_grey(image: Image.Image) -> np.ndarray:
     if isinstance(transparent, int):  # PNG names one grey value as transparent; on black it is black.
         pixels[pixels == transparent] = 0
     return pixels
-
-
-def _check_jpeg_end(data: bytes) -> None:
-    # Inside coded pixels a byte FF is always followed by 00 or a restart marker, so FFD9 after the last start of scan
-    # (FFDA) is the end of the picture and not the end of an embedded thumbnail (ITU-T T.81, B.1.1).
-    if data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
-        raise RejectedImageError("truncated", "the JPEG has no end-of-image marker")
 
 
 def _rejected(error: Exception) -> RejectedImageError:

@@ -109,3 +109,17 @@ def check_finite(pixels: np.ndarray) -> None:
     bad = pixels.size - int(np.count_nonzero(np.isfinite(pixels)))
     if bad:
         raise RejectedImageError("not_finite", f"{bad} of {pixels.size} pixels are NaN or infinite")
+
+
+def check_end(data: bytes, end: int) -> None:
+    """Refuses what follows the end of a picture inside its file: another picture, or a file of another kind.
+
+    Args:
+        data: all bytes of the file.
+        end: how many of them belong to the picture. Zero bytes after them are padding, and pass.
+
+    Raises:
+        RejectedImageError: `trailing_data`.
+    """
+    if data[end:].strip(b"\0"):
+        raise RejectedImageError("trailing_data", f"{len(data) - end} bytes that are not of the picture follow its end")

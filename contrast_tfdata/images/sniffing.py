@@ -24,8 +24,6 @@ _OTHER_FORMATS = (
     (0, b"NRRD", "an NRRD volume"),
     (0, b"7z\xbc\xaf", "a 7z archive"),
     (0, b"Rar!", "a RAR archive"),
-    (0, b"<svg", "an SVG"),
-    (0, b"<?xml", "XML, perhaps an SVG"),
     (344, b"ni1\0", "one half of a two-file NIfTI (.hdr and .img); convert it to a single .nii file"),
 )
 _EXECUTABLES = (b"MZ", b"\x7fELF", b"#!", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
@@ -101,6 +99,9 @@ def _is_nifti(head: bytes) -> bool:
 
 
 def _name(head: bytes) -> str:
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()  # A byte order mark and blanks may stand before XML.
+    if text.startswith((b"<svg", b"<?xml")):
+        return "an SVG, or other XML"
     for offset, magic, name in _OTHER_FORMATS:
         if head[offset : offset + len(magic)] == magic:
             return name

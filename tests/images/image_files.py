@@ -7,7 +7,8 @@ import numpy as np
 import pydicom
 from nibabel import Nifti1Image, Nifti2Image
 from PIL import Image
-from pydicom.uid import ExplicitVRLittleEndian, RLELossless
+from pydicom.encaps import encapsulate
+from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, JPEGBaseline8Bit, JPEGLSLossless, RLELossless
 
 SAGITTAL = [0, 1, 0, 0, 0, -1]  # Columns run to the back, rows to the feet: head up, nose to the left.
 
@@ -26,8 +27,17 @@ def encode(image: Image.Image | np.ndarray, image_format: str, **options) -> byt
     return buffer.getvalue()
 
 
-def dicom_bytes(pixels: np.ndarray | None = None, *, rle: bool = False, **tags) -> bytes:
-    """Returns a sagittal MR slice of 16 bits; `tags` override its elements, None removes one."""
+def dicom_bytes(
+    pixels: np.ndarray | None = None, *, compress: str | None = None, frame: tuple[str, bytes] | None = None, **tags
+) -> bytes:
+    """Returns a sagittal MR slice, of 16 bits where no pixels are given.
+
+    Args:
+        pixels: (height, width).
+        compress: the transfer syntax to compress them with.
+        frame: a transfer syntax, and the coded pixels to store in place of `pixels`.
+        **tags: other values of its elements; None removes one.
+    """
     pixels = ramp().astype(np.uint16) if pixels is None else pixels
     dataset = pydicom.Dataset()
     dataset.file_meta = pydicom.dataset.FileMetaDataset()
@@ -59,8 +69,11 @@ def dicom_bytes(pixels: np.ndarray | None = None, *, rle: bool = False, **tags) 
             setattr(dataset, keyword, value)
     if "PixelData" in dataset:
         dataset["PixelData"].VR = "OW"
-    if rle:
-        dataset.compress(RLELossless, generate_instance_uid=False)
+    if compress:
+        dataset.compress(compress, generate_instance_uid=False)
+    if frame:
+        dataset.file_meta.TransferSyntaxUID, dataset.PixelData = frame[0], encapsulate([frame[1]])
+        dataset["PixelData"].VR, dataset["PixelData"].is_undefined_length = "OB", True
     buffer = io.BytesIO()
     dataset.save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()
@@ -87,3 +100,32 @@ def nifti_bytes(
     image = image_class(voxels, np.eye(4) if affine is None else affine, header, dtype=voxels.dtype)
     data = image.to_bytes()
     return gzip.compress(data, mtime=0) if compressed else data
+
+
+def dicom_jpeg(pixels: np.ndarray, data: bytes | None = None) -> bytes:
+    """Returns a DICOM file whose 8-bit pixels are a JPEG."""
+    return dicom_bytes(pixels, frame=(JPEGBaseline8Bit, encode(pixels, "JPEG") if data is None else data))
+
+
+def dicom_jpeg_2000(pixels: np.ndarray, data: bytes | None = None) -> bytes:
+    """Returns a DICOM file whose pixels are a JPEG 2000 codestream."""
+    data = encode(pixels, "JPEG2000", no_jp2=True) if data is None else data
+    return dicom_bytes(pixels, frame=(JPEG2000Lossless, data))
+
+
+EXAMPLES = {
+    "png": encode(ramp(), "PNG"),
+    "png16": encode(ramp().astype(np.uint16) * 200, "PNG"),
+    "jpeg": encode(ramp(), "JPEG"),
+    "jpeg_colour": encode(np.stack([ramp(), 255 - ramp(), ramp() // 2], axis=2), "JPEG"),
+    "jpeg_progressive": encode(ramp(), "JPEG", progressive=True),
+    "dicom": dicom_bytes(),
+    "dicom_rle": dicom_bytes(compress=RLELossless),
+    "dicom_jpeg": dicom_jpeg(ramp()),
+    "dicom_jpeg_ls": dicom_bytes(compress=JPEGLSLossless),
+    "dicom_jpeg_2000": dicom_jpeg_2000(ramp()),
+    "nifti": nifti_bytes(volume((17, 18, 19))),
+    "nifti_float": nifti_bytes(volume((17, 18, 19)).astype(np.float32), version=2),
+    "nifti_gz": nifti_bytes(volume((17, 18, 19)), compressed=True),
+}
+"""One small file of each kind that is read."""

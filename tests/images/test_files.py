@@ -4,12 +4,14 @@ import pickle
 import socket
 import stat
 import struct
+import subprocess
+import sys
 import zipfile
 
 import pytest
 
 from contrast_tfdata.errors import DataError
-from contrast_tfdata.images import files
+from contrast_tfdata.images import files, zip_directory
 from contrast_tfdata.images.files import FileRef, list_files
 from contrast_tfdata.images.slices import RejectedImageError
 
@@ -244,13 +246,76 @@ def test_fault_30_member_that_lies_about_its_size(tmp_path):
     assert code_of(file) == "unreadable"
 
 
-@pytest.mark.parametrize("limit", ["MAX_ARCHIVE_MEMBERS", "MAX_ARCHIVE_BYTES"])
-def test_fault_30_limits_of_the_whole_archive(tmp_path, monkeypatch, limit):
+@pytest.mark.parametrize(
+    ("limit", "message"), [("MAX_ARCHIVE_MEMBERS", "more than 10 members"), ("MAX_ARCHIVE_BYTES", "have 48 bytes")]
+)
+def test_fault_30_limits_of_the_whole_archive(tmp_path, monkeypatch, limit, message):
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
         for number in range(12):
             archive.writestr(f"{number}.png", "data")
     monkeypatch.setattr(files, limit, 10)
-    with pytest.raises(DataError, match="12 members"):
+    with pytest.raises(DataError, match=message):
+        list_files(tmp_path / "x.zip")
+
+
+def test_fault_30_long_directory_of_few_members(tmp_path, monkeypatch):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        for number in range(12):
+            archive.writestr(f"{number}{'x' * 400}.png", "data")
+    monkeypatch.setattr(files, "MAX_ARCHIVE_MEMBERS", 12)
+    with pytest.raises(DataError, match="a directory of 5"):
+        list_files(tmp_path / "x.zip")
+
+
+def test_fault_30_too_many_members_are_refused_before_the_directory_is_read(tmp_path):
+    # zipfile takes half a kilobyte and some 20 us for each entry. The end of the archive says that there is one only.
+    count, limit, name = 300_000, 50_000, b"1.png"
+    entry = struct.pack("<4s6H3L5H2L", b"PK\x01\x02", *[0] * 9, len(name), *[0] * 6) + name
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, len(entry) * count, 4, 0)
+    put(tmp_path / "x.zip", b"PK\x03\x04" + entry * count + end)
+    code = (
+        "import resource, sys\n"
+        "from contrast_tfdata.errors import DataError\n"
+        "from contrast_tfdata.images import files\n"
+        f"files.MAX_ARCHIVE_MEMBERS = {limit}\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "try:\n    files.list_files(sys.argv[1])\n"
+        "except DataError as error:\n    print(error)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "x.zip")], capture_output=True, text=True, check=True
+    )
+    message, kilobytes = done.stdout.splitlines()
+    assert "more than 50000 members" in message
+    assert int(kilobytes) < 8_000
+
+
+def test_fault_30_comment_that_looks_like_the_end_of_another_archive(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        for number in range(12):
+            archive.writestr(f"{number}.png", "data")
+        archive.comment = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 0, 0, 0, 0, 0) + b"comment"
+    assert zip_directory.measure(str(tmp_path / "x.zip"), 100) == (12, 12 * 46 + 10 * 5 + 2 * 6)
+    assert zip_directory.measure(str(tmp_path / "x.zip"), 5)[0] == 6
+
+
+def test_fault_30_zip64(tmp_path, monkeypatch):
+    monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 5)  # Above it the larger records are written.
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        for number in range(12):
+            archive.writestr(f"{number}.png", "data")
+    data = (tmp_path / "x.zip").read_bytes()
+    assert b"PK\x06\x06" in data
+    hidden = data[:-10] + bytes(4) + data[-6:]  # The short record says nothing; zipfile believes the long one.
+    put(tmp_path / "x.zip", hidden)
+    assert zip_directory.measure(str(tmp_path / "x.zip"), 100)[0] == 12
+
+
+def test_file_without_the_end_of_a_zip(tmp_path):
+    put(tmp_path / "x.zip", b"PK\x03\x04" + bytes(100))
+    assert zip_directory.measure(str(tmp_path / "x.zip"), 100) == (0, 0)
+    with pytest.raises(DataError, match="not a readable .zip"):
         list_files(tmp_path / "x.zip")
 
 

@@ -1,5 +1,7 @@
 import io
 import struct
+import subprocess
+import sys
 import zlib
 
 import numpy as np
@@ -11,6 +13,7 @@ from contrast_tfdata.images.raster import check_header, read_picture
 from contrast_tfdata.images.slices import RejectedImageError
 
 GREY = ramp()
+NOISE = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
 
 
 def code_of(data: bytes, image_format: str) -> str:
@@ -46,6 +49,25 @@ def test_colour_becomes_luma():
     assert read_picture(data, "png").pixels[0, 0] == round(0.299 * 200 + 0.587 * 100 + 0.114 * 50)
 
 
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 2}, {"optimize": True}])
+@pytest.mark.parametrize("subsampling", [None, "4:4:4", "4:2:2", "4:2:0"])
+def test_jpegs_of_every_kind_are_what_pillow_decodes(options, subsampling):
+    rng = np.random.default_rng(0)
+    for height, width in ((16, 16), (17, 33), (40, 23)):
+        shape = (height, width) if subsampling is None else (height, width, 3)
+        options = options if subsampling is None else options | {"subsampling": subsampling}
+        data = encode(rng.integers(0, 256, shape, dtype=np.uint8), "JPEG", quality=80, **options)
+        expected = np.asarray(Image.open(io.BytesIO(data)).convert("L"))
+        np.testing.assert_array_equal(read_picture(data, "jpeg").pixels, expected)
+
+
+def test_jpeg_stored_as_red_green_blue():
+    data = encode(np.stack([GREY, 255 - GREY, GREY // 2], axis=2), "JPEG", keep_rgb=True)
+    np.testing.assert_array_equal(
+        read_picture(data, "jpeg").pixels, np.asarray(Image.open(io.BytesIO(data)).convert("L"))
+    )
+
+
 @pytest.mark.parametrize("length", [1, 20, 60, 200, 300, 400])
 def test_fault_07_truncated_jpeg(length):
     data = encode(GREY, "JPEG")
@@ -54,6 +76,42 @@ def test_fault_07_truncated_jpeg(length):
 
 def test_fault_07_jpeg_without_its_end_marker():
     assert code_of(encode(GREY, "JPEG")[:-2], "jpeg") == "truncated"
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_fault_07_jpeg_cut_anywhere_and_closed_again(progressive):
+    data = encode(NOISE, "JPEG", progressive=progressive)
+    for length in range(2, len(data) - 2, 3):
+        assert code_of(data[:length] + b"\xff\xd9", "jpeg") in ("truncated", "corrupt"), length
+
+
+def test_fault_07_progressive_jpeg_without_its_last_scan():
+    data = encode(NOISE, "JPEG", progressive=True)
+    without = data[: data.rindex(b"\xff\xc4")] + b"\xff\xd9"  # The tables of the last scan stand before it.
+    Image.open(io.BytesIO(without)).load()
+    assert code_of(without, "jpeg") == "truncated"
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.7])
+@pytest.mark.parametrize("length", [100, 500])
+def test_fault_07_zeros_inside_the_coded_pixels(progressive, share, length):
+    data = bytearray(encode(NOISE, "JPEG", progressive=progressive))
+    place = int(len(data) * share)
+    data[place : place + length] = bytes(length)
+    assert code_of(bytes(data), "jpeg") in ("corrupt", "truncated")  # The latter where a scan's header is hit.
+
+
+@pytest.mark.parametrize("image_format", ["png", "jpeg"])
+def test_fault_07_08_bytes_after_the_end(image_format):
+    data = encode(GREY, image_format)
+    for other in (b"PK\x03\x04", data, b"\n", bytes(100) + b"x"):
+        assert code_of(data + other, image_format) == "trailing_data"
+        with pytest.raises(RejectedImageError):
+            check_header(data + other, image_format)
+    np.testing.assert_array_equal(
+        read_picture(data + bytes(100), image_format).pixels, read_picture(data, image_format).pixels
+    )
 
 
 def test_fault_08_every_truncation_of_a_png():
@@ -100,12 +158,46 @@ def test_fault_08_interlaced_png():
     assert code_of(png(rows[:-1]), "png") == "truncated"
 
 
+GIANT_PNG = (
+    b"\x89PNG\r\n\x1a\n"
+    + png_chunk(b"IHDR", struct.pack(">IIBBBBB", 30000, 30000, 8, 0, 0, 0, 0))
+    + png_chunk(b"IDAT", zlib.compress(bytes(30000)))
+    + png_chunk(b"IEND", b"")
+)
+
+
+def giant_jpeg() -> bytes:
+    """Returns a JPEG whose frame header says 30000 x 30000."""
+    data = encode(GREY, "JPEG")
+    return data.replace(struct.pack(">HH", *GREY.shape), struct.pack(">HH", 30000, 30000))
+
+
 def test_fault_11_giant_png_is_refused_from_its_header():
-    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 30000, 30000, 8, 0, 0, 0, 0))
-    data = b"\x89PNG\r\n\x1a\n" + header + png_chunk(b"IDAT", zlib.compress(bytes(30000))) + png_chunk(b"IEND", b"")
     with pytest.raises(RejectedImageError, match="30000x30000") as caught:
-        check_header(data, "png")
+        check_header(GIANT_PNG, "png")
     assert caught.value.code == "too_large"
+
+
+def test_fault_11_giant_pictures_take_no_memory(tmp_path):
+    (tmp_path / "giant.png").write_bytes(GIANT_PNG)
+    (tmp_path / "giant.jpg").write_bytes(giant_jpeg())
+    code = (
+        "import resource, sys\n"
+        "from contrast_tfdata.images.reading import scan\n"
+        "from contrast_tfdata.images.raster import read_picture\n"
+        "from contrast_tfdata.images.slices import RejectedImageError\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "for path in sys.argv[1:]:\n"
+        "    for reader in (scan, lambda data: read_picture(data, 'png' if path.endswith('png') else 'jpeg')):\n"
+        "        try:\n            reader(open(path, 'rb').read())\n"
+        "        except RejectedImageError as error:\n            print(error.code)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
+    )
+    paths = [str(tmp_path / name) for name in ("giant.png", "giant.jpg")]
+    done = subprocess.run([sys.executable, "-c", code, *paths], capture_output=True, text=True, check=True)
+    *codes, kilobytes = done.stdout.split()
+    assert codes == ["too_large"] * 4
+    assert int(kilobytes) < 8_000  # Decoded it would be 900 MB.
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 500), (15, 64), (64, 15)])

@@ -2,17 +2,12 @@ import contextlib
 import gzip
 
 import pytest
-from image_files import dicom_bytes, encode, nifti_bytes, ramp
+from image_files import EXAMPLES, encode, nifti_bytes, ramp
 
 from contrast_tfdata.images.slices import RejectedImageError
 from contrast_tfdata.images.sniffing import HEAD_BYTES, expected_format, sniff
 
-MADE = {
-    "png": encode(ramp(), "PNG"),
-    "jpeg": encode(ramp(), "JPEG"),
-    "dicom": dicom_bytes(),
-    "nifti": nifti_bytes(),
-}
+MADE = {name: EXAMPLES[name] for name in ("png", "jpeg", "dicom", "nifti")}
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -42,6 +37,7 @@ def test_fault_06_zero_bytes():
         (encode(ramp(), "WEBP"), "WebP"),
         (encode(ramp(), "TIFF"), "TIFF"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
+        (b"\xef\xbb\xbf \n<?xml version='1.0'?><svg/>", "SVG"),
         (b"PK\x03\x04rest", "ZIP"),
         (b"%PDF-1.7", "PDF"),
         (gzip.compress(b"no volume"), "gzip"),
