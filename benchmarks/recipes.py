@@ -51,15 +51,10 @@ class Curve:
         """The accuracy at which it ends: the median of the last three epochs."""
         return statistics.median(self.accuracy[-_SETTLED:])
 
-    def steps_to(self, accuracy: float, *, held: bool = False) -> int | None:
-        """Returns the steps after which an epoch first reached a value; None where none did.
-
-        Args:
-            accuracy: the value.
-            held: whether all later epochs must reach it too.
-        """
+    def steps_to(self, accuracy: float) -> int | None:
+        """Returns the steps after which an epoch's accuracy first reached a value; None where it never did."""
         for number, reached in enumerate(self.accuracy, start=1):
-            if (min(self.accuracy[number - 1 :]) if held else reached) >= accuracy:
+            if reached >= accuracy:
                 return number * self.steps_per_epoch
         return None
 
@@ -98,7 +93,7 @@ def compare(slides: Sequence[Curve], fast: Sequence[Curve]) -> dict:
     """
     mean = mean_curve(slides)
     accuracy = mean.settled
-    theirs, own = mean.steps_to(accuracy), mean_curve(fast).steps_to(accuracy, held=True)
+    theirs, own = mean.steps_to(accuracy), mean_curve(fast).steps_to(accuracy)
     curves = {"slides": (slides, theirs), "fast": (fast, own)}
     return {
         "accuracy": accuracy,

@@ -265,8 +265,8 @@ def _recipes(section: dict) -> Lines:
     lines = ["## Time to accuracy", "", *table(header, rows), ""]
     lines += [
         f"The accuracy: {section['accuracy']:.4f}, the median of the last three epochs of the slides' recipe.",
-        "The slides' recipe is there at its first epoch that reaches it, the fast one where it holds it to its end.",
-        "Curves are means of several seeds; seconds are those of one run.",
+        "Curves are means of several seeds; a recipe is there at the first epoch whose mean reaches it. Seconds are",
+        "those of one run.",
     ]
     epochs = max(len(each["accuracy"]) for each in section["recipes"].values())
     curves = [

@@ -11,12 +11,6 @@ def test_accuracy_is_reached_at_the_end_of_an_epoch():
     assert curve.settled == pytest.approx(0.8)
 
 
-def test_a_single_lucky_epoch_holds_nothing():
-    curve = Curve([0.5, 0.9, 0.7, 0.8, 0.85], steps_per_epoch=12, seconds=40.0)
-    assert curve.steps_to(0.8, held=True) == 48
-    assert curve.steps_to(0.9, held=True) is None
-
-
 def test_runs_of_a_recipe_are_averaged_epoch_by_epoch():
     curve = mean_curve([Curve([0.5, 0.75], 12, 40.0), Curve([0.75, 1.0], 12, 50.0)])
     assert curve.accuracy == [0.625, 0.875]
@@ -31,11 +25,6 @@ def test_fraction_is_of_the_steps_to_the_same_accuracy():
     assert found["step_fraction"] == pytest.approx(20 / 40)
     assert found["recipes"]["fast"]["seconds_to_accuracy"] == pytest.approx(24.0)
     assert found["recipes"]["slides"]["seconds_to_accuracy"] == pytest.approx(40.0)
-
-
-def test_the_slides_recipe_may_be_lucky_the_fast_one_not():
-    swings = Curve([0.5, 0.9, 0.5, 0.9, 0.9, 0.9], 10, 60.0)
-    assert compare([swings], [swings])["step_fraction"] == pytest.approx(40 / 20)
 
 
 def test_an_accuracy_that_is_not_reached_has_no_fraction():
