@@ -1,29 +1,41 @@
 """What all commands share: how they start, how they end, what a person sees on the way."""
 
-import hashlib
+import contextlib
 import logging
 import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 from absl import app, flags
 from rich.console import Console
+from rich.text import Text
 
-from contrast_tfdata import common_flags
-from contrast_tfdata.errors import ContrastError, InterruptedRunError, StorageError, UsageError
+from contrast_tfdata import common_flags, group_keys
+from contrast_tfdata.errors import ContrastError, InterruptedRunError, StorageError, UsageError, printable
 from contrast_tfdata.records.staging import storage_error
 
 if TYPE_CHECKING:
     from contrast_tfdata.model.runtime_plan import RuntimePlan
 
-# No markup: brackets in a file's name are not tags.
-console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
-errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+class _Terminal(Console):
+    """Shows text as it is: brackets in a file's name are no tags, and what would act on a terminal is spelled out."""
+
+    def __init__(self, *, stderr: bool = False):
+        super().__init__(stderr=stderr, highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+    def render_str(self, text: str, **options) -> Text:
+        """Turns text, that of a table's cell too, into what is shown."""
+        return super().render_str(printable(text, keep="\n\t"), **options)
+
+
+console = _Terminal()
+errors = _Terminal(stderr=True)
 
 
 def run(main: Callable[[], None]) -> None:
@@ -34,7 +46,39 @@ def run(main: Callable[[], None]) -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # A name of odd bytes must not end a run.
     debug = common_flags.debug()
+    try:
+        refuse_circular_flagfiles(sys.argv[1:])
+    except UsageError as error:
+        sys.exit(_report(error, str(error), error.exit_code, debug=False))
     app.run(lambda argv: sys.exit(_guarded(main, argv, debug.value)))
+
+
+def refuse_circular_flagfiles(arguments: Sequence[str], reading: Sequence[str] = ()) -> None:
+    """Raises UsageError where a flagfile names itself, or one that leads back to it; absl only prints a warning.
+
+    Args:
+        arguments: words of a command line, or lines of a flagfile.
+        reading: the flagfiles that lead to them, outermost first.
+    """
+    for name in filter(None, _flagfiles(arguments)):
+        path = os.path.realpath(os.path.expanduser(name))
+        if path in reading:
+            raise UsageError(f"the flagfile {path} leads back to itself: {' -> '.join([*reading, path])}")
+        if not os.path.isfile(path):
+            continue  # missing: absl says so; a pipe, as of <(...): can be read only once
+        with contextlib.suppress(OSError, ValueError):  # absl says what is wrong with a file that cannot be read
+            lines = Path(path).read_text(encoding="utf-8").splitlines()
+            refuse_circular_flagfiles([line.strip() for line in lines], [*reading, path])
+
+
+def _flagfiles(arguments: Sequence[str]) -> Iterator[str]:
+    words = iter(arguments)
+    for word in words:
+        flag, _, value = word.partition("=")
+        if word == "--":
+            return
+        if flag in ("--flagfile", "-flagfile"):
+            yield value if "=" in word else next(words, "")
 
 
 def refuse_arguments(argv: Sequence[str]) -> None:
@@ -69,22 +113,17 @@ def count(holder: flags.FlagHolder) -> int | None:
 
 
 def group_secret(holder: flags.FlagHolder) -> bytes:
-    """Returns the key of the hash that stands for patients, empty where no file is named.
-
-    A file of any length serves: its SHA-512 has the 64 bytes that BLAKE2b takes at most.
+    """Returns the key of the hash that stands for patients: from the file that the flag names, else the user's own.
 
     Raises:
-        UsageError: the file cannot be read, or is empty.
+        UsageError: the file cannot be read or is empty, or the user's own key cannot be made.
     """
-    if not holder.value:
-        return b""
+    if holder.value:
+        return group_keys.read(Path(holder.value))
     try:
-        content = Path(holder.value).read_bytes()
-    except OSError as error:
-        raise UsageError(f"--{holder.name}: {holder.value} cannot be read: {error.strerror}") from error
-    if not content:
-        raise UsageError(f"--{holder.name}: {holder.value} is empty")
-    return hashlib.sha512(content).digest()
+        return group_keys.own()
+    except UsageError as error:
+        raise UsageError(f"{error}; name a key file with --{holder.name}") from error
 
 
 def flag_values(module: ModuleType) -> dict[str, object]:

@@ -41,6 +41,18 @@ def records_dir() -> flags.FlagHolder:
 
 
 @_once
+def verify() -> flags.FlagHolder:
+    """How much of the records is read before they are used."""
+    return flags.DEFINE_enum(
+        "verify",
+        "auto",
+        ["auto", "full"],
+        "read all records before the first is used (full), or only where they are at most 2 GiB; names, sizes and "
+        "counts are always checked",
+    )
+
+
+@_once
 def workdir() -> flags.FlagHolder:
     """Where a run lives."""
     return flags.DEFINE_string("workdir", None, "folder of the run: checkpoints, predictions, metrics, report, model")
@@ -127,7 +139,12 @@ def criterion() -> flags.FlagHolder:
 @_once
 def group_key_file() -> flags.FlagHolder:
     """Secret of the hash that stands for a patient."""
-    return flags.DEFINE_string("group_key_file", None, "file whose bytes key the hash that stands for a patient")
+    return flags.DEFINE_string(
+        "group_key_file",
+        None,
+        "file whose bytes key the hash that stands for a patient [your own, made once: contrast_tfdata/group.key below "
+        "XDG_DATA_HOME or ~/.local/share]",
+    )
 
 
 @_once

@@ -8,6 +8,7 @@ from contrast_tfdata.errors import UsageError
 
 _WORKDIR = common_flags.workdir()
 _RECORDS_DIR = common_flags.records_dir()
+_VERIFY = common_flags.verify()
 _SPLIT = common_flags.split()
 _OUTPUT_DIR = common_flags.output_dir()
 _BATCH_SIZE = common_flags.batch_size()
@@ -31,7 +32,7 @@ def main(argv: list[str]) -> None:
 
     model, description = load_model(workdir / "model", pooling=plan.pooling)
     manifest = manifests.load(records_dir)
-    outcome.check_records(records_dir, manifest)
+    outcome.check_records(records_dir, manifest, full=_VERIFY.value == "full")
     outcome.refuse_other_preprocessing(manifest, description)
     run = outcome.Run(output_dir, records_dir, manifest, plan, _BATCH_SIZE.value)
     run.announce(cli.console)

@@ -1,5 +1,7 @@
 """Turns folders, archives, tables or synthetic patients into TFRecords: `python -m contrast_tfdata.make_records`."""
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
 
 from absl import flags
@@ -35,9 +37,12 @@ _GROUP_REGEX = flags.DEFINE_string(
     "group_regex", None, "its first group, searched in each relative path, is the patient"
 )
 _GROUP_KEY_FILE = common_flags.group_key_file()
-_VALIDATION_FRACTION = flags.DEFINE_float("validation_fraction", 0.2, "share of the groups outside test that validate")
+_VALIDATION_FRACTION = flags.DEFINE_float("validation_fraction", 0.2, "share of the slices outside test that validate")
 _TEST_FRACTION = flags.DEFINE_float(
-    "test_fraction", None, "share of all groups that test, without --test_dir [0.2; --split=keras: 0]"
+    "test_fraction", None, "share of all slices that test, without --test_dir [0.2; --split=keras: 0]"
+)
+_KEEP_SPLIT_OF = flags.DEFINE_string(
+    "keep_split_of", None, "folder of records: what stands in them stays in its split, and only new groups are divided"
 )
 _NUM_SHARDS = flags.DEFINE_string("num_shards", "auto", "files a split; auto: about 150 MB each")
 _NUM_WORKERS = common_flags.num_workers()
@@ -46,7 +51,10 @@ _ON_BAD_IMAGE = flags.DEFINE_enum("on_bad_image", "fail", ["fail", "skip"], "lis
 _ALLOW_LEAKAGE = flags.DEFINE_bool("allow_leakage", False, "go on with the same images or patients in train and test")
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace existing records once the new ones are complete")
 _VERIFY_ONLY = flags.DEFINE_bool("verify_only", False, "check the records in --output_dir and change nothing")
-_RUNNER = flags.DEFINE_enum("runner", "local", ["local"], "where the conversion runs")
+_RUNNER = flags.DEFINE_enum("runner", "local", ["local", "beam"], "in processes here, or as Apache Beam pipelines")
+_BEAM_OPTIONS = flags.DEFINE_string(
+    "beam_options", None, "Beam's pipeline options, as in --runner=FlinkRunner,--flink_master=HOST:PORT [run here]"
+)
 
 
 def main(argv: list[str]) -> None:
@@ -56,7 +64,7 @@ def main(argv: list[str]) -> None:
     if _VERIFY_ONLY.value:
         _verify(output_dir)
         return
-    options, num_workers = _conversion_options(), cli.count(_NUM_WORKERS)
+    options, convert = _conversion_options(), _converter()
 
     from contrast_tfdata.records import staging
 
@@ -64,17 +72,43 @@ def main(argv: list[str]) -> None:
     sources = _find_sources()
     cli.quiet_tensorflow()
 
-    from contrast_tfdata.records import conversion, display, workers
+    from contrast_tfdata.records import display
 
-    num_workers = num_workers or workers.workers_for(len(sources.units))
     with (
         staging.staged_directory(output_dir, overwrite=_OVERWRITE.value) as directory,
-        workers.Workers(num_workers) as pool,
         display.conversion_progress(cli.console) as progress,
     ):
-        manifest = conversion.convert(sources, directory, options, pool, progress)
+        manifest = convert(sources, directory, options, progress)
     display.show_manifest(cli.console, manifest)
     cli.console.print(f"records: {output_dir}")
+
+
+def _converter() -> Callable:
+    """Returns the function that converts, called with (sources, directory, options, progress)."""
+    num_workers = cli.count(_NUM_WORKERS)
+    if _RUNNER.value == "local":
+        if _BEAM_OPTIONS.value:
+            raise UsageError("--beam_options goes with --runner=beam")
+        return functools.partial(_convert_here, num_workers)
+    if num_workers:
+        raise UsageError("--num_workers goes with --runner=local; a Beam runner has its own: --beam_options")
+
+    from contrast_tfdata.records import beam_workers
+
+    return functools.partial(_convert_with_beam, beam_workers.parse_options(_BEAM_OPTIONS.value or ""))
+
+
+def _convert_here(num_workers: int | None, sources, directory: Path, options, progress):
+    from contrast_tfdata.records import conversion, workers
+
+    with workers.Workers(num_workers or workers.workers_for(len(sources.units))) as pool:
+        return conversion.convert(sources, directory, options, pool, progress)
+
+
+def _convert_with_beam(beam_options, sources, directory: Path, options, progress):
+    from contrast_tfdata.records import beam_conversion
+
+    return beam_conversion.convert(sources, directory, options, beam_options, progress)
 
 
 def _find_sources():
@@ -85,12 +119,17 @@ def _find_sources():
         return sources.from_phantom(_PHANTOM_PATIENTS.value, seed=_SEED.value, options=_phantom_options())
     common = {"group_regex": _GROUP_REGEX.value, "max_bytes": _MAX_BYTES.value}
     if _TABLE.value:
-        return sources.from_table(Path(_TABLE.value), **common)
+        return sources.from_table(_source_path(_TABLE.value), **common)
     pool = sources.DEVELOPMENT if _TEST_DIR.value else None
-    found = sources.from_class_folders(Path(_TRAIN_DIR.value), split=pool, **common)
+    found = sources.from_class_folders(_source_path(_TRAIN_DIR.value), split=pool, **common)
     if _TEST_DIR.value:
-        found.extend(sources.from_class_folders(Path(_TEST_DIR.value), split="test", **common))
+        found.extend(sources.from_class_folders(_source_path(_TEST_DIR.value), split="test", **common))
     return found
+
+
+def _source_path(text: str) -> Path:
+    """Returns a source's path; Beam's workers may run in another folder than this process does."""
+    return Path(text).absolute() if _RUNNER.value == "beam" else Path(text)
 
 
 def _phantom_options():
@@ -125,8 +164,9 @@ def _conversion_options():
         plan=PlanOptions(
             split=_split_options(),
             selection=SliceSelection.parse(_SLICE_RANGE.value, _SLICE_STEP.value),
-            secret=cli.group_secret(_GROUP_KEY_FILE),
+            secret=_group_secret(),
             allow_leakage=_ALLOW_LEAKAGE.value,
+            former=_former_split(),
         ),
         preprocessing=Preprocessing(
             image_size=_IMAGE_SIZE.value,
@@ -137,6 +177,23 @@ def _conversion_options():
         num_shards=cli.count(_NUM_SHARDS),
         skip_bad_images=_ON_BAD_IMAGE.value == "skip",
     )
+
+
+def _group_secret() -> bytes:
+    """Synthetic patients need no secret, and their records are the same on every machine."""
+    return b"" if _PHANTOM_PATIENTS.value and not _GROUP_KEY_FILE.value else cli.group_secret(_GROUP_KEY_FILE)
+
+
+def _former_split():
+    if _KEEP_SPLIT_OF.value is None:
+        return None
+    if _split_rule() == "keras":
+        raise UsageError("--keep_split_of goes with --split=group")
+    cli.quiet_tensorflow()
+
+    from contrast_tfdata.records import former
+
+    return former.read(Path(_KEEP_SPLIT_OF.value))
 
 
 def _split_options():

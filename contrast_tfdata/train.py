@@ -11,6 +11,7 @@ from contrast_tfdata.pipeline.options import CACHES, Augmentation, PipelineOptio
 from contrast_tfdata.training import options as training_options
 
 _RECORDS_DIR = common_flags.records_dir()
+_VERIFY = common_flags.verify()
 _WORKDIR = common_flags.workdir()
 _EPOCHS = flags.DEFINE_integer("epochs", 15, "passes over the training split", lower_bound=1)
 _BATCH_SIZE = common_flags.batch_size()
@@ -73,7 +74,7 @@ def main(argv: list[str]) -> None:
     from contrast_tfdata.training import loop
 
     manifest = manifests.load(records_dir)
-    outcome.check_records(records_dir, manifest)
+    outcome.check_records(records_dir, manifest, full=_VERIFY.value == "full")
     run = outcome.Run(workdir, records_dir, manifest, plan, _BATCH_SIZE.value)
     run.announce(cli.console)
     job = loop.Job(records_dir, manifest, workdir, training, pipeline, plan)

@@ -18,6 +18,14 @@ settings.load_profile("shared machine")
 CLASS_NAMES = ("no_gad", "with_gad")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_data_folder(tmp_path_factory):
+    """Commands keep the key that hashes patients in the user's data folder: not in that of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data_home")))
+        yield
+
+
 @pytest.fixture
 def png_tree(tmp_path):
     """Makes a folder with `counts` pictures a class, four of each patient: <root>/<class>/p<patient>_<number>.png."""

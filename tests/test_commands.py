@@ -10,9 +10,14 @@ import sys
 import time
 from pathlib import Path
 
+import forging
 import pytest
 from image_files import dicom_bytes, ramp
 from png_files import write_png
+
+from contrast_tfdata import cli
+from contrast_tfdata.errors import UsageError
+from contrast_tfdata.records import manifest as manifests
 
 PREDICTION_COLUMNS = "path,slice_index,example_id,group,label,logit,probability,prediction"
 WORKDIR_FILES = {
@@ -115,7 +120,7 @@ class TestTheWholeLine:
         assert result.returncode == 65
         assert "image_size: records 200, network 190" in result.stderr
 
-    def test_damaged_records_are_never_trained_on(self, trained, tmp_path):
+    def test_fault_40_cut_records_are_never_trained_on(self, trained, tmp_path):
         root, _, _ = trained
         shutil.copytree(root / "records", tmp_path / "records")
         shard = next((tmp_path / "records").glob("contrast-train*"))
@@ -128,12 +133,24 @@ class TestTheWholeLine:
         root, _, _ = trained
         shutil.copytree(root / "records", tmp_path / "records")
         shard = next((tmp_path / "records").glob("contrast-train*"))
-        data = bytearray(shard.read_bytes())
+        data, last = bytearray(shard.read_bytes()), len(manifests.frames(shard)) - 1
         data[-300] ^= 1
         shard.write_bytes(data)
         result = run("train", f"--records_dir={tmp_path}/records", f"--workdir={tmp_path}/run")
         assert result.returncode == 65
         assert f"{shard.name}: SHA-256 differs" in result.stderr
+        assert f"{shard.name}: record {last}: its checksum differs" in result.stderr
+        assert not (tmp_path / "run").exists()
+
+    @pytest.mark.parametrize("verify", ["auto", "full"])
+    @pytest.mark.parametrize("change", [forging.drop_label, forging.label_7])
+    def test_fault_44_wrong_record_is_never_trained_on(self, trained, tmp_path, change, verify):
+        root, _, _ = trained
+        shutil.copytree(root / "records", tmp_path / "records")
+        shard = forging.change_record(tmp_path / "records", "train", 3, change)
+        result = run("train", f"--records_dir={tmp_path}/records", f"--workdir={tmp_path}/run", f"--verify={verify}")
+        assert result.returncode == 65
+        assert f"{shard}: record 3: " in result.stderr
         assert not (tmp_path / "run").exists()
 
     def test_evaluate_never_overwrites_the_run(self, trained):
@@ -246,6 +263,68 @@ def test_fault_65_unknown_flag_is_refused_before_tensorflow_is_imported(command)
     assert "AssertionError" not in result.stderr
 
 
+@pytest.mark.parametrize("written", ["=", " "])
+def test_fault_65_circular_flagfile_is_refused_before_tensorflow_is_imported(tmp_path, written):
+    (tmp_path / "a.flags").write_text("# a comment\n--seed=1\n--flagfile=b.flags\n")
+    (tmp_path / "b.flags").write_text("--flagfile=./a.flags\n")
+    arguments = f"--flagfile{written}a.flags".split()
+    code = (
+        f"import sys, runpy\nsys.argv = ['make_records', *{arguments}, '--output_dir=R', '--phantom_patients=4']\n"
+        "try:\n"
+        "    runpy.run_module('contrast_tfdata.make_records', run_name='__main__')\n"
+        "finally:\n"
+        "    assert 'tensorflow' not in sys.modules"
+    )
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert result.returncode == 1
+    assert "a.flags leads back to itself: " in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "R").exists()
+
+
+def test_fault_65_flagfile_may_be_named_twice(tmp_path):
+    (tmp_path / "shared").write_text("--seed=1\n")
+    for name in "ab":
+        (tmp_path / name).write_text(f"--flagfile={tmp_path}/shared\n--flagfile=\n--flagfile=nowhere\n")
+    cli.refuse_circular_flagfiles(
+        [f"--flagfile={tmp_path}/a", "-flagfile", f"{tmp_path}/b", f"--flagfile={tmp_path}/a"]
+    )
+    (tmp_path / "shared").write_text(f"--flagfile={tmp_path}/a\n")
+    with pytest.raises(UsageError, match="leads back to itself"):
+        cli.refuse_circular_flagfiles([f"--flagfile={tmp_path}/a"])
+    cli.refuse_circular_flagfiles(["--", f"--flagfile={tmp_path}/a"])
+
+
+def test_fault_27_names_cannot_act_on_the_terminal(tmp_path):
+    """A class folder in which every bad name tries another trick; each is listed, on one line of its own."""
+    tricks = [
+        "a\x1b[2J\x1b]0;evil\x07.png",
+        "b\nerror: forged.png",
+        "c\u202egnp.exe",
+        "d\r.png",
+        "e\x9b2J.png",
+        "f[bold].png",
+    ]
+    for name in ("no_gad", "with_gad"):
+        write_png(tmp_path / "x" / name / "good.png", len(name))
+    for name in [*tricks, *(f"g{number}.png" for number in range(60))]:
+        (tmp_path / "x" / "no_gad" / name).write_bytes(b"no image")
+    result = run("make_records", f"--train_dir={tmp_path}/x", f"--output_dir={tmp_path}/records")
+    assert result.returncode == 65
+    listed = [line for line in result.stderr.splitlines() if line.startswith("  no_gad/")]
+    assert len(listed) == 66
+    assert not set("\x1b\x07\x9b\u202e\r") & set(result.stderr)
+    for shown in (
+        r"a\x1b[2J\x1b]0;evil\x07.png",
+        r"b\nerror: forged.png",
+        r"c\u202egnp.exe",
+        r"e\x9b2J.png",
+        "f[bold].png",
+    ):
+        assert sum(f"no_gad/{shown}: unsupported_format" in line for line in listed) == 1
+
+
 @pytest.mark.parametrize(
     ("command", "arguments", "words"),
     [
@@ -265,6 +344,12 @@ def test_fault_65_unknown_flag_is_refused_before_tensorflow_is_imported(command)
         ("train", ["--records_dir=R", "--workdir=W", "--augment=twist"], "unknown transform 'twist'"),
         ("train", ["--records_dir=R", "--workdir=W", "--ema=2"], "ema=2"),
         ("train", ["--records_dir=R", "--workdir=W", "--precision=float8"], "float8"),
+        ("train", ["--records_dir=R", "--workdir=W", "--epochs=2", "--warmup_epochs=2"], "less than epochs"),
+        (
+            "train",
+            ["--records_dir=R", "--workdir=W", "--initial_bias=class_balance", "--init_weights=X"],
+            "leave one out",
+        ),
         ("evaluate", ["--records_dir=R", "--workdir=W", "--split=keras"], "must be one of test, validation here"),
         ("predict", ["--workdir=W"], "name at least one file or folder"),
         ("predict", ["a.png"], "give either --workdir"),

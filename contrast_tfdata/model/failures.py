@@ -3,6 +3,9 @@
 import tensorflow as tf
 
 from contrast_tfdata.errors import ContrastError, DataError, StorageError
+from contrast_tfdata.records.codec import PARSING
+
+_WHICH = "make_records --verify_only names shard and record"
 
 
 def explain(error: Exception) -> ContrastError | None:
@@ -10,13 +13,17 @@ def explain(error: Exception) -> ContrastError | None:
 
     TensorFlow reports a full disk, damaged records and a full memory by errors of its own, not by Python's.
     """
+    if isinstance(error, UnicodeDecodeError) and PARSING.encode() in error.object:
+        return DataError(f"damaged records: one cannot be parsed; {_WHICH}")  # TensorFlow's message quotes its bytes
     if not isinstance(error, tf.errors.OpError):
         return None
     text = error.message or str(error)
     if "No space left" in text or isinstance(error, tf.errors.PermissionDeniedError):
         return StorageError(f"writing failed: {_first_line(text)}; the checkpoints that were complete are kept")
     if isinstance(error, tf.errors.DataLossError):
-        return DataError(f"damaged records: {_first_line(text)}; make_records --verify_only names the shard")
+        return DataError(f"damaged records: {_first_line(text)}; {_WHICH}")
+    if isinstance(error, tf.errors.InvalidArgumentError) and PARSING in text:
+        return DataError(f"damaged records: {_first_line(text)}; {_WHICH}")
     if isinstance(error, tf.errors.ResourceExhaustedError):
         return ContrastError(f"out of memory; try a smaller --batch_size. {_first_line(text)}")
     return None

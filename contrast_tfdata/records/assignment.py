@@ -2,8 +2,10 @@
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
+from contrast_tfdata import CLASS_NAMES
+from contrast_tfdata.records.near_duplicates import Pair
 from contrast_tfdata.records.splits import SplitOptions, assign_groups, keras_split
 
 DEVELOPMENT = "development"
@@ -15,7 +17,8 @@ class Member:
     """One file, or one synthetic patient, as far as splitting is concerned.
 
     Attributes:
-        group: hashed key of its patient.
+        group: name of its group; decides the order in which groups are divided, so it must not depend on the key with
+            which names are hashed.
         labels: of its slices.
         pool: `train`, `validation`, `test` where that is fixed, `development`, or None where anything goes.
         path: for messages.
@@ -28,15 +31,30 @@ class Member:
 
 
 def contradictions(members: Sequence[Member]) -> list[str]:
-    """Returns a line for each group whose members are fixed to different pools."""
+    """Returns a line for each group whose members are fixed to different pools, with a path in each of them."""
     paths = defaultdict(lambda: defaultdict(list))
     for member in members:
         if member.pool:
             paths[member.group][member.pool].append(member.path)
     return [
-        f"{group}: " + ", ".join(f"{pool} {sorted(each)[0]}" for pool, each in sorted(pools.items()))
-        for group, pools in sorted(paths.items())
-        if len(pools) > 1
+        ", ".join(f"{pool} {sorted(each)[0]}" for pool, each in sorted(pools.items()))
+        for _, pools in sorted(paths.items())
+        if not compatible(pools)
+    ]
+
+
+def compatible(pools: Collection[str]) -> bool:
+    """Whether files that are fixed to these pools may share a group: all can go to one split."""
+    pools = set(pools)
+    return pools <= {DEVELOPMENT, "train"} or pools <= {DEVELOPMENT, "validation"} or pools == {"test"}
+
+
+def apart(members: Sequence[Member], splits: Sequence[str], pairs: Iterable[Pair]) -> list[str]:
+    """Returns a line for each pair of members, by position, that the split parts."""
+    return [
+        " = ".join(sorted(f"{splits[number]} {members[number].path}" for number in (pair.first, pair.second)))
+        for pair in pairs
+        if splits[pair.first] != splits[pair.second]
     ]
 
 
@@ -60,14 +78,19 @@ def split_by_group(members: Sequence[Member], options: SplitOptions) -> list[str
 
     A member that is not fixed goes where its group is fixed to; where the group is fixed to several pools, to train.
     """
-    labels, pools = defaultdict(set), defaultdict(set)
+    sizes, pools = defaultdict(lambda: [0] * len(CLASS_NAMES)), defaultdict(set)
     for member in members:
-        labels[member.group].update(member.labels)
+        for label in member.labels:
+            sizes[member.group][label] += 1
         pools[member.group] |= {member.pool} - {None}
-    fixed = {group: min(each) if len(each) == 1 else "train" for group, each in pools.items() if each - {DEVELOPMENT}}
-    split_of = assign_groups(labels, options, fixed)
+    fixed = {group: _fixed_split(each) for group, each in pools.items() if each - {DEVELOPMENT}}
+    split_of = assign_groups(sizes, options, fixed)
     free = (None, DEVELOPMENT)
     return [split_of[member.group] if member.pool in free else member.pool for member in members]
+
+
+def _fixed_split(pools: set[str]) -> str:
+    return min(pools - {DEVELOPMENT}) if compatible(pools) else "train"
 
 
 def split_by_position(members: Sequence[Member]) -> dict[str, str]:

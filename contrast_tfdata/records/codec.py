@@ -41,6 +41,19 @@ FEATURES = {
     "source": tf.io.FixedLenFeature([], tf.string),
     "slice_index": tf.io.FixedLenFeature([], tf.int64),
 }
+PARSING = "parse_record"
+"""Scope of the operations that read a record in a graph: an error of theirs is the records' fault."""
+DESCRIPTIONS = {
+    "image/raw": "pixels row by row, one byte each, 0 black",
+    "image/height": "rows of pixels",
+    "image/width": "columns of pixels",
+    "label": "0 no_gad (before contrast), 1 with_gad (after contrast)",
+    "example_id": "16 hex digits that follow from the source's content and the slice's position in it",
+    "group": "16 hex digits, the hash of the patient, or of the study or file where no patient is known",
+    "source": "relative path of the source; any bytes that a file system takes",
+    "slice_index": "position in the volume or series, 0 for a picture",
+}
+"""What each key holds, for the files that describe the records to other programs."""
 
 
 def encode(record: SliceRecord) -> bytes:
@@ -106,11 +119,16 @@ def parse_example(serialized: tf.Tensor, image_size: int) -> tuple[tf.Tensor, tf
 
     Returns:
         image (image_size, image_size) uint8; label scalar float32, 0.0 or 1.0.
+
+    Raises:
+        tf.errors.InvalidArgumentError: the record is not so; the failing operation's name has PARSING in it.
     """
     wanted = ("image/raw", "label")
-    features = tf.io.parse_single_example(serialized, {key: FEATURES[key] for key in wanted})
-    image = tf.reshape(tf.io.decode_raw(features["image/raw"], tf.uint8), (image_size, image_size))
-    return image, tf.cast(features["label"], tf.float32)
+    with tf.name_scope(PARSING):
+        features = tf.io.parse_single_example(serialized, {key: FEATURES[key] for key in wanted})
+        image = tf.reshape(tf.io.decode_raw(features["image/raw"], tf.uint8), (image_size, image_size))
+        # Looked up, not cast, so that another label fails; tf.data runs this on the CPU, where indices are checked.
+        return image, tf.gather(tf.constant([0.0, 1.0]), features["label"])
 
 
 def _bytes(value: bytes) -> tf.train.Feature:

@@ -10,48 +10,22 @@ from contrast_tfdata.csv_text import csv_line, guard_formula
 from contrast_tfdata.errors import DataError
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.images.slices import RejectedImageError
-from contrast_tfdata.records import codec, manifest, shards
+from contrast_tfdata.records import codec, descriptions, manifest, shards
 from contrast_tfdata.records.decoding import DecodedSlice, decode_unit
 from contrast_tfdata.records.identity import example_id
 from contrast_tfdata.records.options import ConversionOptions
 from contrast_tfdata.records.plan import Plan, PlannedUnit, make_plan, shown_path
 from contrast_tfdata.records.scanning import Progress, Rejection
 from contrast_tfdata.records.sources import SPLITS, Sources
+from contrast_tfdata.records.staging import space_for
 from contrast_tfdata.records.verification import verify
 from contrast_tfdata.records.workers import Workers
 
 REJECTED_FILE = "rejected.csv"
 
 
-def convert(
-    sources: Sources, directory: Path, options: ConversionOptions, workers: Workers, progress: Progress
-) -> manifest.Manifest:
-    """Writes the records of everything listed into an empty folder, manifest last, and verifies them.
-
-    Raises:
-        DataError: files cannot be used and are not to be skipped (all are listed), labels or splits contradict each
-            other, or a class has no usable image.
-        OSError: the folder cannot be written.
-    """
-    plan = make_plan(sources, options.plan, workers, progress)
-    outcome = _write_splits(plan, directory, options, workers, progress)
-    if plan.rejected and not options.skip_bad_images:
-        raise DataError.listing(
-            f"{len(plan.rejected)} files cannot be used (--on_bad_image=skip leaves them out); nothing was written:",
-            [f"{each.path}: {each.code}: {each.detail}" for each in plan.rejected],
-        )
-    _refuse_empty_class(outcome.splits, plan.warnings)
-    if outcome.constant:
-        plan.warnings.append(f"{outcome.constant} slices have one grey value all over")
-    (directory / REJECTED_FILE).write_text(_rejected_csv(plan.rejected), encoding="utf-8", errors="surrogateescape")
-    result = _describe(sources, plan, outcome, options)
-    (directory / manifest.FILE_NAME).write_text(result.to_text(), encoding="utf-8")
-    verify(directory, result)
-    return result
-
-
 @dataclasses.dataclass
-class _Outcome:
+class Outcome:
     """What became of the plan.
 
     Attributes:
@@ -65,10 +39,54 @@ class _Outcome:
     constant: int = 0
 
 
+def convert(
+    sources: Sources, directory: Path, options: ConversionOptions, workers: Workers, progress: Progress
+) -> manifest.Manifest:
+    """Writes the records of everything listed into an empty folder, manifest last, and verifies them.
+
+    Raises:
+        DataError: files cannot be used and are not to be skipped (all are listed), labels or splits contradict each
+            other, or a class has no usable image.
+        StorageError: the disk is too small for the records, or failed.
+        OSError: the folder cannot be written.
+    """
+    plan = make_plan(sources, options.plan, workers, progress)
+    with space_for(directory, needed_bytes(plan, options.preprocessing)):
+        outcome = _write_splits(plan, directory, options, workers, progress)
+    return finish(sources, directory, options, plan, outcome)
+
+
+def finish(
+    sources: Sources, directory: Path, options: ConversionOptions, plan: Plan, outcome: Outcome
+) -> manifest.Manifest:
+    """Describes the shards that were written, manifest last, and verifies them; raises as `convert` does."""
+    if plan.rejected and not options.skip_bad_images:
+        raise DataError.listing(
+            f"{len(plan.rejected)} files cannot be used (--on_bad_image=skip leaves them out); nothing was written:",
+            [f"{each.path}: {each.code}: {each.detail}" for each in plan.rejected],
+            complete=True,
+        )
+    _refuse_empty_class(outcome.splits, plan.warnings)
+    if outcome.constant:
+        plan.warnings.append(f"{outcome.constant} slices have one grey value all over")
+    (directory / REJECTED_FILE).write_text(_rejected_csv(plan.rejected), encoding="utf-8", errors="surrogateescape")
+    result = _describe(sources, plan, outcome, options)
+    descriptions.write(directory, result)
+    (directory / manifest.FILE_NAME).write_text(result.to_text(), encoding="utf-8")
+    verify(directory, result)
+    return result
+
+
+def needed_bytes(plan: Plan, preprocessing: Preprocessing) -> int:
+    """Returns about how many bytes the records of a plan will take."""
+    planned = sum(len(unit.indices) for units in plan.units.values() for unit in units)
+    return shards.expected_bytes(planned, preprocessing.image_size)
+
+
 def _write_splits(plan: Plan, directory: Path, options: ConversionOptions, workers: Workers, progress: Progress):
     """Writes the shards of all splits; adds to the plan's rejections what cannot be decoded."""
     total = sum(len(units) for units in plan.units.values())
-    done, outcome = 0, _Outcome()
+    done, outcome = 0, Outcome()
     for split in SPLITS:
         units = plan.units[split]
         planned = sum(len(each.indices) for each in units)
@@ -81,19 +99,22 @@ def _write_splits(plan: Plan, directory: Path, options: ConversionOptions, worke
                 progress("convert", done, total)
                 if isinstance(decoded, RejectedImageError):
                     plan.rejected.append(Rejection(shown_path(unit.unit), decoded.code, decoded.detail))
+                    writer.skip(len(unit.indices))
                     continue
-                _write_unit(writer, unit, decoded)
+                for record in records_of(unit, decoded):
+                    writer.write(record)
                 outcome.used += 1
-                outcome.constant += sum(each.pixels.min() == each.pixels.max() for each in decoded)
+                outcome.constant += count_constant(decoded)
         info = writer.finish()
         if info.records:
             outcome.splits[split] = info
     return outcome
 
 
-def _write_unit(writer: shards.SplitWriter, unit: PlannedUnit, decoded: list[DecodedSlice]) -> None:
+def records_of(unit: PlannedUnit, decoded: list[DecodedSlice]) -> Iterator[codec.SliceRecord]:
+    """Yields a unit's records in their order."""
     for position, each in zip(unit.indices, decoded, strict=True):
-        record = codec.SliceRecord(
+        yield codec.SliceRecord(
             pixels=each.pixels,
             label=each.label,
             example_id=example_id(unit.facts.sha256, position),
@@ -101,7 +122,11 @@ def _write_unit(writer: shards.SplitWriter, unit: PlannedUnit, decoded: list[Dec
             source=unit.unit.path,
             slice_index=each.index,
         )
-        writer.write(record)
+
+
+def count_constant(decoded: list[DecodedSlice]) -> int:
+    """Returns how many of the slices have one grey value all over."""
+    return sum(int(each.pixels.min() == each.pixels.max()) for each in decoded)
 
 
 def _decode(units: list[PlannedUnit], preprocessing: Preprocessing, workers: Workers) -> Iterator[tuple]:
@@ -127,7 +152,7 @@ def _rejected_csv(rejected: list[Rejection]) -> str:
     return "".join(csv_line(map(guard_formula, row)) for row in rows)
 
 
-def _describe(sources: Sources, plan: Plan, outcome: _Outcome, options: ConversionOptions) -> manifest.Manifest:
+def _describe(sources: Sources, plan: Plan, outcome: Outcome, options: ConversionOptions) -> manifest.Manifest:
     files = {
         "found": len(sources.units) + len(sources.rejected) + sum(sources.skipped.values()),
         "used": outcome.used,

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from contrast_tfdata.records.manifest import Manifest
 
-_STAGES = {"scan": "reading headers", "convert": "converting"}
+_STAGES = {"scan": "reading headers", "compare": "looking for near-duplicates", "convert": "converting"}
 
 
 @contextlib.contextmanager

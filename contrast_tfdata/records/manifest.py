@@ -1,23 +1,30 @@
 """manifest.json: what a folder of records holds, and the checks that hold the folder to it."""
 
 import dataclasses
+import errno
 import hashlib
 import json
+import os
+import stat
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 
 from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.errors import DataError, StorageError
 from contrast_tfdata.images.preprocessing import Preprocessing
+from contrast_tfdata.records import manifest_schema
 
 FORMAT_VERSION = 1
 FILE_NAME = "manifest.json"
 REMAKE = "make the records again (make_records --overwrite)"
-_SPLIT_RULE_KEYS = {"rule", "allow_leakage"}
+MAX_BYTES = 16 << 20
+"""A larger manifest is refused unread: an entry takes 200 bytes a shard, so this is enough for 10 TB of records."""
+_NOT_REGULAR = "a link, folder or device, which is not followed or read"
+_GZIPPED = "gzip-compressed, and only plain records are read: decompress it with gunzip"
+_GZIP_MAGIC = b"\x1f\x8b"
 _HASH_BLOCK = 1 << 20
 # TFRecord framing: uint64 length, masked CRC-32C of the length, the data, masked CRC-32C of the data.
-_FRAME_OVERHEAD = 8 + 4 + 4
+_LENGTH_BYTES, _CHECKSUM_BYTES = 8, 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,29 +106,28 @@ def load(records_dir: Path) -> Manifest:
     """
     path = records_dir / FILE_NAME
     try:
-        text = path.read_text(encoding="utf-8")
+        content = _read_regular_file(path, MAX_BYTES)
     except FileNotFoundError:
         raise DataError(f"{path}: no manifest, so this is no complete folder of records; run make_records") from None
     except OSError as error:
         raise StorageError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: the manifest is damaged ({error}); {REMAKE}") from error
-    return _parse(path, text)
+    return _parse(path, content)
 
 
-def check(records_dir: Path, manifest: Manifest, *, full: bool) -> None:
-    """Compares names, sizes and numbers of records with the manifest, and where `full` is asked for every byte.
+def check(records_dir: Path, manifest: Manifest) -> None:
+    """Compares names, sizes and numbers of records with the manifest; `verification` reads the records themselves.
 
-    A shard that was cut between two records reads as a clean end of file: only the counts show it.
+    A shard that was cut between two records reads as a clean end of file: only the counts show it. Links are not
+    followed: they would lead out of the folder.
 
     Raises:
-        DataError: lists every shard that is missing, extra, or of another size, count or SHA-256.
+        DataError: lists every shard that is missing, extra, no regular file, or of another size or count.
     """
     expected = {shard.name: shard for split in manifest.splits.values() for shard in split.shards}
     present = {path.name for path in records_dir.glob("*.tfrecord-*")}
-    problems = [f"{name}: not in the manifest" for name in sorted(present - expected.keys())]
+    problems = [f"{name}: {_stray_problem(records_dir / name)}" for name in sorted(present - expected.keys())]
     for name, shard in expected.items():
-        problem = _shard_problem(records_dir / name, shard, full) if name in present else "missing"
+        problem = _shard_problem(records_dir / name, shard) if name in present else "missing"
         if problem:
             problems.append(f"{name}: {problem}")
     if problems:
@@ -142,60 +148,107 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _parse(path: Path, text: str) -> Manifest:
+def _read_regular_file(path: Path, max_bytes: int) -> bytes:
+    """Reads a file of the folder itself: no link out of it, and nothing whose reading may never end."""
     try:
-        fields = json.loads(text)
-        version = fields.pop("format_version")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):  # a link; a socket
+            raise DataError(f"{path}: {_NOT_REGULAR}; {REMAKE}") from error
+        raise
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise DataError(f"{path}: {_NOT_REGULAR}; {REMAKE}")
+        with open(descriptor, "rb", closefd=False) as file:
+            content = file.read(max_bytes + 1)
+    finally:
+        os.close(descriptor)
+    if len(content) > max_bytes:
+        raise DataError(f"{path}: the manifest is damaged (larger than {max_bytes >> 20} MiB); {REMAKE}")
+    return content
+
+
+def _parse(path: Path, content: bytes) -> Manifest:
+    try:
+        fields = json.loads(content.decode("utf-8"))
+        version = fields["format_version"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(f"{path}: the manifest is damaged ({error}); {REMAKE}") from error
-    if version != FORMAT_VERSION:
+    if isinstance(version, int) and version > FORMAT_VERSION:
         raise DataError(
             f"{path}: format version {version}, but this program reads {FORMAT_VERSION}; update it, or {REMAKE}"
         )
     try:
-        fields.pop("image_size")
-        fields["splits"] = {name: _parse_split(split) for name, split in fields["splits"].items()}
-        fields["warnings"], fields["class_names"] = tuple(fields["warnings"]), tuple(fields["class_names"])
-        Preprocessing.from_json(fields["preprocessing"])
-        if fields["class_names"] != CLASS_NAMES or not fields["split_rule"].keys() >= _SPLIT_RULE_KEYS:
-            raise ValueError("class_names or split_rule differ")
-        return Manifest(**fields)
-    except (KeyError, TypeError, AttributeError, ValueError, DataError) as error:
-        raise DataError(f"{path}: the manifest is damaged ({error!r}); {REMAKE}") from error
+        if type(version) is not int or version != FORMAT_VERSION:
+            raise ValueError(f"format_version must be {FORMAT_VERSION}. Received: {version!r}")
+        manifest_schema.check_fields(fields)
+        preprocessing = Preprocessing.from_json(fields["preprocessing"])
+        if preprocessing.image_size != fields["image_size"]:
+            raise ValueError(f"image_size must be that of preprocessing. Received: {fields['image_size']}")
+    except (ValueError, TypeError, DataError) as error:
+        raise DataError(f"{path}: the manifest is damaged ({error}); {REMAKE}") from error
+    return _from_fields(fields)
 
 
-def _parse_split(fields: dict) -> SplitInfo:
-    shards = tuple(Shard(**shard) for shard in fields["shards"])
-    for shard in shards:
-        if Path(shard.name).name != shard.name or shard.name.startswith("."):
-            raise ValueError(f"a shard's name must be a plain file name, not {shard.name!r}")
-    return SplitInfo(shards, fields["classes"], fields["groups"])
+def _from_fields(fields: dict) -> Manifest:
+    splits = {
+        name: SplitInfo(tuple(Shard(**shard) for shard in split["shards"]), split["classes"], split["groups"])
+        for name, split in fields["splits"].items()
+    }
+    return Manifest(
+        preprocessing=fields["preprocessing"],
+        split_rule=fields["split_rule"],
+        splits=splits,
+        patients_known=fields["patients_known"],
+        files=fields["files"],
+        warnings=tuple(fields["warnings"]),
+        class_names=tuple(fields["class_names"]),
+    )
 
 
-def _shard_problem(path: Path, shard: Shard, full: bool) -> str | None:
+def _stray_problem(path: Path) -> str:
+    return _GZIPPED if path.suffix == ".gz" else "not in the manifest"
+
+
+def _shard_problem(path: Path, shard: Shard) -> str | None:
+    if not stat.S_ISREG(path.lstat().st_mode):
+        return _NOT_REGULAR
+    problem = _extent_problem(path, shard)
+    return _GZIPPED if problem and _begins_as_gzip(path) else problem
+
+
+def _extent_problem(path: Path, shard: Shard) -> str | None:
     size = path.stat().st_size
-    if size != shard.bytes:
-        return f"{size} bytes instead of {shard.bytes}"
+    differs = f"{size} bytes instead of {shard.bytes}: " if size != shard.bytes else ""
     try:
-        count = sum(1 for _ in _frames(path, size))
+        count = len(frames(path))
     except ValueError as error:
-        return str(error)
+        return f"{differs}{error}"
     if count != shard.records:
-        return f"{count} records instead of {shard.records}"
-    if full and sha256_of(path) != shard.sha256:
-        return "SHA-256 differs from the manifest's: a damaged or another file"
-    return None
+        return f"{differs}{count} records instead of {shard.records}, so record {min(count, shard.records)} differs"
+    return f"{differs}{count} records, as many as there should be" if differs else None
 
 
-def _frames(path: Path, size: int) -> Iterator[int]:
-    """Yields the offset of each record by stepping over lengths; reads no record, allocates nothing."""
+def _begins_as_gzip(path: Path) -> bool:
     with path.open("rb") as stream:
-        offset = 0
+        return stream.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+
+
+def frames(path: Path) -> list[tuple[int, int]]:
+    """Returns where the data of each record begins, and its length: steps over lengths, reads and allocates no record.
+
+    Raises:
+        ValueError: a record ends beyond the end of the file; says which.
+    """
+    found, offset, size = [], 0, path.stat().st_size
+    with path.open("rb") as stream:
         while offset < size:
             stream.seek(offset)
-            header = stream.read(8)
-            length = struct.unpack("<Q", header)[0] if len(header) == 8 else size
-            if offset + length + _FRAME_OVERHEAD > size:
-                raise ValueError(f"damaged at byte {offset}: a record ends beyond the end of the file")
-            yield offset
-            offset += length + _FRAME_OVERHEAD
+            header = stream.read(_LENGTH_BYTES)
+            length = struct.unpack("<Q", header)[0] if len(header) == _LENGTH_BYTES else size
+            end = offset + _LENGTH_BYTES + _CHECKSUM_BYTES + length + _CHECKSUM_BYTES
+            if end > size:
+                raise ValueError(f"record {len(found)}, at byte {offset}, ends beyond the end of the file")
+            found.append((offset + _LENGTH_BYTES + _CHECKSUM_BYTES, length))
+            offset = end
+    return found

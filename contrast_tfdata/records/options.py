@@ -1,10 +1,14 @@
 """What decides how files become records, besides the files."""
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.images.selection import SliceSelection
 from contrast_tfdata.records.splits import SplitOptions
+
+if TYPE_CHECKING:
+    from contrast_tfdata.records.former import FormerSplit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,12 +20,14 @@ class PlanOptions:
         selection: which slices of a volume or series are taken.
         secret: key of the hash that stands for a patient in records, at most 64 bytes; empty for none.
         allow_leakage: go on although the same bytes or patients stand in train and test.
+        former: records made before whose split is to be kept, or None.
     """
 
     split: SplitOptions = SplitOptions()
     selection: SliceSelection = SliceSelection()
     secret: bytes = b""
     allow_leakage: bool = False
+    former: "FormerSplit | None" = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from contrast_tfdata.errors import DataError
 from contrast_tfdata.images.selection import SliceSelection, choose_slices
 from contrast_tfdata.images.slices import FileFacts
-from contrast_tfdata.records import assignment, duplicates
+from contrast_tfdata.records import assignment, duplicates, grouping
 from contrast_tfdata.records.duplicates import Scanned
-from contrast_tfdata.records.identity import group_key
+from contrast_tfdata.records.identity import example_id, group_key
+from contrast_tfdata.records.near_duplicates import Pair
 from contrast_tfdata.records.options import PlanOptions
 from contrast_tfdata.records.scanning import Progress, Rejection, scan
 from contrast_tfdata.records.sources import SPLITS, Sources
@@ -19,15 +20,18 @@ from contrast_tfdata.records.workers import Workers
 
 PATIENTS_UNKNOWN = (
     "patient independence unverified: no patient is known for some files, so slices of one patient may stand on both "
-    "sides of the split; name patients with --group_regex, a table column or DICOM PatientID"
+    "sides of the split, although files that look alike were kept together; name patients with --group_regex, a table "
+    "column or DICOM PatientID"
 )
 _FILE_WARNINGS = {
     "plane_unknown": "DICOM without ImageOrientationPatient, taken for sagittal",
     "burned_in_unknown": "DICOM does not say whether text is burnt into its pixels (BurnedInAnnotation)",
 }
 KERAS_SPLIT_LEAKS = (
-    "the split goes by file as on the slides: slices of one patient may stand in both training and validation"
+    "patient independence unverified: the split goes by file as on the slides, so slices of one patient, and pictures "
+    "that look alike (they are not looked for), may stand in both training and validation"
 )
+_SHOWN_PAIRS = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,13 +84,18 @@ def make_plan(sources: Sources, options: PlanOptions, workers: Workers, progress
     kept = _without_copies(scanned, options, warnings)
     warnings += _file_warnings(kept)
     chosen = _choose_slices(kept, options.selection)
-    raw_groups = [_raw_group(unit, facts) for unit, facts, _ in chosen]
-    patients_known = all(known for _, known in raw_groups)
-    groups = [group_key(name, options.secret) for name, _ in raw_groups]
-    splits, applied = _split(sources, chosen, groups, options, warnings)
-    if not patients_known:
-        warnings.append(PATIENTS_UNKNOWN)
-    planned = [PlannedUnit(*parts, group, split) for parts, group, split in zip(chosen, groups, splits, strict=True)]
+    names = [grouping.name_of(unit, facts) for unit, facts, _ in chosen]
+    patients_known = all(name.known for name in names)
+    if options.split.rule == "keras":
+        groups = [name.text for name in names]
+        splits, applied = _split_by_position(sources, chosen, warnings), options.split
+    else:
+        pairs = [] if patients_known else grouping.find_look_alikes(chosen, workers, progress)
+        applied = assignment.effective_options([unit.split for unit in sources.units], options.split)
+        groups, splits = _split_by_group(chosen, names, pairs, dataclasses.replace(options, split=applied), warnings)
+        warnings += [] if patients_known else [PATIENTS_UNKNOWN]
+    hashed = [group_key(group, options.secret) for group in groups]
+    planned = [PlannedUnit(*parts, group, split) for parts, group, split in zip(chosen, hashed, splits, strict=True)]
     if options.split.rule == "group":
         # By content, hence in no order that means anything: training without a cache needs only a small shuffle buffer.
         planned.sort(key=lambda each: (each.facts.sha256, each.unit.path))
@@ -132,40 +141,75 @@ def _choose_slices(scanned: list[Scanned], selection: SliceSelection) -> list[Ch
     return chosen
 
 
-def _raw_group(unit: Unit, facts: FileFacts) -> tuple[str, bool]:
-    """Returns the group's name before hashing, and whether it is a patient."""
-    if unit.group:
-        return f"patient:{unit.group}", True
-    if patient_of(facts):
-        return patient_of(facts), facts.patient_id is not None
-    # A file's own name is no patient: the same name below the train and the test folder means two files.
-    return f"file:{unit.split}:{unit.path}", False
+def _split_by_position(sources: Sources, chosen: Sequence[Chosen], warnings: list[str]) -> list[str]:
+    """Returns the slides' split of each unit."""
+    warnings.append(KERAS_SPLIT_LEAKS)
+    listed = [assignment.Member("", (unit.label,), unit.split, unit.path) for unit in sources.units]
+    split_of = assignment.split_by_position(listed)
+    return ["test" if unit.split == "test" else split_of[unit.path] for unit, _, _ in chosen]
 
 
-def patient_of(facts: FileFacts) -> str | None:
-    """Returns the name, before hashing, of the patient or at least the study that a file says it is of, or None."""
-    if facts.patient_id:
-        return f"patient:{facts.patient_id}"
-    study = facts.study_uid or facts.series_uid
-    return f"study:{study}" if study else None
-
-
-def _split(
-    sources: Sources, chosen: Sequence[Chosen], groups: Sequence[str], options: PlanOptions, warnings: list[str]
-):
-    """Returns the split of each unit, and the options as they were applied."""
-    if options.split.rule == "keras":
-        warnings.append(KERAS_SPLIT_LEAKS)
-        listed = [assignment.Member("", (unit.label,), unit.split, unit.path) for unit in sources.units]
-        split_of = assignment.split_by_position(listed)
-        return ["test" if unit.split == "test" else split_of[unit.path] for unit, _, _ in chosen], options.split
-    members = [
-        assignment.Member(group, tuple(labels_of(unit, indices)), unit.split, unit.path)
-        for (unit, _, indices), group in zip(chosen, groups, strict=True)
-    ]
+def _split_by_group(
+    chosen: Sequence[Chosen],
+    names: Sequence[grouping.Name],
+    pairs: Sequence[Pair],
+    options: PlanOptions,
+    warnings: list[str],
+) -> tuple[list[str], list[str]]:
+    """Returns the group, before hashing, and the split of each unit."""
+    pools = _pools(chosen, names, options, warnings)
+    groups = grouping.join(names, pools, pairs)
+    members = _members(chosen, groups, pools)
     _refuse_leaks("patients stand in several splits", assignment.contradictions(members), options, warnings)
-    applied = assignment.effective_options([unit.split for unit in sources.units], options.split)
-    return assignment.split_by_group(members, applied), applied
+    splits = assignment.split_by_group(members, options.split)
+    warnings += _look_alike_warnings(pairs, groups, assignment.apart(members, splits, pairs))
+    return groups, splits
+
+
+def _members(chosen: Sequence[Chosen], groups: Sequence[str], pools: Sequence[str | None]) -> list[assignment.Member]:
+    return [
+        assignment.Member(group, tuple(labels_of(unit, indices)), pool, unit.path)
+        for (unit, _, indices), group, pool in zip(chosen, groups, pools, strict=True)
+    ]
+
+
+def _pools(
+    chosen: Sequence[Chosen], names: Sequence[grouping.Name], options: PlanOptions, warnings: list[str]
+) -> list[str | None]:
+    """Returns where each unit is fixed to: by its folder or table, and by former records whose split is to be kept."""
+    pools = [unit.split for unit, _, _ in chosen]
+    if options.former is None:
+        return pools
+    moved, kept = [], 0
+    for number, ((unit, facts, indices), name) in enumerate(zip(chosen, names, strict=True)):
+        example_ids = (example_id(facts.sha256, position) for position in indices)
+        before = options.former.split_of(example_ids, group_key(name.text, options.secret))
+        if before is None:
+            continue
+        if assignment.compatible({before, unit.split or before}):
+            pools[number] = before
+            kept += 1
+        else:
+            moved.append(f"{shown_path(unit)}: {before} before")
+    _refuse_leaks(
+        "files stand in another split than in the records whose split is to be kept", moved, options, warnings
+    )
+    source = f"the records {options.former.fingerprint[:12]}"
+    warnings.append(f"{kept} of {len(chosen)} files are in the split that they or their patients have in {source}")
+    return pools
+
+
+def _look_alike_warnings(pairs: Sequence[Pair], groups: Sequence[str], apart: Sequence[str]) -> list[str]:
+    """Returns lines on near-duplicates: how many were kept together, and which the split parts."""
+    together = sum(groups[pair.first] == groups[pair.second] for pair in pairs)
+    lines = [f"{together} pairs of files look alike and were kept in one group"] if together else []
+    if apart:
+        more = f"; and {len(apart) - _SHOWN_PAIRS} more" if len(apart) > _SHOWN_PAIRS else ""
+        shown = "; ".join(sorted(apart)[:_SHOWN_PAIRS])
+        lines.append(
+            f"NEAR-DUPLICATES: {len(apart)} pairs of files look alike and stand in several splits: {shown}{more}"
+        )
+    return lines
 
 
 def _refuse_leaks(what: str, leaks: list[str], options: PlanOptions, warnings: list[str]) -> None:

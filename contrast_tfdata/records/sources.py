@@ -12,11 +12,11 @@ from contrast_tfdata.errors import DataError, UsageError
 from contrast_tfdata.images import files
 from contrast_tfdata.images.phantom import PhantomOptions
 from contrast_tfdata.records.assignment import DEVELOPMENT
+from contrast_tfdata.records.manifest_schema import SPLITS
 from contrast_tfdata.records.units import FileUnit, PhantomUnit, Unit
 
 __all__ = ["DEVELOPMENT", "SPLITS", "Sources", "from_class_folders", "from_phantom", "from_table"]
 
-SPLITS = ("train", "validation", "test")
 _TABLE_COLUMNS = {"path", "label", "group", "split"}
 
 

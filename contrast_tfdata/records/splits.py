@@ -1,14 +1,13 @@
-"""Who goes where: groups (patients) to splits by hashed key, or the slides' split by position."""
+"""Who goes where: groups (patients) to splits, each class in its share, or the slides' split by position."""
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.errors import UsageError
 
-_HASH_RANGE = 2**64
 KERAS_VALIDATION_FRACTION = 0.2
 """Share of each class that the slides' ImageDataGenerator(validation_split=0.2) takes for validation."""
 
@@ -18,9 +17,9 @@ class SplitOptions:
     """How examples are divided.
 
     Attributes:
-        rule: `group`: whole groups by hashed key. `keras`: the first 20 % of each class's sorted files are validation.
-        validation_fraction: share of the groups outside the test split that become validation, in [0, 1).
-        test_fraction: share of all groups that become test, in [0, 1); used where no test data was named.
+        rule: `group`: whole groups. `keras`: the first 20 % of each class's sorted files are validation.
+        validation_fraction: share of each class's slices outside the test split that become validation, in [0, 1).
+        test_fraction: share of each class's slices that become test, in [0, 1); used where no test data was named.
         seed: another seed gives another division.
     """
 
@@ -38,31 +37,44 @@ class SplitOptions:
 
 
 def assign_groups(
-    labels_of_group: Mapping[str, Iterable[int]], options: SplitOptions, fixed: Mapping[str, str] | None = None
+    sizes: Mapping[str, Sequence[int]], options: SplitOptions, fixed: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """Divides groups into train, validation and test.
+    """Divides groups into train, validation and test so that each split gets its share of each class.
 
-    Each group's place depends on its key and the seed alone, so that it stays where it is when others are added. Only
-    where that would leave a wanted split without one of the classes (few patients), the groups whose place is nearest
-    to the split move there: into train always, into test and then validation where the giving split keeps its classes.
+    In an order that only their names and the seed decide, each group goes where its classes are needed most. Where
+    every group is of one class, what a split holds of a class then differs from its share by the largest group at most.
+    Where a wanted split would be left without a class (few groups), the smallest group that another one can spare moves
+    there; training gets it even from one that cannot.
+
+    The result does not depend on the order of `sizes`, but may change when groups are added: to keep a former
+    division, pass it as `fixed`, and the new groups fill up what is missing.
 
     Args:
-        labels_of_group: the labels that occur in each group.
+        sizes: how many slices of each class a group has.
         options: fractions and seed.
-        fixed: the split of groups that are not to be moved.
+        fixed: the split of groups that are not to be moved. Those fixed to a split that is given no fraction do not
+            count in the other splits' shares.
 
     Returns:
         The split of each group.
     """
-    fixed = fixed or {}
-    labels = {group: frozenset(each) for group, each in labels_of_group.items()}
-    place = {group: _place(group, options.seed) for group in labels if group not in fixed}
-    bounds = _bounds(options)
-    by_place = {group: next(s for s, (lo, hi) in bounds.items() if lo <= at < hi) for group, at in place.items()}
-    split_of = {**by_place, **fixed}
-    for split in ("train", "test", "validation"):
+    fixed = {group: split for group, split in (fixed or {}).items() if group in sizes}
+    shares = _shares(options)
+    counted = [group for group in sizes if group not in fixed or shares[fixed[group]]]
+    totals = [sum(sizes[group][label] for group in counted) for label in range(len(CLASS_NAMES))]
+    needs = {split: [share * total for total in totals] for split, share in shares.items() if share}
+    split_of = {}
+    free = sorted(
+        (group for group in sizes if group not in fixed), key=lambda group: (_place(group, options.seed), group)
+    )
+    for group in [*fixed, *free]:
+        split = fixed.get(group) or max(needs, key=lambda each: _need(sizes[group], needs[each], totals))
+        split_of[group] = split
+        if split in needs:
+            needs[split] = [need - size for need, size in zip(needs[split], sizes[group], strict=True)]
+    for split in needs:
         for label in range(len(CLASS_NAMES)):
-            _ensure_class(split, label, split_of, labels, place, bounds)
+            _ensure_class(split, label, split_of, sizes, free)
     return split_of
 
 
@@ -83,31 +95,38 @@ def keras_split(labels: Sequence[int]) -> list[str]:
     return splits
 
 
-def _place(group: str, seed: int) -> float:
-    digest = hashlib.blake2b(f"{seed}:{group}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") / _HASH_RANGE
-
-
-def _bounds(options: SplitOptions) -> dict[str, tuple[float, float]]:
+def _shares(options: SplitOptions) -> dict[str, float]:
+    """Share of each split in the whole, in the order in which a class that is missing there is made up for."""
     test = options.test_fraction
-    validation = test + options.validation_fraction * (1 - test)
-    # Beyond 1: a place very near to 1 is rounded to it.
-    return {"test": (0.0, test), "validation": (test, validation), "train": (validation, 2.0)}
+    validation = options.validation_fraction * (1 - test)
+    return {"train": 1 - test - validation, "test": test, "validation": validation}
 
 
-def _ensure_class(split, label, split_of, labels, place, bounds) -> None:
-    """Moves the nearest group with `label` into a split that has none, if the split that gives it keeps its classes."""
-    low, high = bounds[split]
-    holders = [group for group, each in labels.items() if label in each]
-    if low == high or any(split_of[group] == split for group in holders):
+def _need(sizes: Sequence[int], needs: Sequence[float], totals: Sequence[int]) -> float:
+    """How much nearer a group brings a split to its shares; classes weigh the same, whatever their number of slices.
+
+    It is the gradient of the sum over classes of ((wanted - held) / total) ** 2, along the group.
+    """
+    columns = zip(sizes, needs, totals, strict=True)
+    return sum(size * need / total**2 for size, need, total in columns if size)
+
+
+def _place(group: str, seed: int) -> str:
+    name = f"{seed}:{group}".encode("utf-8", "surrogateescape")
+    return hashlib.blake2b(name, digest_size=8).hexdigest()
+
+
+def _ensure_class(split, label, split_of, sizes, free) -> None:
+    """Moves the smallest group with `label` to a split that has none, if the split that gives it keeps its classes."""
+    if any(split_of[group] == split and each[label] for group, each in sizes.items()):
         return
-    movable = [group for group in holders if group in place]
-    spare = [group for group in movable if split == "train" or _is_spare(group, split_of, labels)]
+    movable = [group for group in free if sizes[group][label]]
+    spare = [group for group in movable if split == "train" or _is_spare(group, split_of, sizes)]
     if spare:
-        split_of[min(spare, key=lambda group: (max(low - place[group], place[group] - high), group))] = split
+        split_of[min(spare, key=lambda group: sum(sizes[group]))] = split  # Of equals the first in their drawn order.
 
 
-def _is_spare(group, split_of, labels) -> bool:
+def _is_spare(group, split_of, sizes) -> bool:
     """Whether the group's split holds each of its classes in another group too."""
-    others = [labels[other] for other, split in split_of.items() if split == split_of[group] and other != group]
-    return labels[group] <= frozenset().union(*others)
+    others = [sizes[other] for other, split in split_of.items() if split == split_of[group] and other != group]
+    return all(any(each[label] for each in others) for label, size in enumerate(sizes[group]) if size)

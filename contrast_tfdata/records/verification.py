@@ -6,33 +6,27 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.errors import DataError
-from contrast_tfdata.records import codec, manifest
+from contrast_tfdata.records import codec, descriptions, manifest
 
 
 def verify(records_dir: Path, expected: manifest.Manifest) -> None:
+    """Checks the records as `verify_records` does, and the files that describe them to other programs.
+
+    Raises:
+        DataError: lists every problem with shard and record.
+    """
+    _raise_damaged(records_dir, _find_damage(records_dir, expected) + descriptions.find_problems(records_dir, expected))
+
+
+def verify_records(records_dir: Path, expected: manifest.Manifest) -> None:
     """Checks sizes, counts and SHA-256 of shards, and that every record can be read and has its size, class and split.
 
     Raises:
         DataError: lists every problem with shard and record.
     """
-    manifest.check(records_dir, expected, full=False)
-    problems, split_of_group = [], {}
-    for split, info in expected.splits.items():
-        classes = Counter()
-        for shard in info.shards:
-            if manifest.sha256_of(records_dir / shard.name) != shard.sha256:
-                problems.append(f"{shard.name}: SHA-256 differs from the manifest's")
-            problems += _check_records(records_dir / shard.name, expected.image_size, classes, split, split_of_group)
-        counts = {name: classes[label] for label, name in enumerate(expected.class_names)}
-        if counts != info.classes:
-            problems.append(f"{split}: records per class {counts} instead of {info.classes}")
-    if expected.split_rule["rule"] == "group" and not expected.split_rule["allow_leakage"]:
-        problems += [
-            f"group {group} stands in {sorted(each)}" for group, each in split_of_group.items() if len(each) > 1
-        ]
-    if problems:
-        raise DataError.listing(f"{records_dir}: the records are damaged; {manifest.REMAKE}:", problems)
+    _raise_damaged(records_dir, _find_damage(records_dir, expected))
 
 
 def read_records(path: Path) -> Iterator[codec.SliceRecord]:
@@ -41,14 +35,10 @@ def read_records(path: Path) -> Iterator[codec.SliceRecord]:
     Raises:
         DataError: names the shard and the number of the record that cannot be read.
     """
-    number = 0
-    try:
-        for serialized in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
-            yield codec.decode(serialized)
-            number += 1
-    except (ValueError, tf.errors.DataLossError) as error:
-        detail = error.message if isinstance(error, tf.errors.DataLossError) else error
-        raise DataError(f"{path}: record {number}: {detail}; {manifest.REMAKE}") from error
+    for number, record in _readings(path):
+        if isinstance(record, str):
+            raise DataError(f"{path}: record {number}: {record}; {manifest.REMAKE}")
+        yield record
 
 
 def read_split(records_dir: Path, info: manifest.SplitInfo) -> Iterator[codec.SliceRecord]:
@@ -57,14 +47,68 @@ def read_split(records_dir: Path, info: manifest.SplitInfo) -> Iterator[codec.Sl
         yield from read_records(records_dir / shard.name)
 
 
-def _check_records(path: Path, image_size: int, classes: Counter, split: str, split_of_group: dict) -> list[str]:
-    problems = []
+def _raise_damaged(records_dir: Path, problems: list[str]) -> None:
+    if problems:
+        raise DataError.listing(f"{records_dir}: the records are damaged; {manifest.REMAKE}:", problems)
+
+
+def _find_damage(records_dir: Path, expected: manifest.Manifest) -> list[str]:
+    manifest.check(records_dir, expected)
+    problems, splits_of_group = [], {}
+    for split, info in expected.splits.items():
+        classes, unread = Counter(), []
+        for shard in info.shards:
+            path = records_dir / shard.name
+            if manifest.sha256_of(path) != shard.sha256:
+                problems.append(f"{shard.name}: SHA-256 differs from the manifest's: a damaged or another file")
+            for number, record in _readings(path):
+                if isinstance(record, str):
+                    unread.append(f"{shard.name}: record {number}: {record}")
+                    continue
+                if record.pixels.shape != (expected.image_size, expected.image_size):
+                    side = expected.image_size
+                    unread.append(f"{shard.name}: record {number}: {record.pixels.shape} instead of {(side, side)}")
+                classes[record.label] += 1
+                splits_of_group.setdefault(record.group, set()).add(split)
+        problems += unread or _class_problems(split, info, classes)
+    return problems + _leaks(expected, splits_of_group)
+
+
+def _class_problems(split: str, info: manifest.SplitInfo, classes: Counter) -> list[str]:
+    counts = {name: classes[label] for label, name in enumerate(CLASS_NAMES)}
+    return [f"{split}: records per class {counts} instead of {info.classes}"] if counts != info.classes else []
+
+
+def _leaks(expected: manifest.Manifest, splits_of_group: dict[str, set[str]]) -> list[str]:
+    if expected.split_rule["rule"] != "group" or expected.split_rule["allow_leakage"]:
+        return []
+    leaks = {group: each for group, each in splits_of_group.items() if len(each) > 1}
+    return [f"group {group} stands in {sorted(each)}" for group, each in leaks.items()]
+
+
+def _readings(path: Path) -> Iterator[tuple[int, codec.SliceRecord | str]]:
+    """Yields the number of each record with the record, or with what is wrong with it; goes on after a bad one."""
+    number = 0
     try:
-        for number, record in enumerate(read_records(path)):
-            if record.pixels.shape != (image_size, image_size):
-                problems.append(f"{path.name}: record {number}: {record.pixels.shape} instead of {image_size} squared")
-            classes[record.label] += 1
-            split_of_group.setdefault(record.group, set()).add(split)
-    except DataError as error:
-        problems.append(str(error))
-    return problems
+        for serialized in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            yield number, _decoded(serialized)
+            number += 1
+    except tf.errors.DataLossError:
+        yield number, "its checksum differs"
+        yield from _readings_without_checksum(path, number + 1)
+
+
+def _readings_without_checksum(path: Path, first: int) -> Iterator[tuple[int, codec.SliceRecord | str]]:
+    """The records from number `first` on: TensorFlow reads no further in a file after a checksum that differs."""
+    with path.open("rb") as stream:
+        for number, (offset, length) in enumerate(manifest.frames(path)):
+            if number >= first:
+                stream.seek(offset)
+                yield number, _decoded(stream.read(length))
+
+
+def _decoded(serialized: bytes) -> codec.SliceRecord | str:
+    try:
+        return codec.decode(serialized)
+    except ValueError as error:
+        return str(error)

@@ -17,8 +17,8 @@ from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.images.selection import SliceSelection, choose_slices
 from contrast_tfdata.images.slices import FileFacts, RejectedImageError
 from contrast_tfdata.records.decoding import DecodedSlice, decode_unit
+from contrast_tfdata.records.grouping import patient_of
 from contrast_tfdata.records.identity import example_id, group_key
-from contrast_tfdata.records.plan import patient_of
 from contrast_tfdata.records.scanning import Progress, Rejection, scan
 from contrast_tfdata.records.units import FileUnit
 from contrast_tfdata.records.workers import Workers

@@ -23,7 +23,7 @@ def test_confident_errors_stay_ordered_where_probabilities_are_all_one():
     np.testing.assert_array_equal(suspected_labels(make([0, 0, 0], [100.0, 300.0, 200.0])), [1, 2, 0])
 
 
-def test_70_flipped_labels_rank_high():
+def test_fault_70_flipped_labels_rank_high():
     rng = np.random.default_rng(0)
     truth = (rng.random(1000) < 0.3).astype(np.int64)
     logits = rng.normal(8 * truth - 4, 1.5)

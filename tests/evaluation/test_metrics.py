@@ -73,7 +73,7 @@ def test_groups_that_are_not_all_known_are_not_counted():
     assert metrics_at(one, 0.5)["auc_ci95_by_group"] is None
 
 
-def test_50_one_class_only_is_undefined_not_a_crash():
+def test_fault_50_one_class_only_is_undefined_not_a_crash():
     only = draw().select(draw().label == 1)
     ours = metrics_at(only, 0.5)
     assert ours["prevalence"] == 1

@@ -1,6 +1,7 @@
 """From files to records on the disk."""
 
 import csv
+import dataclasses
 import json
 import random
 import shutil
@@ -11,10 +12,12 @@ from image_files import dicom_bytes
 from PIL import Image
 
 from contrast_tfdata.errors import DataError
+from contrast_tfdata.images import phantom
 from contrast_tfdata.images.preprocessing import Preprocessing
+from contrast_tfdata.records import former, sources
 from contrast_tfdata.records import manifest as manifests
-from contrast_tfdata.records import sources
 from contrast_tfdata.records.conversion import convert
+from contrast_tfdata.records.identity import group_key
 from contrast_tfdata.records.options import ConversionOptions, PlanOptions
 from contrast_tfdata.records.splits import SplitOptions
 from contrast_tfdata.records.verification import read_split, verify
@@ -51,7 +54,7 @@ def test_every_image_becomes_one_record_with_its_pixels(png_tree, tmp_path):
     assert len({record.example_id for record in records}) == 20
 
 
-def test_no_group_is_in_two_splits(png_tree, tmp_path):
+def test_fault_23_no_group_is_in_two_splits(png_tree, tmp_path):
     manifest = make(png_tree((40, 40)), tmp_path / "records")
     groups = [{each.group for each in read_split(tmp_path / "records", info)} for info in manifest.splits.values()]
     assert sum(map(len, groups)) == len(set.union(*groups)) == 20
@@ -104,7 +107,7 @@ def test_keras_split_keeps_the_order_of_the_generator(png_tree, tmp_path):
     assert any("as on the slides" in warning for warning in manifest.warnings)
 
 
-def test_unknown_patients_are_said_to_be_unknown(png_tree, tmp_path):
+def test_fault_23_unknown_patients_are_said_to_be_unknown(png_tree, tmp_path):
     manifest = make(png_tree((12, 8)), tmp_path / "records", group_regex=None)
     assert not manifest.patients_known
     assert any("patient independence unverified" in warning for warning in manifest.warnings)
@@ -192,6 +195,141 @@ def test_allowed_leakage_moves_nothing_from_the_training_folder_to_test(png_tree
     assert manifest.splits["test"].records == 8
     assert manifest.splits["train"].records + manifest.splits["validation"].records == 16
     assert any("LEAKAGE: patients" in warning for warning in manifest.warnings)
+
+
+def records_of(directory, manifest):
+    """(split, record) of every record."""
+    return [(split, each) for split, info in manifest.splits.items() for each in read_split(directory, info)]
+
+
+def look_alike_tree(root, heads):
+    """Pictures without any patient's name: each head twice, the second time mirrored and brighter, of either class."""
+    for number, pixels in enumerate(heads):
+        folder = root / ("with_gad" if number % 2 else "no_gad")
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(folder / f"{number:03d}.png")
+        Image.fromarray(np.minimum(pixels[:, ::-1] * 1.1, 255).astype(np.uint8)).save(folder / f"copy-{number:03d}.png")
+    return root
+
+
+@pytest.fixture(scope="module")
+def heads():
+    """A slice of each of 16 synthetic patients, (256, 256) uint8."""
+    options = dataclasses.replace(phantom.PhantomOptions(), slices_per_class=1)
+    patients = [phantom.generate_patient(7, number, options) for number in range(16)]
+    return [np.clip(each.pre[0].pixels, 0, 255).astype(np.uint8) for each in patients]
+
+
+def test_fault_22_near_duplicates_share_a_group_where_no_patient_is_known(heads, tmp_path):
+    root = look_alike_tree(tmp_path / "pictures", heads)
+    manifest = make(root, tmp_path / "records", group_regex=None)
+    found = {each.source[-7:]: set() for _, each in records_of(tmp_path / "records", manifest)}
+    for split, each in records_of(tmp_path / "records", manifest):
+        found[each.source[-7:]].add((split, each.group))
+    assert len(found) == 16
+    assert all(len(each) == 1 for each in found.values())
+    assert sum(info.groups for info in manifest.splits.values()) == 16
+    assert "16 pairs of files look alike and were kept in one group" in manifest.warnings
+    make(root, tmp_path / "shuffled", group_regex=None, reorder=random.Random(1).shuffle)
+    assert contents(tmp_path / "records") == contents(tmp_path / "shuffled")
+
+
+def test_fault_22_near_duplicates_of_a_test_folder_are_listed(heads, tmp_path):
+    root = look_alike_tree(tmp_path / "train", heads[:12])
+    test_root = look_alike_tree(tmp_path / "test", heads[12:])
+    Image.fromarray(heads[0][3:, 2:]).save(test_root / "no_gad" / "cut.png")
+    manifest = make(root, tmp_path / "records", group_regex=None, test_root=test_root)
+    (line,) = [each for each in manifest.warnings if each.startswith("NEAR-DUPLICATES")]
+    assert "2 pairs of files look alike and stand in several splits" in line
+    assert "test no_gad/cut.png = " in line
+    assert "no_gad/000.png" in line
+    assert "no_gad/copy-000.png" in line
+
+
+def test_nothing_is_compared_where_every_patient_is_known(png_tree, tmp_path):
+    stages = set()
+    found = sources.from_class_folders(png_tree((8, 8)), split=None, group_regex=REGEX, max_bytes=1 << 20)
+    (tmp_path / "records").mkdir()
+    with Workers(1) as pool:
+        options = ConversionOptions(preprocessing=SMALL)
+        convert(found, tmp_path / "records", options, pool, lambda stage, *_: stages.add(stage))
+    assert stages == {"scan", "convert"}
+
+
+def test_the_key_changes_hashes_but_not_the_split(png_tree, tmp_path):
+    root, splits, groups = png_tree((40, 40)), [], []
+    for key in (b"one", b"other"):
+        directory = tmp_path / key.decode()
+        manifest = make(root, directory, options=ConversionOptions(preprocessing=SMALL, plan=PlanOptions(secret=key)))
+        records = records_of(directory, manifest)
+        splits.append({each.source: split for split, each in records})
+        groups.append({each.group for _, each in records})
+    assert splits[0] == splits[1]
+    assert not groups[0] & groups[1]
+
+
+def kept(old, **plan):
+    return ConversionOptions(preprocessing=SMALL, plan=PlanOptions(former=former.read(old), **plan))
+
+
+@pytest.mark.parametrize("group_regex", [REGEX, None])
+def test_the_split_of_old_records_is_kept_when_files_are_added(png_tree, tmp_path, group_regex):
+    root = png_tree((24, 16))
+    old = make(root, tmp_path / "old", group_regex=group_regex)
+    png_tree((60, 44))  # The same files and more; patients of four, the last of the old ones among them.
+    new = make(root, tmp_path / "new", group_regex=group_regex, options=kept(tmp_path / "old"))
+    before = {each.example_id: split for split, each in records_of(tmp_path / "old", old)}
+    after = {each.example_id: split for split, each in records_of(tmp_path / "new", new)}
+    assert {key: after[key] for key in before} == before
+    assert len(after) == 104
+    assert any("40 of 104 files are in the split" in each for each in new.warnings)
+    assert new.splits["test"].classes == pytest.approx({"no_gad": 12, "with_gad": 8.8}, abs=4)
+
+
+def test_new_files_of_an_old_patient_go_where_the_patient_is(png_tree, tmp_path):
+    root = png_tree((22, 18))  # The last patient of each class has two pictures so far.
+    old = make(root, tmp_path / "old")
+    png_tree((24, 20))
+    new = make(root, tmp_path / "new", options=kept(tmp_path / "old"))
+    splits = {each.group: split for split, each in records_of(tmp_path / "old", old)}
+    assert all(splits[each.group] == split for split, each in records_of(tmp_path / "new", new))
+
+
+def test_fault_21_what_was_tested_on_is_not_moved_to_a_training_folder(png_tree, tmp_path):
+    root = png_tree((24, 16))
+    make(root, tmp_path / "old")
+    test_root = png_tree((4, 4), root=tmp_path / "test", first_seed=500)
+    for path in test_root.rglob("*.png"):
+        path.rename(path.with_name(f"q{path.name}"))
+    with pytest.raises(DataError, match=r"another split.*\n.*: test before"):
+        make(root, tmp_path / "new", test_root=test_root, options=kept(tmp_path / "old"))
+
+
+def test_a_split_by_file_cannot_be_kept(png_tree, tmp_path):
+    options = ConversionOptions(preprocessing=SMALL, plan=PlanOptions(split=SplitOptions("keras")))
+    make(png_tree((10, 5)), tmp_path / "old", options=options)
+    with pytest.raises(DataError, match="no split to keep"):
+        former.read(tmp_path / "old")
+
+
+def test_fault_28_records_and_manifest_hold_no_patient(tmp_path):
+    for number in range(12):
+        pixels = np.random.default_rng(number).integers(0, 4000, (24, 24), np.uint16)
+        path = tmp_path / "scans" / ("with_gad" if number % 2 else "no_gad") / f"{number}.dcm"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        uids = {"StudyInstanceUID": f"1.2.{number}", "SeriesInstanceUID": f"1.2.3.{number}"}
+        path.write_bytes(dicom_bytes(pixels, PatientID=f"MRN-{number // 2}", PatientName="Secret^Person", **uids))
+    secret = b"k" * 64
+    options = ConversionOptions(preprocessing=SMALL, plan=PlanOptions(secret=secret))
+    manifest = make(tmp_path / "scans", tmp_path / "records", group_regex=None, options=options)
+    assert manifest.patients_known
+    assert manifest.split_rule["group_hash_keyed"]
+    groups = {each.group for _, each in records_of(tmp_path / "records", manifest)}
+    assert groups == {group_key(f"patient:MRN-{number}", secret) for number in range(6)}
+    unkeyed = {group_key(f"patient:MRN-{number}") for number in range(6)}
+    for content in contents(tmp_path / "records").values():
+        assert not any(word in content for word in (b"MRN-", b"Secret", b"Person", secret))
+        assert not any(each.encode() in content for each in unkeyed)
 
 
 def write_table(path, rows):

@@ -1,16 +1,19 @@
 """Damage of every kind is found and named."""
 
 import dataclasses
+import gzip
 import json
+import os
 import struct
 
+import forging
 import pytest
 from test_conversion import SMALL, make
 
 from contrast_tfdata.errors import DataError
 from contrast_tfdata.records import manifest as manifests
 from contrast_tfdata.records.options import ConversionOptions
-from contrast_tfdata.records.verification import verify
+from contrast_tfdata.records.verification import verify, verify_records
 
 
 @pytest.fixture
@@ -21,7 +24,7 @@ def records(png_tree, tmp_path):
 
 
 def check_fast(records):
-    manifests.check(records[0], records[1], full=False)
+    manifests.check(records[0], records[1])
 
 
 def check_all(records):
@@ -37,13 +40,50 @@ def test_fault_39_flipped_bit(records):
         check_all(records)
     assert f"record {records[1].splits['train'].shards[0].records - 1}: " in str(error.value)
     with pytest.raises(DataError, match=rf"{shard.name}: SHA-256 differs"):
-        manifests.check(records[0], records[1], full=True)
+        verify_records(records[0], records[1])
+
+
+def test_fault_39_goes_on_after_a_bad_record(records):
+    shard = records[2]
+    data = bytearray(shard.read_bytes())
+    starts = [start for start, _ in manifests.frames(shard)]
+    data[starts[1] + 300] ^= 1
+    shard.write_bytes(data)
+    last = len(starts) - 1
+    with pytest.raises(DataError) as error:
+        check_all(records)
+    assert f"{shard.name}: record 1: its checksum differs" in str(error.value)
+    assert "per class" not in str(error.value)
+    data[starts[last] : starts[last] + 4] = b"\xff" * 4  # no checksum finds it any more: only its form is wrong
+    shard.write_bytes(data)
+    with pytest.raises(DataError, match=rf"record 1: its checksum differs\n  {shard.name}: record {last}: not a tf"):
+        check_all(records)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (forging.drop_label, "lacks label"),
+        (forging.label_7, "label must be 0 or 1. Received: 7"),
+        (forging.float_label, "label must hold one int64"),
+        (forging.short_pixels, "image/raw has 575 bytes"),
+    ],
+)
+def test_fault_44_wrong_records_are_all_named(records, change, words):
+    directory = records[0]
+    for number in (0, 3):
+        shard = forging.change_record(directory, "train", number, change)
+    with pytest.raises(DataError) as error:
+        verify_records(directory, manifests.load(directory))
+    lines = str(error.value).splitlines()
+    assert [line.partition(": record ")[2][:1] for line in lines[1:]] == ["0", "3"]
+    assert all(line.startswith(f"  {shard}: record") and words in line for line in lines[1:])
 
 
 @pytest.mark.parametrize("check", [check_fast, check_all])
 def test_fault_40_cut_inside_a_record(records, check):
     records[2].write_bytes(records[2].read_bytes()[:-100])
-    with pytest.raises(DataError, match=f"{records[2].name}: .* bytes instead of"):
+    with pytest.raises(DataError, match=f"{records[2].name}: .* bytes instead of .*: record 15, at byte"):
         check(records)
 
 
@@ -59,7 +99,7 @@ def test_fault_41_cut_between_records(records, check):
     agreeing = dataclasses.replace(info, bytes=shard.stat().st_size)
     split = dataclasses.replace(manifest.splits["train"], shards=(agreeing, *manifest.splits["train"].shards[1:]))
     forged = dataclasses.replace(manifest, splits={**manifest.splits, "train": split})
-    with pytest.raises(DataError, match="2 records instead of"):
+    with pytest.raises(DataError, match="2 records instead of 16, so record 2 differs"):
         check((directory, forged, shard))
 
 
@@ -87,7 +127,34 @@ def test_fault_43_forged_length(records, check):
     data = bytearray(shard.read_bytes())
     data[:8] = struct.pack("<Q", 2**62)
     shard.write_bytes(data)
-    with pytest.raises(DataError, match="ends beyond the end of the file"):
+    with pytest.raises(DataError, match="record 0, at byte 0, ends beyond the end of the file"):
+        check(records)
+
+
+@pytest.mark.parametrize("check", [check_fast, check_all])
+def test_fault_46_gzip_is_named(records, check):
+    shard = records[2]
+    content = shard.read_bytes()
+    shard.write_bytes(gzip.compress(content))
+    with pytest.raises(DataError, match=f"{shard.name}: gzip-compressed, .*gunzip"):
+        check(records)
+    shard.rename(f"{shard}.gz")
+    with pytest.raises(DataError, match=f"{shard.name}.gz: gzip-compressed, .*gunzip\n  {shard.name}: missing"):
+        check(records)
+
+
+@pytest.mark.parametrize("check", [check_fast, check_all])
+@pytest.mark.parametrize("kind", ["link", "hanging link", "FIFO", "folder"])
+def test_fault_42_shard_that_is_no_regular_file(records, tmp_path, check, kind):
+    shard = records[2]
+    elsewhere = shard.rename(tmp_path / "elsewhere")
+    if kind == "FIFO":
+        os.mkfifo(shard)
+    elif kind == "folder":
+        shard.mkdir()
+    else:
+        shard.symlink_to(elsewhere if kind == "link" else tmp_path / "nowhere")
+    with pytest.raises(DataError, match=f"{shard.name}: a link, folder or device, which is not followed or read"):
         check(records)
 
 
@@ -115,7 +182,7 @@ def test_fault_45_newer_manifest(records):
         manifests.load(records[0])
 
 
-def test_shard_names_cannot_lead_elsewhere(records):
+def test_fault_45_shard_names_cannot_lead_elsewhere(records):
     path = records[0] / "manifest.json"
     path.write_text(path.read_text().replace("contrast-train.tfrecord", "../contrast-train.tfrecord"))
     with pytest.raises(DataError, match="plain file name"):

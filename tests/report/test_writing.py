@@ -94,7 +94,7 @@ def test_same_input_same_page(full, tmp_path, draw, monkeypatch):
     ],
     ids=["no test", "no validation", "one slice", "one class", "unlabelled test"],
 )
-def test_49_50_absent_small_and_one_class_splits(tmp_path, draw, parse, validation, test, missing):
+def test_fault_49_50_absent_small_and_one_class_splits(tmp_path, draw, parse, validation, test, missing):
     splits = [split and draw(*split) for split in (validation, test)]
     page = report(tmp_path, *splits, history=[])
     assert not {f"{name}.png" for name in missing} & written(tmp_path)
@@ -129,7 +129,7 @@ def test_figures_of_an_earlier_run_do_not_stay(tmp_path, draw):
     assert "own.png" in written(tmp_path)
 
 
-def test_55_a_disk_error_is_an_oserror_and_keeps_the_old_page(tmp_path, draw):
+def test_fault_55_a_disk_error_is_an_oserror_and_keeps_the_old_page(tmp_path, draw):
     report(tmp_path, draw(30), None, history=[])
     old = (tmp_path / "report.html").read_bytes()
     (tmp_path / "figures" / "roc_validation.png").unlink()

@@ -1,0 +1,127 @@
+"""Who belongs together: slices of one patient or study, and where no patient is known, files that look alike."""
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from contrast_tfdata.images.slices import FileFacts, RejectedImageError
+from contrast_tfdata.records import assignment, near_duplicates
+from contrast_tfdata.records.scanning import Progress
+from contrast_tfdata.records.units import Unit
+from contrast_tfdata.records.workers import Workers
+
+MOST_JOINED = 0.2
+"""Share of all names that may be joined into one group because files look alike.
+
+A chain of look-alikes through all of the data would leave nothing to test on.
+"""
+_ALWAYS_JOINED = 8  # Names, however few there are.
+
+
+@dataclasses.dataclass(frozen=True)
+class Name:
+    """What stands for a file's group before hashing.
+
+    Attributes:
+        text: `patient:`, `study:` or `file:` and what distinguishes it.
+        known: whether it is a patient, so that all slices of that person carry it.
+    """
+
+    text: str
+    known: bool
+
+
+def name_of(unit: Unit, facts: FileFacts) -> Name:
+    """Returns the patient of a unit, else its study, else its own path."""
+    if unit.group:
+        return Name(f"patient:{unit.group}", True)
+    if patient_of(facts):
+        return Name(patient_of(facts), facts.patient_id is not None)
+    # A file's own name is no patient: the same name below the train and the test folder means two files.
+    return Name(f"file:{unit.split}:{unit.path}", False)
+
+
+def patient_of(facts: FileFacts) -> str | None:
+    """Returns the name, before hashing, of the patient or at least the study that a file says it is of, or None."""
+    if facts.patient_id:
+        return f"patient:{facts.patient_id}"
+    study = facts.study_uid or facts.series_uid
+    return f"study:{study}" if study else None
+
+
+def find_look_alikes(
+    chosen: Sequence[tuple[Unit, FileFacts, tuple[int, ...]]], workers: Workers, progress: Progress
+) -> list[near_duplicates.Pair]:
+    """Returns pairs of units, by position, that show the same thing; a volume is represented by its middle slice.
+
+    Every unit is decoded for it, so this is for data in which some patients are unknown.
+    """
+    # By content, so that the order of listing does not matter; files that cannot be decoded are rejected later.
+    order = sorted(range(len(chosen)), key=lambda number: (chosen[number][1].sha256, chosen[number][0].path))
+    thumbnails, positions = [], []
+    progress("compare", 0, len(order))
+    results = workers.map(_thumbnail, (chosen[number] for number in order))
+    for done, (number, thumbnail) in enumerate(zip(order, results, strict=True), start=1):
+        progress("compare", done, len(order))
+        if thumbnail is not None:
+            thumbnails.append(thumbnail)
+            positions.append(number)
+    pairs = near_duplicates.find_pairs(np.stack(thumbnails)) if thumbnails else []
+    return [dataclasses.replace(pair, first=positions[pair.first], second=positions[pair.second]) for pair in pairs]
+
+
+def join(names: Sequence[Name], pools: Sequence[str | None], pairs: Sequence[near_duplicates.Pair]) -> list[str]:
+    """Returns the group of each file, before hashing: look-alikes share one, as far as what is known allows it.
+
+    The most alike are joined first. Never joined are two patients, files that are fixed to different pools, and more
+    than MOST_JOINED of all names: such pairs stay apart, for `assignment.apart` to list if the split parts them.
+
+    Args:
+        names: of each file.
+        pools: where each file is fixed to; None where anything goes.
+        pairs: look-alikes, by position.
+    """
+    clusters = _Clusters(names, pools)
+    for pair in sorted(
+        pairs, key=lambda each: (-each.similarity, *sorted(names[i].text for i in (each.first, each.second)))
+    ):
+        clusters.join(names[pair.first].text, names[pair.second].text)
+    return [clusters.name(name.text) for name in names]
+
+
+class _Clusters:
+    """Names that belong together."""
+
+    def __init__(self, names: Sequence[Name], pools: Sequence[str | None]):
+        self._members = {name.text: {name.text} for name in names}
+        self._known = {name.text for name in names if name.known}
+        self._pools = defaultdict(set)
+        for name, pool in zip(names, pools, strict=True):
+            self._pools[name.text] |= {pool} - {None}
+        self._most = max(_ALWAYS_JOINED, int(MOST_JOINED * len(self._members)))
+
+    def join(self, one: str, other: str) -> None:
+        """Joins the clusters of two names unless they must stay apart."""
+        if self._members[one] is self._members[other]:
+            return
+        members = self._members[one] | self._members[other]
+        pools = set().union(*(self._pools[name] for name in members))
+        if len(members) <= self._most and assignment.compatible(pools) and len(members & self._known) <= 1:
+            self._members.update(dict.fromkeys(members, members))
+
+    def name(self, text: str) -> str:
+        """Returns what stands for a name's cluster: its patient, else the first of its names."""
+        members = self._members[text]
+        return min(members & self._known or members)
+
+
+def _thumbnail(work: tuple[Unit, FileFacts, tuple[int, ...]]) -> np.ndarray | None:
+    """Runs in a worker process; None where the file cannot be decoded."""
+    unit, facts, indices = work
+    try:
+        ((_, middle),) = unit.read(facts, indices[len(indices) // 2 :][:1])
+    except RejectedImageError:
+        return None
+    return near_duplicates.thumbnail(middle.pixels)

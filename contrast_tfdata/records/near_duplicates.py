@@ -1,0 +1,237 @@
+"""Pictures of the same thing: saved again, resized, a little cropped, brighter, mirrored, or the slice beside it.
+
+Two steps, both on thumbnails. Candidates are the nearest neighbours among band-passed 8x8 thumbnails: a perceptual hash
+by normalised correlation instead of bits, because heads in sagittal slices are so alike that dHash and DCT hashes
+(Zauner, Implementation and Benchmarking of Perceptual Image Hash Functions, 2010) that tell patients apart miss a crop
+of 3 %. Then a candidate is laid over the other one, shifted and stretched along each axis, by Gauss-Newton steps of the
+inverse compositional kind (Baker and Matthews, Lucas-Kanade 20 Years On, IJCV 56, 2004), and their correlation decides.
+"""
+
+import dataclasses
+import functools
+
+import numpy as np
+
+from contrast_tfdata.images.preprocessing import resize, scale_foreground
+
+THUMBNAIL_SIZE = 48
+"""Side of the thumbnails in pixels."""
+THRESHOLD = 0.95
+"""Least correlation of near-duplicates; `tests/records/test_near_duplicates.py` holds what it finds and mistakes."""
+
+_FINE_BAND = (0.7, 2.5)  # Standard deviations of the two Gaussians whose difference is taken, in pixels.
+_COARSE_SIZE = 8
+_COARSE_SIGMA = 2.0
+_COARSE_THRESHOLD = 0.92
+_COARSE_NORM = 2000  # Whole numbers of this length: their products are below 2**24, and float32 adds them exactly.
+_NEIGHBOURS = 8  # Candidates of a picture: bounds the work where all pictures are alike.
+_ROWS = 128  # Of the table of correlations that is held at a time.
+_PAIRS = 256  # Compared at a time, so that arrays stay in the cache.
+_HALF_STEPS, _FULL_STEPS = 4, 3
+_HALF_THRESHOLD = 0.9
+_MOST_SCALE, _MOST_SHIFT = 0.12, 0.12  # Of half a side: a crop of 5 % at each side stays within.
+_LEAST_OVERLAP = 0.75
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class Pair:
+    """Two pictures that show the same thing.
+
+    Attributes:
+        first: position of one, less than `second`.
+        second: position of the other.
+        similarity: correlation in [THRESHOLD, 1] once they are laid over each other.
+    """
+
+    first: int
+    second: int
+    similarity: float
+
+
+def thumbnail(pixels: np.ndarray) -> np.ndarray:
+    """Returns a slice of any size and range, (height, width), as (48, 48) uint8, whatever its brightness."""
+    small = resize(pixels, (THUMBNAIL_SIZE, THUMBNAIL_SIZE), "bilinear")  # A fifth of the time of "area", and as good.
+    return np.rint(scale_foreground(small)).astype(np.uint8)
+
+
+def find_pairs(thumbnails: np.ndarray) -> list[Pair]:
+    """Finds near-duplicates, mirrored ones included.
+
+    Memory is some 3 kB a picture and 200 MB; time grows with the square of their number, but in matrix products only.
+
+    Args:
+        thumbnails: (N, 48, 48) uint8, as `thumbnail` makes them.
+
+    Returns:
+        Pairs by rising positions. Of a set of pictures that are all alike not every pair is among them.
+    """
+    if len(thumbnails) < 2:
+        return []
+    first, second, mirrored = _candidates(thumbnails)
+    found = []
+    for start in range(0, len(first), _PAIRS):
+        block = slice(start, start + _PAIRS)
+        ones, others = first[block], second[block]
+        similarity = _compare(thumbnails[ones], _mirror_where(mirrored[block], thumbnails[others]))
+        found += zip(ones.tolist(), others.tolist(), similarity.tolist(), strict=True)
+    return sorted(Pair(*each) for each in found if each[2] >= THRESHOLD)
+
+
+def _candidates(thumbnails: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns positions i < j of pictures worth comparing, and whether j is to be mirrored for it."""
+    coarse = _coarse(thumbnails)
+    plain, turned = (np.ascontiguousarray(each).reshape(len(each), -1) for each in (coarse, coarse[:, :, ::-1]))
+    pairs = [_nearest(plain, turned, start) for start in range(0, len(plain), _ROWS)]
+    one, other, mirrored = (np.concatenate(each) for each in zip(*pairs, strict=True))
+    # Each of a pair may have named the other: once is enough.
+    keys = np.unique(np.stack([np.minimum(one, other), np.maximum(one, other), mirrored]), axis=1)
+    return keys[0], keys[1], keys[2].astype(bool)
+
+
+def _nearest(plain: np.ndarray, turned: np.ndarray, start: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns the nearest neighbours, above the threshold, of the rows from `start`: (row, neighbour, mirrored)."""
+    rows = plain[start : start + _ROWS]
+    straight, mirrored = rows @ plain.T, rows @ turned.T
+    best = np.maximum(straight, mirrored)
+    here = np.arange(len(rows))
+    best[here, start + here] = -1
+    neighbours = [_largest(row) for row in best]
+    one = np.repeat(here, [len(each) for each in neighbours])
+    other = np.concatenate(neighbours)
+    return start + one, other, (mirrored[one, other] > straight[one, other]).astype(np.int64)
+
+
+def _largest(row: np.ndarray) -> np.ndarray:
+    """Returns the positions of the largest products, above the threshold; sorts only what is above it."""
+    near = np.flatnonzero(row >= _COARSE_THRESHOLD * _COARSE_NORM**2)
+    if len(near) <= _NEIGHBOURS:
+        return near
+    return near[np.argpartition(row[near], -_NEIGHBOURS)[-_NEIGHBOURS:]]
+
+
+def _coarse(thumbnails: np.ndarray) -> np.ndarray:
+    """Returns (N, 8, 8) float32 holding whole numbers, of zero mean and the same length but for rounding."""
+    small = np.sqrt(_pooled(thumbnails, THUMBNAIL_SIZE // _COARSE_SIZE))
+    small -= _blurred(small, _COARSE_SIGMA)
+    return np.rint(_normalised(small) * _COARSE_NORM)
+
+
+def _pooled(images: np.ndarray, factor: int) -> np.ndarray:
+    """Averages squares of `factor` pixels: (N, S, S) to (N, S / factor, S / factor) float32."""
+    count, side = len(images), images.shape[1] // factor
+    return images.reshape(count, side, factor, side, factor).mean((2, 4), dtype=np.float32)
+
+
+def _mirror_where(mirrored: np.ndarray, images: np.ndarray) -> np.ndarray:
+    return np.where(mirrored[:, np.newaxis, np.newaxis], images[:, :, ::-1], images)
+
+
+def _compare(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Returns the correlations (B,) of two stacks of thumbnails, laid over each other.
+
+    At half size first: most candidates fall out there, at a fraction of the cost.
+    """
+    first, second = _band_pass(first), _band_pass(second)
+    similarity, motion = _align(_pooled(first, 2), _pooled(second, 2), _no_motion(len(first)), _HALF_STEPS)
+    near = np.flatnonzero(similarity >= _HALF_THRESHOLD)
+    similarity = np.zeros(len(first))
+    similarity[near], _ = _align(first[near], second[near], motion[near], _FULL_STEPS)
+    return similarity
+
+
+def _band_pass(thumbnails: np.ndarray) -> np.ndarray:
+    """Returns (B, 48, 48) float32: edges of a middle scale. The square root weighs dark tissue like bright fat."""
+    images = np.sqrt(thumbnails.astype(np.float32))
+    fine, wide = (_blurred(images, sigma) for sigma in _FINE_BAND)
+    return fine - wide
+
+
+def _blurred(images: np.ndarray, sigma: float) -> np.ndarray:
+    """Applies a Gaussian of `sigma` pixels to (B, n, n); beyond the edges the outermost pixels go on."""
+    weights = _gaussian(images.shape[1], sigma)
+    return weights @ images @ weights.T
+
+
+@functools.cache
+def _gaussian(side: int, sigma: float) -> np.ndarray:
+    """(side, side) float32; products with it spare every worker the import of SciPy, and are as fast."""
+    reach = np.arange(-side, side + 1)
+    kernel = np.exp(-0.5 * (reach / sigma) ** 2)
+    weights = np.zeros((side, side))
+    for row in range(side):
+        np.add.at(weights[row], np.clip(row + reach, 0, side - 1), kernel / kernel.sum())
+    return weights.astype(np.float32)
+
+
+def _no_motion(count: int) -> np.ndarray:
+    """(count, 2, 2) float32: for each axis a scale of 1 and a shift of 0."""
+    return np.tile(np.array([1, 0], np.float32), (count, 2, 1))
+
+
+def _align(first: np.ndarray, second: np.ndarray, motion: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """Moves `second` over `first`.
+
+    Args:
+        first: (B, n, n) float32.
+        second: the same.
+        motion: (B, 2, 2), scale and shift of each axis to start from, in half sides.
+        steps: of Gauss and Newton's method.
+
+    Returns:
+        The best correlation met (B,), 0 where too little overlaps; the last motion.
+    """
+    first = _normalised(first)
+    slopes = _slopes(first)
+    curvature = slopes @ slopes.transpose(0, 2, 1)
+    curvature += 1e-3 * np.trace(curvature, axis1=1, axis2=2)[:, np.newaxis, np.newaxis] * np.eye(4, dtype=np.float32)
+    similarity = np.zeros(len(first))
+    for step in range(steps + 1):
+        moved, inside = _moved(second, motion)
+        target, moved = _normalised(first, inside), _normalised(moved, inside)
+        correlation = (target * moved).sum((1, 2))
+        enough = inside.mean((1, 2)) >= _LEAST_OVERLAP
+        similarity = np.maximum(similarity, np.where(enough, correlation, 0))
+        if step < steps:
+            difference = correlation[:, np.newaxis, np.newaxis] * moved - target
+            change = np.linalg.solve(curvature, slopes @ difference.reshape(len(first), -1, 1))
+            motion = _undone(motion, change.reshape(-1, 2, 2))
+    return similarity, motion
+
+
+def _slopes(images: np.ndarray) -> np.ndarray:
+    """Returns (B, 4, n * n): how each pixel changes with scale and shift of the rows, then of the columns."""
+    side = images.shape[1]
+    axis = np.linspace(-1, 1, side, dtype=np.float32)
+    down, along = (each * ((side - 1) / 2) for each in np.gradient(images, axis=(1, 2)))
+    slopes = np.stack([down * axis[:, np.newaxis], down, along * axis, along], axis=1)
+    return slopes.reshape(len(images), 4, -1)
+
+
+def _moved(images: np.ndarray, motion: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns images moved by linear interpolation, and which of their pixels come from within the image."""
+    side = images.shape[1]
+    axis = np.linspace(-1, 1, side, dtype=np.float32)
+    places = (motion[:, :, :1] * axis + motion[:, :, 1:] + 1) * np.float32((side - 1) / 2)
+    distances = np.abs(places[..., np.newaxis] - np.arange(side, dtype=np.float32))
+    weights = np.maximum(0, 1 - distances)
+    inside = weights.sum(3) > 0.999
+    moved = weights[:, 0] @ images @ weights[:, 1].transpose(0, 2, 1)
+    return moved, inside[:, 0, :, np.newaxis] & inside[:, 1, np.newaxis, :]
+
+
+def _undone(motion: np.ndarray, change: np.ndarray) -> np.ndarray:
+    """Returns `motion` after the inverse of a small change, within the bounds of what counts as a near-duplicate."""
+    scale = motion[..., 0] / (1 + change[..., 0])
+    shift = motion[..., 1] - scale * change[..., 1]
+    scale = np.clip(scale, 1 - _MOST_SCALE, 1 + _MOST_SCALE)
+    return np.stack([scale, np.clip(shift, -_MOST_SHIFT, _MOST_SHIFT)], axis=2).astype(np.float32)
+
+
+def _normalised(images: np.ndarray, inside: np.ndarray | bool = True) -> np.ndarray:
+    """Returns images of zero mean and length 1 over the pixels `inside`, 0 elsewhere; flat ones become 0."""
+    inside = np.broadcast_to(inside, images.shape)
+    count = np.maximum(inside.sum((1, 2), keepdims=True), 1)
+    images = np.where(inside, images, 0)
+    images = np.where(inside, images - images.sum((1, 2), keepdims=True) / count.astype(np.float32), 0)
+    length = np.sqrt((images * images).sum((1, 2), keepdims=True))
+    return images / np.maximum(length, 1e-6)

@@ -1,0 +1,71 @@
+"""Which files share a group."""
+
+import itertools
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contrast_tfdata.records.grouping import MOST_JOINED, Name, join
+from contrast_tfdata.records.near_duplicates import Pair
+
+POOLS = (None, "train", "validation", "test", "development")
+
+
+def files(count, known=()):
+    return [Name(f"file {number:03d}", number in known) for number in range(count)]
+
+
+def test_look_alikes_share_a_group():
+    assert join(files(5), [None] * 5, [Pair(1, 3, 0.96), Pair(3, 4, 0.99)]) == [
+        "file 000", "file 001", "file 002", "file 001", "file 001",
+    ]  # fmt: skip
+
+
+def test_look_alikes_of_a_known_patient_become_that_patients():
+    groups = join(files(4, known={2}), [None] * 4, [Pair(0, 1, 0.99), Pair(1, 2, 0.98)])
+    assert groups == ["file 002", "file 002", "file 002", "file 003"]
+
+
+def test_two_known_patients_stay_apart():
+    names = files(3, known={0, 2})
+    assert join(names, [None] * 3, [Pair(0, 1, 0.97), Pair(1, 2, 0.99)]) == ["file 000", "file 002", "file 002"]
+
+
+def test_fault_22_train_and_test_folder_stay_apart():
+    pools = ["development", "test", "development"]
+    assert join(files(3), pools, [Pair(0, 1, 0.99), Pair(0, 2, 0.96)]) == ["file 000", "file 001", "file 000"]
+
+
+def test_a_chain_through_all_files_is_cut():
+    """A group of everything would leave nothing to validate and test on."""
+    count = 200
+    groups = join(files(count), [None] * count, [Pair(i, i + 1, 0.96) for i in range(count - 1)])
+    sizes = [len(list(each)) for _, each in itertools.groupby(groups)]
+    assert max(sizes) == MOST_JOINED * count
+    assert len(set(groups)) == len(sizes)
+
+
+def test_slices_of_one_study_count_as_one_name():
+    names = [Name(f"study {number // 50}", False) for number in range(500)]
+    groups = join(names, [None] * 500, [Pair(0, 50, 0.97)])
+    assert groups[50:100] == ["study 0"] * 50
+    assert groups[100] == "study 2"
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    pairs=st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11), st.floats(0.95, 1)), max_size=30),
+    pools=st.lists(st.sampled_from(POOLS), min_size=12, max_size=12),
+    known=st.sets(st.integers(0, 11)),
+    order=st.randoms(use_true_random=False),
+)
+def test_neither_order_nor_constraints_are_broken(pairs, pools, known, order):
+    pairs = [Pair(*sorted(each[:2]), each[2]) for each in pairs if each[0] != each[1]]
+    names, shuffled = files(12, known), pairs.copy()
+    order.shuffle(shuffled)
+    groups = join(names, pools, pairs)
+    assert groups == join(names, pools, shuffled)
+    for group in set(groups):
+        members = [number for number in range(12) if groups[number] == group]
+        assert len(known & set(members)) <= 1
+        assert len({pools[number] for number in members} & {"train", "validation", "test"}) <= 1

@@ -1,0 +1,51 @@
+"""TensorFlow's errors become the user's."""
+
+import forging
+import pytest
+import tensorflow as tf
+from bright_records import SIZE, write_records
+
+from contrast_tfdata.errors import DataError
+from contrast_tfdata.model import failures
+from contrast_tfdata.pipeline.datasets import create_eval_dataset, create_train_dataset
+from contrast_tfdata.pipeline.options import PipelineOptions
+
+TRAIN = (("train", 8),)
+
+
+def training_batches(directory, manifest):
+    options = PipelineOptions(batch_size=4, seed=1)
+    return create_train_dataset(records_dir=directory, manifest=manifest, options=options, first_epoch=0, epochs=1)
+
+
+def evaluation_batches(directory, manifest):
+    options = PipelineOptions(batch_size=4, seed=1)
+    return create_eval_dataset(records_dir=directory, manifest=manifest, split="train", options=options)
+
+
+@pytest.mark.parametrize("batches", [training_batches, evaluation_batches])
+@pytest.mark.parametrize("change", [forging.drop_label, forging.label_7, forging.float_label, forging.short_pixels])
+def test_fault_44_wrong_record_in_a_pipeline_is_a_data_error(tmp_path, change, batches):
+    manifest = write_records(tmp_path / "records", TRAIN)
+    forging.change_record(tmp_path / "records", "train", 5, change)
+    with pytest.raises(tf.errors.InvalidArgumentError) as error:
+        list(batches(tmp_path / "records", manifest))
+    explained = failures.explain(error.value)
+    assert isinstance(explained, DataError)
+    assert "make_records --verify_only names shard and record" in str(explained)
+
+
+def test_fault_44_bytes_that_are_no_record(tmp_path):
+    manifest = write_records(tmp_path / "records", TRAIN)
+    records = forging.read_serialized(tmp_path / "records", "train")
+    forging.write_serialized(tmp_path / "records", "train", [*records[:7], b"\xff\xff\xff"])
+    with pytest.raises((UnicodeDecodeError, tf.errors.InvalidArgumentError)) as error:
+        list(training_batches(tmp_path / "records", manifest))
+    assert isinstance(failures.explain(error.value), DataError)
+
+
+def test_other_errors_are_nobodys_but_ours():
+    with pytest.raises(tf.errors.InvalidArgumentError) as error:
+        tf.reshape(tf.zeros(SIZE), (SIZE, SIZE))
+    assert failures.explain(error.value) is None
+    assert failures.explain(ValueError("ours")) is None
