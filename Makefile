@@ -8,12 +8,13 @@ PYTHON ?= $(shell for name in python3.11 python3.10 python3 python; do \
 	$$name -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 12))' 2>/dev/null && { echo $$name; break; }; done)
 DEMO ?= demo
 
-.PHONY: help setup demo test bench lint format lock clean
+.PHONY: help setup demo test fuzz bench lint format lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo     records from synthetic patients, training, evaluation and a report in $(DEMO)/"
 	@echo "make test     lint and every test"
+	@echo "make fuzz     a longer search for files and records that break the readers"
 	@echo "make bench    the benchmarks"
 	@echo "make lint     ruff: rules and formatting"
 	@echo "make format   ruff: mend what can be mended"
@@ -41,6 +42,10 @@ demo: $(READY)
 
 test: $(READY) lint
 	$(BIN)/python -m pytest
+
+fuzz: $(READY)
+	FUZZ_EXAMPLES=100000 CONTRAST_FUZZ=2000 CONTRAST_KILLS=200 $(BIN)/python -m pytest \
+	  tests/images/test_fuzz_images.py tests/records/test_fuzz_records.py tests/records/test_crashes.py
 
 bench: $(READY)
 	$(BIN)/python -m pytest benchmarks
