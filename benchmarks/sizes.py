@@ -17,7 +17,7 @@ class Sizes:
         slow_variants: measure also what takes 10 seconds and more a step: emulated 16 bits.
     """
 
-    rounds: int = 7
+    rounds: int = 5
     slow_rounds: int = 2
     images: int = 901
     growth_images: int = 64

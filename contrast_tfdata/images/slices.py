@@ -59,7 +59,8 @@ class FileFacts:
         series_uid: DICOM SeriesInstanceUID, else None.
         position: DICOM: position along the slice normal in mm, growing towards the patient's right, else None.
         warnings: codes of what a user should know about an accepted file: `plane_unknown` (the file does not say that
-            it is sagittal), `burned_in_unknown` (DICOM does not say whether text is burnt into the pixels).
+            it is sagittal), `burned_in_unknown` (DICOM does not say whether text is burnt into the pixels),
+            `name_disagrees` (its name promises another format).
     """
 
     sha256: str

@@ -26,6 +26,7 @@ PATIENTS_UNKNOWN = (
 _FILE_WARNINGS = {
     "plane_unknown": "DICOM without ImageOrientationPatient, taken for sagittal",
     "burned_in_unknown": "DICOM does not say whether text is burnt into its pixels (BurnedInAnnotation)",
+    "name_disagrees": "the name promises another format than the content has; the content decides",
 }
 KERAS_SPLIT_LEAKS = (
     "patient independence unverified: the split goes by file as on the slides, so slices of one patient, and pictures "

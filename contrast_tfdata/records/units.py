@@ -9,6 +9,7 @@ from contrast_tfdata import __version__
 from contrast_tfdata.images import reading
 from contrast_tfdata.images.files import FileRef
 from contrast_tfdata.images.slices import FileFacts, Slice
+from contrast_tfdata.images.sniffing import expected_format
 
 if TYPE_CHECKING:
     from contrast_tfdata.images.phantom import PhantomOptions
@@ -37,7 +38,10 @@ class FileUnit:
 
     def scan(self) -> FileFacts:
         """Reads the bytes and what can be learned without decoding pixels; raises RejectedImageError."""
-        return reading.scan(self.file.read())
+        facts = reading.scan(self.file.read())
+        if expected_format(self.path) in (None, facts.format):
+            return facts
+        return dataclasses.replace(facts, warnings=(*facts.warnings, "name_disagrees"))
 
     def read(self, facts: FileFacts, indices: Sequence[int]) -> list[tuple[int, Slice]]:
         """Returns (label, slice) for the slices `indices`.

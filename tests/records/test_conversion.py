@@ -147,6 +147,14 @@ def test_a_class_whose_images_are_all_bad(png_tree, tmp_path):
         make(root, tmp_path / "records", options=ConversionOptions(preprocessing=SMALL, skip_bad_images=True))
 
 
+def test_fault_09_names_that_disagree_with_the_content_are_counted(png_tree, tmp_path):
+    root = png_tree((4, 4))
+    (root / "no_gad" / "p0000_00000.png").rename(root / "no_gad" / "p0000_00000.jpg")
+    manifest = make(root, tmp_path / "records")
+    assert manifest.files["used"] == 8
+    assert any(warning.startswith("1 files: the name promises another format") for warning in manifest.warnings)
+
+
 def test_fault_17_constant_images_are_counted(png_tree, tmp_path):
     root = png_tree((4, 4))
     Image.new("L", (24, 24), 7).save(root / "no_gad" / "p9_flat.png")
