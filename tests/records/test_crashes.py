@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from test_staging import small_disk
 
-KILLS = int(os.environ.get("CONTRAST_KILLS", "12"))
+KILLS = int(os.environ.get("CONTRAST_KILLS", "8"))
 """How often the conversion is killed; 200 take some minutes."""
 
 KILLER = """

@@ -22,7 +22,7 @@ from contrast_tfdata.records import codec, verification
 from contrast_tfdata.records import manifest as manifests
 from contrast_tfdata.records.options import ConversionOptions
 
-EXAMPLES = int(os.environ.get("CONTRAST_FUZZ", "150"))
+EXAMPLES = int(os.environ.get("CONTRAST_FUZZ", "60"))
 STRING = tf.TensorSpec([], tf.string)
 SLOWEST_SECONDS, MOST_MEMORY_KB = 2.0, 100_000
 pytestmark = pytest.mark.slow
