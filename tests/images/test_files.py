@@ -9,6 +9,7 @@ import sys
 import zipfile
 
 import pytest
+from child_memory import PEAK
 
 from contrast_tfdata.errors import DataError
 from contrast_tfdata.images import files, zip_directory
@@ -274,9 +275,7 @@ def test_fault_30_too_many_members_are_refused_before_the_directory_is_read(tmp_
     end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, len(entry) * count, 4, 0)
     put(tmp_path / "x.zip", b"PK\x03\x04" + entry * count + end)
     code = (
-        "import sys\n"
-        "def peak():\n"  # ru_maxrss would count what the parent held, too
-        "    return int(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))\n"
+        PEAK + "import sys\n"
         "from contrast_tfdata.errors import DataError\n"
         "from contrast_tfdata.images import files\n"
         f"files.MAX_ARCHIVE_MEMBERS = {limit}\n"

@@ -6,6 +6,7 @@ import zlib
 
 import numpy as np
 import pytest
+from child_memory import PEAK
 from image_files import encode, ramp
 from PIL import Image
 
@@ -182,9 +183,7 @@ def test_fault_11_giant_pictures_take_no_memory(tmp_path):
     (tmp_path / "giant.png").write_bytes(GIANT_PNG)
     (tmp_path / "giant.jpg").write_bytes(giant_jpeg())
     code = (
-        "import sys\n"
-        "def peak():\n"  # ru_maxrss would count what the parent held, too
-        "    return int(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))\n"
+        PEAK + "import sys\n"
         "from contrast_tfdata.images.reading import scan\n"
         "from contrast_tfdata.images.raster import read_picture\n"
         "from contrast_tfdata.images.slices import RejectedImageError\n"

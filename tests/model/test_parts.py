@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+from child_memory import PEAK
 from network_cases import SIZE, contrast_net, noise, outcome
 
 from contrast_tfdata.model.parts import apply_in_parts, with_at_least
@@ -76,14 +77,12 @@ def test_small_batches_are_filled_with_zeros(size, filled):
     assert x.numpy().sum(axis=1).tolist() == [2] * size + [0] * (filled - size)
 
 
-STEP = """
+STEP = (
+    PEAK
+    + """
 import sys
 import tensorflow as tf
 from contrast_tfdata.model.contrast_net import ContrastNet
-
-def peak():  # ru_maxrss would count what the parent held, too
-    return int(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
-
 network = ContrastNet(early_parts=int(sys.argv[1]))
 network.compile(tf.keras.optimizers.SGD(1e-3), tf.keras.losses.BinaryCrossentropy(from_logits=True))
 images, labels = tf.zeros((64, 331, 331), tf.uint8), tf.zeros((64, 1))
@@ -92,6 +91,7 @@ for _ in range(2):
     network.train_on_batch(images, labels)
 print(peak() - idle)
 """
+)
 
 
 @pytest.mark.slow
