@@ -1,5 +1,6 @@
 """Errors meant for people, each with the exit code that a command ends with when it is raised."""
 
+import dataclasses
 import unicodedata
 from collections.abc import Sequence
 
@@ -11,6 +12,30 @@ class ContrastError(Exception):
     """A failure that is explained in one or two lines: what, where, what to do."""
 
     exit_code = 70
+
+
+@dataclasses.dataclass(frozen=True)
+class Problems:
+    """Problems of one kind.
+
+    Attributes:
+        headline: what is wrong and what to do.
+        found: where, a line each; none where the headline says it.
+        complete: whether all of them are shown, as a user must mend them one by one; else the first
+            `MAX_LISTED_PROBLEMS`.
+    """
+
+    headline: str
+    found: Sequence[str] = ()
+    complete: bool = True
+
+    def text(self) -> str:
+        """Returns the headline and then each problem on a line of its own."""
+        limit = len(self.found) if self.complete else MAX_LISTED_PROBLEMS
+        shown = [f"  {printable(problem)}" for problem in self.found[:limit]]
+        if len(self.found) > limit:
+            shown.append(f"  ... and {len(self.found) - limit} more")
+        return "\n".join([self.headline, *shown])
 
 
 class UsageError(ContrastError):
@@ -25,19 +50,15 @@ class DataError(ContrastError):
     exit_code = 65
 
     @classmethod
-    def listing(cls, headline: str, problems: Sequence[str], *, complete: bool = False) -> "DataError":
-        """Returns an error whose message has the headline and then each problem on a line of its own.
+    def listing(cls, headline: str, problems: Sequence[str]) -> "DataError":
+        """Returns an error whose message has the headline and then the first problems, each on a line of its own."""
+        return cls(Problems(headline, problems, complete=False).text())
 
-        Args:
-            headline: what is wrong and what to do.
-            problems: any number; the first `MAX_LISTED_PROBLEMS` are shown.
-            complete: show them all, where they are what a user must mend one by one.
-        """
-        limit = len(problems) if complete else MAX_LISTED_PROBLEMS
-        shown = [f"  {printable(problem)}" for problem in problems[:limit]]
-        if len(problems) > limit:
-            shown.append(f"  ... and {len(problems) - limit} more")
-        return cls("\n".join([headline, *shown]))
+    @classmethod
+    def listing_kinds(cls, kinds: Sequence[Problems]) -> "DataError":
+        """Returns an error whose message has problems of one or several kinds, each below its own headline."""
+        count = [f"{len(kinds)} kinds of problems, each with what to do:"] if len(kinds) > 1 else []
+        return cls("\n".join([*count, *(each.text() for each in kinds)]))
 
 
 class StorageError(ContrastError):

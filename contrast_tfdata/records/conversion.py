@@ -7,15 +7,16 @@ from pathlib import Path
 
 from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.csv_text import csv_line, guard_formula
-from contrast_tfdata.errors import DataError
+from contrast_tfdata.errors import DataError, Problems
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.images.slices import RejectedImageError
 from contrast_tfdata.records import codec, descriptions, manifest, shards
 from contrast_tfdata.records.decoding import DecodedSlice, decode_unit
+from contrast_tfdata.records.findings import no_class_to_train_on
 from contrast_tfdata.records.identity import example_id
 from contrast_tfdata.records.options import ConversionOptions
 from contrast_tfdata.records.plan import Plan, PlannedUnit, make_plan, shown_path
-from contrast_tfdata.records.scanning import Progress, Rejection
+from contrast_tfdata.records.scanning import Progress, Rejection, unusable
 from contrast_tfdata.records.sources import SPLITS, Sources
 from contrast_tfdata.records.staging import space_for
 from contrast_tfdata.records.verification import verify
@@ -50,7 +51,7 @@ def convert(
         StorageError: the disk is too small for the records, or failed.
         OSError: the folder cannot be written.
     """
-    plan = make_plan(sources, options.plan, workers, progress)
+    plan = make_plan(sources, options, workers, progress)
     with space_for(directory, needed_bytes(plan, options.preprocessing)):
         outcome = _write_splits(plan, directory, options, workers, progress)
     return finish(sources, directory, options, plan, outcome)
@@ -60,13 +61,10 @@ def finish(
     sources: Sources, directory: Path, options: ConversionOptions, plan: Plan, outcome: Outcome
 ) -> manifest.Manifest:
     """Describes the shards that were written, manifest last, and verifies them; raises as `convert` does."""
-    if plan.rejected and not options.skip_bad_images:
-        raise DataError.listing(
-            f"{len(plan.rejected)} files cannot be used (--on_bad_image=skip leaves them out); nothing was written:",
-            [f"{each.path}: {each.code}: {each.detail}" for each in plan.rejected],
-            complete=True,
-        )
-    _refuse_empty_class(outcome.splits, plan.warnings)
+    problems = [] if options.skip_bad_images or not plan.rejected else [unusable(plan.rejected, "nothing was written")]
+    problems += _empty_classes(outcome.splits, plan.warnings)
+    if problems:
+        raise DataError.listing_kinds(problems)
     if outcome.constant:
         plan.warnings.append(f"{outcome.constant} slices have one grey value all over")
     (directory / REJECTED_FILE).write_text(_rejected_csv(plan.rejected), encoding="utf-8", errors="surrogateescape")
@@ -134,17 +132,19 @@ def _decode(units: list[PlannedUnit], preprocessing: Preprocessing, workers: Wor
     return zip(units, workers.map(decode_unit, work), strict=True)
 
 
-def _refuse_empty_class(splits: dict[str, manifest.SplitInfo], warnings: list[str]) -> None:
+def _empty_classes(splits: dict[str, manifest.SplitInfo], warnings: list[str]) -> list[Problems]:
     """Training needs both classes; validation or test with one class only are said to be so."""
+    problems = []
     for split in SPLITS:
         if split not in splits and split != "train":
             continue
         classes = splits[split].classes if split in splits else dict.fromkeys(CLASS_NAMES, 0)
         missing = [name for name, count in classes.items() if not count]
         if missing and split == "train":
-            raise DataError(f"no usable image of {' and '.join(missing)} to train on; nothing was written")
-        if missing:
+            problems.append(no_class_to_train_on(missing))
+        elif missing:
             warnings.append(f"{split} has no image of {' and '.join(missing)}, so its AUC is undefined")
+    return problems
 
 
 def _rejected_csv(rejected: list[Rejection]) -> str:

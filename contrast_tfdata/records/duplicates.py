@@ -4,18 +4,15 @@ import dataclasses
 from collections import defaultdict
 from collections.abc import Sequence
 
-from contrast_tfdata.errors import DataError
 from contrast_tfdata.images.slices import FileFacts
 from contrast_tfdata.records.units import Unit
 
 Scanned = tuple[Unit, FileFacts]
 
 
-def refuse_contradictions(scanned: Sequence[Scanned]) -> None:
-    """Raises DataError, naming all paths, where the same bytes stand in both classes."""
-    both = [_paths(units) for units in _repeated(scanned) if len({unit.label for unit in units}) > 1]
-    if both:
-        raise DataError.listing("the same image stands in both classes; only one can be right:", both)
+def find_contradictions(scanned: Sequence[Scanned]) -> list[str]:
+    """Returns a line, naming all paths, for each image that stands in both classes."""
+    return [_paths(units) for units in _repeated(scanned) if len({unit.label for unit in units}) > 1]
 
 
 def find_leaks(scanned: Sequence[Scanned]) -> list[str]:

@@ -4,14 +4,16 @@ import dataclasses
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-from contrast_tfdata.errors import DataError
+from contrast_tfdata import CLASS_NAMES
+from contrast_tfdata.errors import Problems
 from contrast_tfdata.images.selection import SliceSelection, choose_slices
 from contrast_tfdata.images.slices import FileFacts
 from contrast_tfdata.records import assignment, duplicates, grouping
 from contrast_tfdata.records.duplicates import Scanned
+from contrast_tfdata.records.findings import Findings, no_class_to_train_on
 from contrast_tfdata.records.identity import example_id, group_key
 from contrast_tfdata.records.near_duplicates import Pair
-from contrast_tfdata.records.options import PlanOptions
+from contrast_tfdata.records.options import ConversionOptions, PlanOptions
 from contrast_tfdata.records.scanning import Progress, Rejection, scan
 from contrast_tfdata.records.sources import SPLITS, Sources
 from contrast_tfdata.records.splits import SplitOptions
@@ -72,28 +74,34 @@ class Plan:
 Chosen = tuple[Unit, FileFacts, tuple[int, ...]]
 
 
-def make_plan(sources: Sources, options: PlanOptions, workers: Workers, progress: Progress) -> Plan:
+def make_plan(sources: Sources, conversion: ConversionOptions, workers: Workers, progress: Progress) -> Plan:
     """Scans all files and decides where each goes.
 
     Raises:
-        DataError: the same bytes stand in both classes; or, unless allowed, in train and test, or a patient does.
+        DataError: listing found problems, the same bytes stand in both classes, a class has no usable image; or, unless
+            allowed, an image or a patient stands in train and test. All kinds are listed, and with them the files that
+            cannot be used; those alone are left for when the others have been decoded, as that finds more of them.
     """
+    options = conversion.plan
     usable, rejected = scan([(shown_path(unit), unit) for unit in sources.units], workers, progress)
     scanned = [(unit, facts) for _, unit, facts in usable]
     rejected = [Rejection(each.path, each.code, each.detail) for each in sources.rejected] + rejected
-    warnings = list(sources.notes)
-    kept = _without_copies(scanned, options, warnings)
-    warnings += _file_warnings(kept)
+    findings = Findings(options.allow_leakage, list(sources.notes), list(sources.problems))
+    kept = _without_copies(scanned, options.split.rule, findings)
+    findings.warnings += _file_warnings(kept)
     chosen = _choose_slices(kept, options.selection)
     names = [grouping.name_of(unit, facts) for unit, facts, _ in chosen]
-    patients_known = all(name.known for name in names)
+    pools = _pools(chosen, names, options, findings)
+    findings.problems += _missing_classes(sources, chosen)
+    findings.refuse([] if conversion.skip_bad_images else rejected)
+    warnings, patients_known = findings.warnings, all(name.known for name in names)
     if options.split.rule == "keras":
         groups = [name.text for name in names]
         splits, applied = _split_by_position(sources, chosen, warnings), options.split
     else:
         pairs = [] if patients_known else grouping.find_look_alikes(chosen, workers, progress)
         applied = assignment.effective_options([unit.split for unit in sources.units], options.split)
-        groups, splits = _split_by_group(chosen, names, pairs, dataclasses.replace(options, split=applied), warnings)
+        groups, splits = _split_by_group(chosen, grouping.join(names, pools, pairs), pools, pairs, applied, warnings)
         warnings += [] if patients_known else [PATIENTS_UNKNOWN]
     hashed = [group_key(group, options.secret) for group in groups]
     planned = [PlannedUnit(*parts, group, split) for parts, group, split in zip(chosen, hashed, splits, strict=True)]
@@ -110,14 +118,15 @@ def shown_path(unit: Unit) -> str:
     return f"test: {unit.path}" if unit.split == "test" else unit.path
 
 
-def _without_copies(scanned: list[Scanned], options: PlanOptions, warnings: list[str]) -> list[Scanned]:
-    duplicates.refuse_contradictions(scanned)
-    _refuse_leaks("the same image stands in several splits", duplicates.find_leaks(scanned), options, warnings)
-    if options.split.rule != "keras":
+def _without_copies(scanned: list[Scanned], rule: str, findings: Findings) -> list[Scanned]:
+    both = duplicates.find_contradictions(scanned)
+    findings.add("the same image stands in both classes; only one can be right, so remove the other:", both)
+    findings.add_leaks("the same image stands in several splits", duplicates.find_leaks(scanned))
+    if rule != "keras":
         return duplicates.drop_copies(scanned)
     copies = duplicates.count_copies(scanned)
     if copies:
-        warnings.append(f"{copies} exact copies of images kept, as on the slides")
+        findings.warnings.append(f"{copies} exact copies of images kept, as on the slides")
     return scanned
 
 
@@ -152,17 +161,15 @@ def _split_by_position(sources: Sources, chosen: Sequence[Chosen], warnings: lis
 
 def _split_by_group(
     chosen: Sequence[Chosen],
-    names: Sequence[grouping.Name],
+    groups: list[str],
+    pools: Sequence[str | None],
     pairs: Sequence[Pair],
-    options: PlanOptions,
+    options: SplitOptions,
     warnings: list[str],
 ) -> tuple[list[str], list[str]]:
     """Returns the group, before hashing, and the split of each unit."""
-    pools = _pools(chosen, names, options, warnings)
-    groups = grouping.join(names, pools, pairs)
     members = _members(chosen, groups, pools)
-    _refuse_leaks("patients stand in several splits", assignment.contradictions(members), options, warnings)
-    splits = assignment.split_by_group(members, options.split)
+    splits = assignment.split_by_group(members, options)
     warnings += _look_alike_warnings(pairs, groups, assignment.apart(members, splits, pairs))
     return groups, splits
 
@@ -175,12 +182,28 @@ def _members(chosen: Sequence[Chosen], groups: Sequence[str], pools: Sequence[st
 
 
 def _pools(
-    chosen: Sequence[Chosen], names: Sequence[grouping.Name], options: PlanOptions, warnings: list[str]
+    chosen: Sequence[Chosen], names: Sequence[grouping.Name], options: PlanOptions, findings: Findings
 ) -> list[str | None]:
     """Returns where each unit is fixed to: by its folder or table, and by former records whose split is to be kept."""
     pools = [unit.split for unit, _, _ in chosen]
-    if options.former is None:
+    if options.split.rule == "keras":
         return pools
+    if options.former is not None:
+        _keep_former(pools, chosen, names, options, findings)
+    # Look-alikes need not be known for it: those that are fixed to different pools are never joined.
+    parted = assignment.contradictions(_members(chosen, [name.text for name in names], pools))
+    findings.add_leaks("patients stand in several splits", parted)
+    return pools
+
+
+def _keep_former(
+    pools: list[str | None],
+    chosen: Sequence[Chosen],
+    names: Sequence[grouping.Name],
+    options: PlanOptions,
+    findings: Findings,
+) -> None:
+    """Fixes in `pools` what stands in the former records to its split there."""
     moved, kept = [], 0
     for number, ((unit, facts, indices), name) in enumerate(zip(chosen, names, strict=True)):
         example_ids = (example_id(facts.sha256, position) for position in indices)
@@ -192,12 +215,10 @@ def _pools(
             kept += 1
         else:
             moved.append(f"{shown_path(unit)}: {before} before")
-    _refuse_leaks(
-        "files stand in another split than in the records whose split is to be kept", moved, options, warnings
-    )
+    findings.add_leaks("files stand in another split than in the records whose split is to be kept", moved)
     source = f"the records {options.former.fingerprint[:12]}"
-    warnings.append(f"{kept} of {len(chosen)} files are in the split that they or their patients have in {source}")
-    return pools
+    line = f"{kept} of {len(chosen)} files are in the split that they or their patients have in {source}"
+    findings.warnings.append(line)
 
 
 def _look_alike_warnings(pairs: Sequence[Pair], groups: Sequence[str], apart: Sequence[str]) -> list[str]:
@@ -213,11 +234,16 @@ def _look_alike_warnings(pairs: Sequence[Pair], groups: Sequence[str], apart: Se
     return lines
 
 
-def _refuse_leaks(what: str, leaks: list[str], options: PlanOptions, warnings: list[str]) -> None:
-    if leaks and not options.allow_leakage:
-        raise DataError.listing(f"{what} (--allow_leakage goes on, and says so in the report):", leaks)
-    if leaks:
-        warnings.append(f"LEAKAGE: {what}: {len(leaks)} of them")
+def _missing_classes(sources: Sources, chosen: Sequence[Chosen]) -> list[Problems]:
+    """Returns what is missing to train on, unless listing has said so already."""
+    trained = [(unit, indices) for unit, _, indices in chosen if unit.split not in ("validation", "test")]
+    usable = {label for unit, indices in trained for label in labels_of(unit, indices)}
+    listed = {unit.label for unit in sources.units if isinstance(unit, FileUnit)}
+    return [
+        no_class_to_train_on([name])
+        for label, name in enumerate(CLASS_NAMES)
+        if label not in usable and (label in listed or not sources.problems)
+    ]
 
 
 def labels_of(unit: Unit, indices: Iterable[int]) -> list[int]:

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 
+from contrast_tfdata.errors import Problems
 from contrast_tfdata.images.slices import FileFacts, RejectedImageError
 from contrast_tfdata.records.units import Unit
 from contrast_tfdata.records.workers import Workers
@@ -18,6 +19,14 @@ class Rejection:
     path: str
     code: str
     detail: str
+
+
+def unusable(rejected: Sequence[Rejection], what_else: str) -> Problems:
+    """Returns the files that cannot be used, as what a user has to mend; `what_else` ends the headline."""
+    return Problems(
+        f"{len(rejected)} files cannot be used (--on_bad_image=skip leaves them out); {what_else}:",
+        [f"{each.path}: {each.code}: {each.detail}" for each in rejected],
+    )
 
 
 def scan(

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from contrast_tfdata import CLASS_NAMES
-from contrast_tfdata.errors import DataError, UsageError
+from contrast_tfdata.errors import DataError, Problems, UsageError
 from contrast_tfdata.images import files
 from contrast_tfdata.images.phantom import PhantomOptions
 from contrast_tfdata.records.assignment import DEVELOPMENT
@@ -29,12 +29,14 @@ class Sources:
         rejected: files that should have been images but cannot be read.
         skipped: number of entries that are no images by their nature (system files, links, devices), by reason.
         notes: one line each for a person: resolved folders, links not followed.
+        problems: what must be mended before anything can be converted.
     """
 
     units: list[Unit] = dataclasses.field(default_factory=list)
     rejected: list[files.Problem] = dataclasses.field(default_factory=list)
     skipped: Counter = dataclasses.field(default_factory=Counter)
     notes: list[str] = dataclasses.field(default_factory=list)
+    problems: list[Problems] = dataclasses.field(default_factory=list)
 
     def extend(self, other: "Sources") -> None:
         """Appends another listing to this one."""
@@ -42,10 +44,13 @@ class Sources:
         self.rejected.extend(other.rejected)
         self.skipped.update(other.skipped)
         self.notes.extend(other.notes)
+        self.problems.extend(other.problems)
 
 
 def from_class_folders(root: Path, *, split: str | None, group_regex: str | None, max_bytes: int) -> Sources:
     """Lists `root`/no_gad and `root`/with_gad; case and one level of nesting (Train/Train) do not matter.
+
+    Other folders beside them, a class without a file, and paths that do not match are `Sources.problems`.
 
     Args:
         root: a folder or a .zip archive.
@@ -54,7 +59,7 @@ def from_class_folders(root: Path, *, split: str | None, group_regex: str | None
         max_bytes: larger files are listed but will be rejected unread.
 
     Raises:
-        DataError: the folders are not there, a class is empty, or paths do not match `group_regex`.
+        DataError: the folders are not there.
     """
     found = files.list_files(root, max_bytes)
     base = _class_base(root, [ref.path for ref in found.files])
@@ -62,14 +67,12 @@ def from_class_folders(root: Path, *, split: str | None, group_regex: str | None
     if base:
         listing.notes.append(f"{root}: the classes lie one level down, in {base.rstrip('/')}")
     inside = [ref for ref in found.files if ref.path.startswith(base) and "/" in ref.path[len(base) :]]
-    _refuse_unknown_classes(root, {ref.path[len(base) :].split("/")[0] for ref in inside})
+    listing.problems += _unknown_classes(root, {ref.path[len(base) :].split("/")[0] for ref in inside})
     if len(inside) < len(found.files):
         listing.skipped["outside the class folders"] += len(found.files) - len(inside)
-    labelled = [_with_label(ref, base) for ref in inside]
+    labelled = [(label, ref) for label, ref in (_with_label(ref, base) for ref in inside) if label is not None]
     pattern = compile_group_regex(group_regex)
-    problems = _empty_class_problems(root, labelled) + _unmatched_problems(pattern, labelled)
-    if problems:
-        raise DataError.listing(f"{root}: these problems must be mended first:", problems)
+    listing.problems += _empty_classes(root, labelled) + _unmatched_paths(root, pattern, labelled)
     listing.units = [
         FileUnit(ref, label, split, _match_group(pattern, ref.path))
         for label, ref in sorted(labelled, key=_keras_order)
@@ -80,21 +83,22 @@ def from_class_folders(root: Path, *, split: str | None, group_regex: str | None
 def from_table(table: Path, *, group_regex: str | None, max_bytes: int) -> Sources:
     """Lists the files of a CSV with the columns path, label and, where known, group and split.
 
-    Paths are relative to the table's folder. Labels are class names or 0 and 1.
+    Paths are relative to the table's folder. Labels are class names or 0 and 1. Rows with a wrong label or split or a
+    missing file are `Sources.problems`.
 
     Raises:
-        DataError: columns, labels, splits or files are wrong or missing; all of them are listed.
+        DataError: the table cannot be read, or has other columns.
     """
     rows = _read_table(table)
     pattern = compile_group_regex(group_regex)
-    listing, problems = Sources(), []
+    listing, wrong = Sources(), []
     for number, row in rows:
         try:
             listing.units.append(_unit_from_row(row, table.parent, pattern, max_bytes))
         except ValueError as error:
-            problems.append(f"line {number}: {error}")
-    if problems:
-        raise DataError.listing(f"{table}: these rows must be mended first:", problems)
+            wrong.append(f"line {number}: {error}")
+    if wrong:
+        listing.problems.append(Problems(f"{table}: these rows must be mended first:", wrong))
     return listing
 
 
@@ -149,13 +153,13 @@ def _class_base(root: Path, paths: Iterable[str]) -> str:
     )
 
 
-def _refuse_unknown_classes(root: Path, folders: Iterable[str]) -> None:
+def _unknown_classes(root: Path, folders: Iterable[str]) -> list[Problems]:
     strangers = sorted(name for name in folders if _class_label(name) is None)
-    if strangers:
-        raise DataError(
-            f"{root}: unknown class folders: {', '.join(strangers)}; only {CLASS_NAMES[0]} and {CLASS_NAMES[1]} "
-            "may stand there: rename, move or remove the others"
-        )
+    text = (
+        f"{root}: unknown class folders: {', '.join(strangers)}; only {CLASS_NAMES[0]} and {CLASS_NAMES[1]} "
+        "may stand there: rename, move or remove the others"
+    )
+    return [Problems(text)] if strangers else []
 
 
 def _class_label(folder: str) -> int | None:
@@ -163,23 +167,29 @@ def _class_label(folder: str) -> int | None:
     return CLASS_NAMES.index(name) if name in CLASS_NAMES else None
 
 
-def _with_label(ref: files.FileRef, base: str) -> tuple[int, files.FileRef]:
+def _with_label(ref: files.FileRef, base: str) -> tuple[int | None, files.FileRef]:
     return _class_label(PurePosixPath(ref.path[len(base) :]).parts[0]), ref
 
 
-def _empty_class_problems(root: Path, labelled: list[tuple[int, files.FileRef]]) -> list[str]:
+def _empty_classes(root: Path, labelled: list[tuple[int, files.FileRef]]) -> list[Problems]:
     counts = Counter(label for label, _ in labelled)
-    return [f"no image in {root}/{name}" for label, name in enumerate(CLASS_NAMES) if not counts[label]]
+    empty = [name for label, name in enumerate(CLASS_NAMES) if not counts[label]]
+    return [Problems(f"no image in {root}/{name}; each class needs some") for name in empty]
 
 
-def _unmatched_problems(pattern: re.Pattern | None, labelled: list[tuple[int, files.FileRef]]) -> list[str]:
+def _unmatched_paths(
+    root: Path, pattern: re.Pattern | None, labelled: list[tuple[int, files.FileRef]]
+) -> list[Problems]:
     unmatched = [ref.path for _, ref in labelled if pattern and _match_group(pattern, ref.path) is None]
-    return [f"--group_regex finds no patient in {path}" for path in unmatched]
+    what = f"{root}: --group_regex finds no patient in {len(unmatched)} of {len(labelled)} paths"
+    # Where most do not match, it is the pattern that is to be mended, not each path.
+    few = 2 * len(unmatched) <= len(labelled)
+    return [Problems(f"{what}; change it, or move these files away:", unmatched, complete=few)] if unmatched else []
 
 
 def _match_group(pattern: re.Pattern | None, path: str) -> str | None:
     match = pattern.search(path) if pattern else None
-    return match.group(1) if match else None
+    return (match.group(1) or None) if match else None
 
 
 def _read_table(table: Path) -> list[tuple[int, dict[str, str]]]:

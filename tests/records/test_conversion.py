@@ -177,6 +177,55 @@ def test_fault_20_same_bytes_in_both_classes(png_tree, tmp_path):
         make(root, tmp_path / "records")
 
 
+def test_fault_20_21_23_02_06_every_kind_of_problem_is_listed_at_once(png_tree, tmp_path):
+    root, test_root = png_tree((8, 8)), png_tree((4, 4), root=tmp_path / "test", first_seed=500)
+    for path in test_root.rglob("with_gad/*.png"):
+        path.unlink()
+    shutil.copy(root / "no_gad" / "p0000_00000.png", root / "with_gad" / "p1000_copy.png")
+    shutil.copy(root / "no_gad" / "p0001_00004.png", test_root / "no_gad" / "p9_leak.png")
+    shutil.copy(root / "no_gad" / "p0001_00005.png", root / "no_gad" / "nobody.png")
+    (root / "no_gad" / "p0_empty.png").write_bytes(b"")
+    (root / "other").mkdir()
+    shutil.copy(root / "no_gad" / "p0001_00005.png", root / "other" / "p1_x.png")
+    with pytest.raises(DataError) as error:
+        make(root, tmp_path / "records", test_root=test_root)
+    assert str(error.value).splitlines() == [
+        "7 kinds of problems, each with what to do:",
+        f"{root}: unknown class folders: other; only no_gad and with_gad may stand there: rename, move or remove the "
+        "others",
+        f"{root}: --group_regex finds no patient in 1 of 19 paths; change it, or move these files away:",
+        "  no_gad/nobody.png",
+        f"no image in {test_root}/with_gad; each class needs some",
+        "the same image stands in both classes; only one can be right, so remove the other:",
+        "  development: no_gad/p0000_00000.png = development: with_gad/p1000_copy.png",
+        "the same image stands in several splits (--allow_leakage goes on, and says so in the report):",
+        "  development: no_gad/p0001_00004.png = test: no_gad/p9_leak.png",
+        "patients stand in several splits (--allow_leakage goes on, and says so in the report):",
+        "  development no_gad/p0000_00000.png, test no_gad/p0000_00000.png",
+        "1 files cannot be used (--on_bad_image=skip leaves them out); decoding may find more:",
+        "  no_gad/p0_empty.png: empty: the file has no bytes",
+    ]
+    skipped = ConversionOptions(preprocessing=SMALL, skip_bad_images=True)
+    with pytest.raises(DataError, match="6 kinds of problems"):
+        make(root, tmp_path / "again", test_root=test_root, options=skipped)
+
+
+def test_fault_20_all_contradictions_are_listed_however_many(png_tree, tmp_path):
+    root = png_tree((70, 8))
+    for path in root.glob("no_gad/*.png"):
+        shutil.copy(path, root / "with_gad" / f"p2_{path.name}")
+    with pytest.raises(DataError) as error:
+        make(root, tmp_path / "records")
+    assert str(error.value).count(" = with_gad/p2_") == 70
+
+
+def test_a_class_that_a_table_does_not_name(png_tree, tmp_path):
+    root = png_tree((4, 1))
+    table = write_table(root / "table.csv", [(f"no_gad/{path.name}", 0, "a", "") for path in root.glob("no_gad/*")])
+    with pytest.raises(DataError, match="^no usable image of with_gad to train on; add some$"):
+        from_table(table, tmp_path / "records")
+
+
 def test_fault_21_same_bytes_in_train_and_test(png_tree, tmp_path):
     root, test_root = png_tree((8, 8)), png_tree((4, 4), root=tmp_path / "test", first_seed=500)
     shutil.copy(root / "no_gad" / "p0000_00000.png", test_root / "no_gad" / "q_copy.png")
