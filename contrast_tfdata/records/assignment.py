@@ -2,10 +2,9 @@
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 from contrast_tfdata import CLASS_NAMES
-from contrast_tfdata.records.near_duplicates import Pair
 from contrast_tfdata.records.splits import SplitOptions, assign_groups, keras_split
 
 DEVELOPMENT = "development"
@@ -47,15 +46,6 @@ def compatible(pools: Collection[str]) -> bool:
     """Whether files that are fixed to these pools may share a group: all can go to one split."""
     pools = set(pools)
     return pools <= {DEVELOPMENT, "train"} or pools <= {DEVELOPMENT, "validation"} or pools == {"test"}
-
-
-def apart(members: Sequence[Member], splits: Sequence[str], pairs: Iterable[Pair]) -> list[str]:
-    """Returns a line for each pair of members, by position, that the split parts."""
-    return [
-        " = ".join(sorted(f"{splits[number]} {members[number].path}" for number in (pair.first, pair.second)))
-        for pair in pairs
-        if splits[pair.first] != splits[pair.second]
-    ]
 
 
 def effective_options(pools: Collection[str | None], options: SplitOptions) -> SplitOptions:

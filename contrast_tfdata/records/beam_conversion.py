@@ -10,16 +10,16 @@ import dataclasses
 import functools
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import itemgetter
 from pathlib import Path
 
 from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.images.slices import RejectedImageError
-from contrast_tfdata.records import codec, conversion, manifest, shards
+from contrast_tfdata.records import codec, conversion, look_alikes, manifest, shards
 from contrast_tfdata.records.beam_workers import BeamWorkers, PipelineOptions, beam, complete_file
-from contrast_tfdata.records.decoding import decode_unit
+from contrast_tfdata.records.decoding import decode
 from contrast_tfdata.records.options import ConversionOptions
 from contrast_tfdata.records.plan import Plan, PlannedUnit, labels_of, make_plan, shown_path
 from contrast_tfdata.records.scanning import Progress, Rejection
@@ -41,8 +41,9 @@ def convert(
     with tempfile.TemporaryDirectory(prefix=".beam-", dir=directory) as folder:
         workers = BeamWorkers(Path(folder), beam_options)
         plan = make_plan(sources, options, workers, progress)
-        with space_for(directory, conversion.needed_bytes(plan, options.preprocessing)):
-            outcome = _write_splits(plan, directory, options, workers, progress)
+        needed = conversion.needed_bytes(plan, options.preprocessing)
+        with space_for(directory, needed), look_alikes.comparing(plan, directory) as thumbnails:
+            outcome = _write_splits(plan, directory, options, workers, progress, thumbnails)
     return conversion.finish(sources, directory, options, plan, outcome)
 
 
@@ -66,14 +67,26 @@ class _Layout:
 
 
 def _write_splits(
-    plan: Plan, directory: Path, options: ConversionOptions, workers: BeamWorkers, progress: Progress
+    plan: Plan,
+    directory: Path,
+    options: ConversionOptions,
+    workers: BeamWorkers,
+    progress: Progress,
+    thumbnails: look_alikes.Thumbnails,
 ) -> conversion.Outcome:
     """Writes the shards of all splits; adds to the plan's rejections what cannot be decoded."""
     units = [unit for split in SPLITS for unit in plan.units[split]]
     layouts = _layouts(plan, options)
-    build = functools.partial(
-        _build, preprocessing=options.preprocessing, layouts=layouts, directory=directory, folder=workers.folder
+    decode_one = functools.partial(
+        _decode, preprocessing=options.preprocessing, layouts=layouts, compare=thumbnails.wanted
     )
+    write_one = functools.partial(
+        _write_shard,
+        names=[name for each in layouts.values() for name in each.names],
+        directory=directory,
+        folder=workers.folder,
+    )
+    build = functools.partial(_build, decode_one=decode_one, write_one=write_one)
     progress("convert", 0, len(units))
     results = workers.run(_with_positions(units), build)
     progress("convert", len(units), len(units))
@@ -83,7 +96,9 @@ def _write_splits(
             plan.rejected.append(Rejection(shown_path(unit.unit), result.code, result.detail))
         else:
             used.append(unit)
-            outcome.constant += result
+            constant, thumbnail = result
+            outcome.constant += constant
+            thumbnails.add(unit, thumbnail)
     outcome.used = len(used)
     outcome.splits = _describe_splits(used, layouts, results["shards"], directory)
     return outcome
@@ -110,37 +125,29 @@ def _with_positions(units: Iterable[PlannedUnit]) -> Iterator[tuple[PlannedUnit,
 
 
 def _build(
-    pairs: beam.PCollection,
-    preprocessing: Preprocessing,
-    layouts: dict[str, _Layout],
-    directory: Path,
-    folder: Path,
+    pairs: beam.PCollection, decode_one: Callable[..., Iterator], write_one: Callable[..., tuple[int, manifest.Shard]]
 ) -> dict[str, beam.PCollection]:
     """Decodes units, brings the records of each shard together, and writes it."""
-    names = [name for layout in layouts.values() for name in layout.names]
-    decoded = pairs | "Decode" >> beam.FlatMap(_decode, preprocessing, layouts).with_outputs("units", main="records")
-    written = (
-        decoded.records
-        | "Group records" >> beam.GroupByKey()
-        | "Write shards" >> beam.Map(_write_shard, names, directory, folder)
-    )
+    decoded = pairs | "Decode" >> beam.FlatMap(decode_one).with_outputs("units", main="records")
+    written = decoded.records | "Group records" >> beam.GroupByKey() | "Write shards" >> beam.Map(write_one)
     return {"units": decoded.units, "shards": written}
 
 
 def _decode(
-    pair: tuple[int, tuple[PlannedUnit, int]], preprocessing: Preprocessing, layouts: dict[str, _Layout]
+    pair: tuple[int, tuple[PlannedUnit, int]], preprocessing: Preprocessing, layouts: dict[str, _Layout], compare: bool
 ) -> Iterator:
     """Yields a unit's records as (shard, (position in the split, bytes)), and what became of it.
 
-    That is a rejection, or how many of its slices have one grey value all over.
+    That is a rejection, or how many of its slices have one grey value all over, and its thumbnail.
     """
     position, (unit, first) = pair
-    decoded = decode_unit((unit.unit, unit.facts, unit.indices, preprocessing))
+    decoded = decode((unit.unit, unit.facts, unit.indices, preprocessing), compare=compare)
     if isinstance(decoded, RejectedImageError):
         yield beam.pvalue.TaggedOutput("units", (position, decoded))
         return
-    yield beam.pvalue.TaggedOutput("units", (position, conversion.count_constant(decoded)))
-    for place, record in enumerate(conversion.records_of(unit, decoded), start=first):
+    constant = conversion.count_constant(decoded.slices)
+    yield beam.pvalue.TaggedOutput("units", (position, (constant, decoded.thumbnail)))
+    for place, record in enumerate(conversion.records_of(unit, decoded.slices), start=first):
         yield layouts[unit.split].shard_of(place), (place, codec.encode(record))
 
 

@@ -1,6 +1,7 @@
 """The conversion itself: plan, decode in parallel, write, describe."""
 
 import dataclasses
+import functools
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +11,8 @@ from contrast_tfdata.csv_text import csv_line, guard_formula
 from contrast_tfdata.errors import DataError, Problems
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.images.slices import RejectedImageError
-from contrast_tfdata.records import codec, descriptions, manifest, shards
-from contrast_tfdata.records.decoding import DecodedSlice, decode_unit
+from contrast_tfdata.records import codec, descriptions, look_alikes, manifest, shards
+from contrast_tfdata.records.decoding import DecodedSlice, decode
 from contrast_tfdata.records.findings import no_class_to_train_on
 from contrast_tfdata.records.identity import example_id
 from contrast_tfdata.records.options import ConversionOptions
@@ -52,8 +53,9 @@ def convert(
         OSError: the folder cannot be written.
     """
     plan = make_plan(sources, options, workers, progress)
-    with space_for(directory, needed_bytes(plan, options.preprocessing)):
-        outcome = _write_splits(plan, directory, options, workers, progress)
+    needed = needed_bytes(plan, options.preprocessing)
+    with space_for(directory, needed), look_alikes.comparing(plan, directory) as thumbnails:
+        outcome = _write_splits(plan, directory, options, workers, progress, thumbnails)
     return finish(sources, directory, options, plan, outcome)
 
 
@@ -67,7 +69,12 @@ def finish(
         raise DataError.listing_kinds(problems)
     if outcome.constant:
         plan.warnings.append(f"{outcome.constant} slices have one grey value all over")
-    (directory / REJECTED_FILE).write_text(_rejected_csv(plan.rejected), encoding="utf-8", errors="surrogateescape")
+    plan.warnings += look_alikes.warnings(plan.parted)
+    for name, text in (
+        (REJECTED_FILE, _rejected_csv(plan.rejected)),
+        (look_alikes.FILE_NAME, look_alikes.csv_text(plan.parted)),
+    ):
+        (directory / name).write_text(text, encoding="utf-8", errors="surrogateescape")
     result = _describe(sources, plan, outcome, options)
     descriptions.write(directory, result)
     (directory / manifest.FILE_NAME).write_text(result.to_text(), encoding="utf-8")
@@ -77,11 +84,19 @@ def finish(
 
 def needed_bytes(plan: Plan, preprocessing: Preprocessing) -> int:
     """Returns about how many bytes the records of a plan will take."""
-    planned = sum(len(unit.indices) for units in plan.units.values() for unit in units)
-    return shards.expected_bytes(planned, preprocessing.image_size)
+    planned = [unit for units in plan.units.values() for unit in units]
+    thumbnails = len(planned) * look_alikes.THUMBNAIL_BYTES if plan.parted is None else 0
+    return thumbnails + shards.expected_bytes(sum(len(each.indices) for each in planned), preprocessing.image_size)
 
 
-def _write_splits(plan: Plan, directory: Path, options: ConversionOptions, workers: Workers, progress: Progress):
+def _write_splits(
+    plan: Plan,
+    directory: Path,
+    options: ConversionOptions,
+    workers: Workers,
+    progress: Progress,
+    thumbnails: look_alikes.Thumbnails,
+) -> Outcome:
     """Writes the shards of all splits; adds to the plan's rejections what cannot be decoded."""
     total = sum(len(units) for units in plan.units.values())
     done, outcome = 0, Outcome()
@@ -92,7 +107,7 @@ def _write_splits(plan: Plan, directory: Path, options: ConversionOptions, worke
             continue
         num_shards = shards.choose_num_shards(planned, options.preprocessing.image_size, options.num_shards)
         with shards.SplitWriter(directory, split, planned, num_shards) as writer:
-            for unit, decoded in _decode(units, options.preprocessing, workers):
+            for unit, decoded in _decode(units, options.preprocessing, workers, thumbnails):
                 done += 1
                 progress("convert", done, total)
                 if isinstance(decoded, RejectedImageError):
@@ -127,9 +142,17 @@ def count_constant(decoded: list[DecodedSlice]) -> int:
     return sum(int(each.pixels.min() == each.pixels.max()) for each in decoded)
 
 
-def _decode(units: list[PlannedUnit], preprocessing: Preprocessing, workers: Workers) -> Iterator[tuple]:
+def _decode(
+    units: list[PlannedUnit], preprocessing: Preprocessing, workers: Workers, thumbnails: look_alikes.Thumbnails
+) -> Iterator[tuple[PlannedUnit, list[DecodedSlice] | RejectedImageError]]:
     work = ((each.unit, each.facts, each.indices, preprocessing) for each in units)
-    return zip(units, workers.map(decode_unit, work), strict=True)
+    results = workers.map(functools.partial(decode, compare=thumbnails.wanted), work)
+    for unit, decoded in zip(units, results, strict=True):
+        if isinstance(decoded, RejectedImageError):
+            yield unit, decoded
+        else:
+            thumbnails.add(unit, decoded.thumbnail)
+            yield unit, decoded.slices
 
 
 def _empty_classes(splits: dict[str, manifest.SplitInfo], warnings: list[str]) -> list[Problems]:

@@ -6,7 +6,10 @@ import numpy as np
 
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.images.slices import FileFacts, RejectedImageError
+from contrast_tfdata.records import near_duplicates
 from contrast_tfdata.records.units import Unit
+
+Work = tuple[Unit, FileFacts, tuple[int, ...], Preprocessing]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,12 +21,27 @@ class DecodedSlice:
     index: int
 
 
-def decode_unit(
-    work: tuple[Unit, FileFacts, tuple[int, ...], Preprocessing],
-) -> list[DecodedSlice] | RejectedImageError:
+@dataclasses.dataclass(frozen=True)
+class DecodedUnit:
+    """A unit's slices, and the thumbnail of the middle one where it was asked for: (48, 48) uint8."""
+
+    slices: list[DecodedSlice]
+    thumbnail: np.ndarray | None = None
+
+
+def decode_unit(work: Work) -> list[DecodedSlice] | RejectedImageError:
     """Decodes, scales and resizes a unit's slices; a rejection is returned, so that the others go on."""
+    decoded = decode(work, compare=False)
+    return decoded if isinstance(decoded, RejectedImageError) else decoded.slices
+
+
+def decode(work: Work, *, compare: bool) -> DecodedUnit | RejectedImageError:
+    """The same; with `compare`, a thumbnail of the middle slice is made of what has been decoded anyway."""
     unit, facts, indices, preprocessing = work
     try:
-        return [DecodedSlice(preprocessing(each), label, each.index) for label, each in unit.read(facts, indices)]
+        read = unit.read(facts, indices)
     except RejectedImageError as error:
         return error
+    slices = [DecodedSlice(preprocessing(each), label, each.index) for label, each in read]
+    middle = near_duplicates.thumbnail(read[len(read) // 2][1].pixels) if compare else None
+    return DecodedUnit(slices, middle)

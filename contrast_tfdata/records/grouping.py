@@ -76,7 +76,7 @@ def join(names: Sequence[Name], pools: Sequence[str | None], pairs: Sequence[nea
     """Returns the group of each file, before hashing: look-alikes share one, as far as what is known allows it.
 
     The most alike are joined first. Never joined are two patients, files that are fixed to different pools, and more
-    than MOST_JOINED of all names: such pairs stay apart, for `assignment.apart` to list if the split parts them.
+    than MOST_JOINED of all names: such pairs stay apart, for `look_alikes` to list if the split parts them.
 
     Args:
         names: of each file.

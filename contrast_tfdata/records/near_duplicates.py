@@ -9,10 +9,12 @@ inverse compositional kind (Baker and Matthews, Lucas-Kanade 20 Years On, IJCV 5
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 
 import numpy as np
+from PIL import Image
 
-from contrast_tfdata.images.preprocessing import resize, scale_foreground
+from contrast_tfdata.images.preprocessing import scale_foreground
 
 THUMBNAIL_SIZE = 48
 """Side of the thumbnails in pixels."""
@@ -50,24 +52,30 @@ class Pair:
 
 def thumbnail(pixels: np.ndarray) -> np.ndarray:
     """Returns a slice of any size and range, (height, width), as (48, 48) uint8, whatever its brightness."""
-    small = resize(pixels, (THUMBNAIL_SIZE, THUMBNAIL_SIZE), "bilinear")  # A fifth of the time of "area", and as good.
-    return np.rint(scale_foreground(small)).astype(np.uint8)
+    picture = Image.fromarray(np.ascontiguousarray(pixels, None if pixels.dtype == np.uint8 else np.float32))
+    # Whole squares are averaged first: half the time of one step, a tenth of that of "area", and as good.
+    factor = max(1, min(picture.size) // (2 * THUMBNAIL_SIZE))
+    box = (0, 0, picture.width / factor, picture.height / factor)
+    small = picture.reduce(factor).convert("F").resize((THUMBNAIL_SIZE,) * 2, Image.Resampling.BILINEAR, box)
+    return np.rint(scale_foreground(np.asarray(small))).astype(np.uint8)
 
 
-def find_pairs(thumbnails: np.ndarray) -> list[Pair]:
+def find_pairs(thumbnails: np.ndarray, sides: Sequence[int] | None = None) -> list[Pair]:
     """Finds near-duplicates, mirrored ones included.
 
     Memory is some 3 kB a picture and 200 MB; time grows with the square of their number, but in matrix products only.
 
     Args:
         thumbnails: (N, 48, 48) uint8, as `thumbnail` makes them.
+        sides: of each picture; only pictures of different sides are compared. None to compare all.
 
     Returns:
         Pairs by rising positions. Of a set of pictures that are all alike not every pair is among them.
     """
-    if len(thumbnails) < 2:
+    sides = np.arange(len(thumbnails)) if sides is None else np.asarray(sides)
+    if len(np.unique(sides)) < 2:
         return []
-    first, second, mirrored = _candidates(thumbnails)
+    first, second, mirrored = _candidates(thumbnails, sides)
     found = []
     for start in range(0, len(first), _PAIRS):
         block = slice(start, start + _PAIRS)
@@ -77,28 +85,32 @@ def find_pairs(thumbnails: np.ndarray) -> list[Pair]:
     return sorted(Pair(*each) for each in found if each[2] >= THRESHOLD)
 
 
-def _candidates(thumbnails: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _candidates(thumbnails: np.ndarray, sides: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns positions i < j of pictures worth comparing, and whether j is to be mirrored for it."""
+    numbers, counts = np.unique(sides, return_counts=True)
+    # Pairs with the largest side are found from their other end; where all sides are alike, from both.
+    rows = np.flatnonzero((sides != numbers[np.argmax(counts)]) | (counts.max() == 1))
     coarse = _coarse(thumbnails)
     plain, turned = (np.ascontiguousarray(each).reshape(len(each), -1) for each in (coarse, coarse[:, :, ::-1]))
-    pairs = [_nearest(plain, turned, start) for start in range(0, len(plain), _ROWS)]
+    pairs = [_nearest(plain, turned, sides, rows[start : start + _ROWS]) for start in range(0, len(rows), _ROWS)]
     one, other, mirrored = (np.concatenate(each) for each in zip(*pairs, strict=True))
     # Each of a pair may have named the other: once is enough.
     keys = np.unique(np.stack([np.minimum(one, other), np.maximum(one, other), mirrored]), axis=1)
     return keys[0], keys[1], keys[2].astype(bool)
 
 
-def _nearest(plain: np.ndarray, turned: np.ndarray, start: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns the nearest neighbours, above the threshold, of the rows from `start`: (row, neighbour, mirrored)."""
-    rows = plain[start : start + _ROWS]
-    straight, mirrored = rows @ plain.T, rows @ turned.T
+def _nearest(
+    plain: np.ndarray, turned: np.ndarray, sides: np.ndarray, rows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns the nearest neighbours of other sides, above the threshold, of `rows`: (row, neighbour, mirrored)."""
+    straight, mirrored = plain[rows] @ plain.T, plain[rows] @ turned.T
     best = np.maximum(straight, mirrored)
+    best[sides[rows, np.newaxis] == sides] = -1
     here = np.arange(len(rows))
-    best[here, start + here] = -1
     neighbours = [_largest(row) for row in best]
     one = np.repeat(here, [len(each) for each in neighbours])
     other = np.concatenate(neighbours)
-    return start + one, other, (mirrored[one, other] > straight[one, other]).astype(np.int64)
+    return rows[one], other, (mirrored[one, other] > straight[one, other]).astype(np.int64)
 
 
 def _largest(row: np.ndarray) -> np.ndarray:

@@ -32,9 +32,8 @@ _FILE_WARNINGS = {
 }
 KERAS_SPLIT_LEAKS = (
     "patient independence unverified: the split goes by file as on the slides, so slices of one patient, and pictures "
-    "that look alike (they are not looked for), may stand in both training and validation"
+    "that look alike, may stand in both training and validation"
 )
-_SHOWN_PAIRS = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +45,15 @@ class PlannedUnit:
     indices: tuple[int, ...]
     group: str
     split: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Parted:
+    """Two units that look alike, in two splits."""
+
+    first: PlannedUnit
+    second: PlannedUnit
+    similarity: float
 
 
 @dataclasses.dataclass
@@ -60,6 +68,7 @@ class Plan:
         patients_known: whether every group is a patient.
         split: the split's options as they were applied.
         warnings: lines for people.
+        parted: units that look alike and stand in different splits; None where that is still to be found out.
     """
 
     units: dict[str, list[PlannedUnit]]
@@ -69,6 +78,7 @@ class Plan:
     patients_known: bool
     split: SplitOptions
     warnings: list[str]
+    parted: list[Parted] | None = None
 
 
 Chosen = tuple[Unit, FileFacts, tuple[int, ...]]
@@ -95,22 +105,27 @@ def make_plan(sources: Sources, conversion: ConversionOptions, workers: Workers,
     findings.problems += _missing_classes(sources, chosen)
     findings.refuse([] if conversion.skip_bad_images else rejected)
     warnings, patients_known = findings.warnings, all(name.known for name in names)
+    pairs = None
     if options.split.rule == "keras":
         groups = [name.text for name in names]
         splits, applied = _split_by_position(sources, chosen, warnings), options.split
     else:
-        pairs = [] if patients_known else grouping.find_look_alikes(chosen, workers, progress)
+        if not patients_known:
+            pairs = grouping.find_look_alikes(chosen, workers, progress)
         applied = assignment.effective_options([unit.split for unit in sources.units], options.split)
-        groups, splits = _split_by_group(chosen, grouping.join(names, pools, pairs), pools, pairs, applied, warnings)
+        groups = grouping.join(names, pools, pairs or [])
+        splits = assignment.split_by_group(_members(chosen, groups, pools), applied)
+        warnings += _joined_warnings(pairs or [], groups)
         warnings += [] if patients_known else [PATIENTS_UNKNOWN]
     hashed = [group_key(group, options.secret) for group in groups]
     planned = [PlannedUnit(*parts, group, split) for parts, group, split in zip(chosen, hashed, splits, strict=True)]
+    parted = None if _to_be_compared(chosen, pairs) else parted_by_split(planned, pairs or [])
     if options.split.rule == "group":
         # By content, hence in no order that means anything: training without a cache needs only a small shuffle buffer.
         planned.sort(key=lambda each: (each.facts.sha256, each.unit.path))
     units = {split: [each for each in planned if each.split == split] for split in SPLITS}
     skipped = sources.skipped + Counter({"outside --slice_range": len(kept) - len(chosen)})
-    return Plan(units, rejected, skipped, len(scanned) - len(kept), patients_known, applied, warnings)
+    return Plan(units, rejected, skipped, len(scanned) - len(kept), patients_known, applied, warnings, parted)
 
 
 def shown_path(unit: Unit) -> str:
@@ -157,21 +172,6 @@ def _split_by_position(sources: Sources, chosen: Sequence[Chosen], warnings: lis
     listed = [assignment.Member("", (unit.label,), unit.split, unit.path) for unit in sources.units]
     split_of = assignment.split_by_position(listed)
     return ["test" if unit.split == "test" else split_of[unit.path] for unit, _, _ in chosen]
-
-
-def _split_by_group(
-    chosen: Sequence[Chosen],
-    groups: list[str],
-    pools: Sequence[str | None],
-    pairs: Sequence[Pair],
-    options: SplitOptions,
-    warnings: list[str],
-) -> tuple[list[str], list[str]]:
-    """Returns the group, before hashing, and the split of each unit."""
-    members = _members(chosen, groups, pools)
-    splits = assignment.split_by_group(members, options)
-    warnings += _look_alike_warnings(pairs, groups, assignment.apart(members, splits, pairs))
-    return groups, splits
 
 
 def _members(chosen: Sequence[Chosen], groups: Sequence[str], pools: Sequence[str | None]) -> list[assignment.Member]:
@@ -221,17 +221,28 @@ def _keep_former(
     findings.warnings.append(line)
 
 
-def _look_alike_warnings(pairs: Sequence[Pair], groups: Sequence[str], apart: Sequence[str]) -> list[str]:
-    """Returns lines on near-duplicates: how many were kept together, and which the split parts."""
+def _joined_warnings(pairs: Sequence[Pair], groups: Sequence[str]) -> list[str]:
     together = sum(groups[pair.first] == groups[pair.second] for pair in pairs)
-    lines = [f"{together} pairs of files look alike and were kept in one group"] if together else []
-    if apart:
-        more = f"; and {len(apart) - _SHOWN_PAIRS} more" if len(apart) > _SHOWN_PAIRS else ""
-        shown = "; ".join(sorted(apart)[:_SHOWN_PAIRS])
-        lines.append(
-            f"NEAR-DUPLICATES: {len(apart)} pairs of files look alike and stand in several splits: {shown}{more}"
-        )
-    return lines
+    return [f"{together} pairs of files look alike and were kept in one group"] if together else []
+
+
+def _to_be_compared(chosen: Sequence[Chosen], pairs: Sequence[Pair] | None) -> bool:
+    """Whether look-alikes are still to be found: on what is decoded anyway, as no group depends on them."""
+    return pairs is None and any(isinstance(unit, FileUnit) for unit, _, _ in chosen)
+
+
+def parted_by_split(units: Sequence[PlannedUnit], pairs: Iterable[Pair]) -> list[Parted]:
+    """Returns the look-alikes, given by position, that the split parts; only splits and paths decide their order."""
+    found = []
+    for pair in pairs:
+        first, second = sorted((units[pair.first], units[pair.second]), key=_split_and_path)
+        if first.split != second.split:
+            found.append(Parted(first, second, pair.similarity))
+    return sorted(found, key=lambda each: (_split_and_path(each.first), _split_and_path(each.second)))
+
+
+def _split_and_path(unit: PlannedUnit) -> tuple[str, str]:
+    return unit.split, unit.unit.path
 
 
 def _missing_classes(sources: Sources, chosen: Sequence[Chosen]) -> list[Problems]:

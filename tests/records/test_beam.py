@@ -1,14 +1,18 @@
 """The conversion as Beam pipelines, on the runner that Beam brings for one machine."""
 
+import dataclasses
 import errno
 import struct
 import subprocess
 import sys
 import zlib
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from contrast_tfdata.errors import ContrastError, DataError, InterruptedRunError, StorageError, UsageError
+from contrast_tfdata.images import phantom
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.records import beam_conversion, beam_workers, conversion, sources
 from contrast_tfdata.records.options import ConversionOptions
@@ -69,6 +73,22 @@ def test_same_bytes_as_the_conversion_here(flawed_tree, tmp_path):
     assert contents(tmp_path / "beam") == contents(tmp_path / "here")
     assert expected.files["rejected"] == {"empty": 1, "truncated": 6}
     assert [len(info.shards) for info in expected.splits.values()] == [3, 3, 3]
+
+
+def test_fault_22_look_alikes_are_listed_as_by_the_conversion_here(tmp_path):
+    """Six synthetic heads under two numbers each, divided by the split."""
+    options = dataclasses.replace(phantom.PhantomOptions(), slices_per_class=1)
+    for number in range(6):
+        pixels = np.clip(phantom.generate_patient(7, number, options).pre[0].pixels, 0, 255).astype(np.uint8)
+        for name, turned in ((f"p{number}", pixels), (f"q{number}", pixels[:, ::-1])):
+            path = tmp_path / "pictures" / ("with_gad" if number % 2 else "no_gad") / f"{name}_1.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(turned).save(path)
+    expected = convert_here(find(tmp_path / "pictures"), tmp_path / "here")
+    assert any(each.startswith("NEAR-DUPLICATES") for each in expected.warnings)
+    assert len((tmp_path / "here" / "look_alikes.csv").read_text().splitlines()) > 1
+    convert_with_beam(find(tmp_path / "pictures"), tmp_path / "beam")
+    assert contents(tmp_path / "beam") == contents(tmp_path / "here")
 
 
 def test_bad_images_are_listed_as_by_the_conversion_here(flawed_tree, tmp_path):

@@ -303,7 +303,53 @@ def test_fault_22_near_duplicates_of_a_test_folder_are_listed(heads, tmp_path):
     assert "no_gad/copy-000.png" in line
 
 
-def test_nothing_is_compared_where_every_patient_is_known(png_tree, tmp_path):
+def two_archives(tmp_path, heads):
+    """A training and a test folder; in the second one the same people have other numbers, and lie mirrored."""
+    for number, pixels in enumerate(heads):
+        for root, name, turned in (("train", f"p{number}", pixels), ("test", f"q{number}", pixels[:, ::-1])):
+            path = tmp_path / root / ("with_gad" if number % 2 else "no_gad") / f"{name}_1.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(turned).save(path)
+    return tmp_path / "train", tmp_path / "test"
+
+
+@pytest.mark.parametrize("rule", ["group", "keras"])
+def test_fault_22_one_person_under_two_numbers_is_warned_of_and_listed(heads, tmp_path, rule):
+    root, test_root = two_archives(tmp_path, heads)
+    options = ConversionOptions(preprocessing=SMALL, plan=PlanOptions(split=SplitOptions(rule)))
+    manifest = make(root, tmp_path / "records", test_root=test_root, options=options)
+    assert manifest.patients_known
+    (line,) = [each for each in manifest.warnings if each.startswith("NEAR-DUPLICATES")]
+    assert "16 pairs of files look alike and stand in several splits (look_alikes.csv lists them): test no_gad" in line
+    assert line.endswith("; and 11 more")
+    with open(tmp_path / "records" / "look_alikes.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 16
+    for row in rows:
+        assert row["split"] == "test"
+        assert row["other_split"] in ("train", "validation")
+        assert row["other_path"] == row["path"].replace("/q", "/p")
+        assert 0.95 <= float(row["similarity"]) <= 1
+    verify(tmp_path / "records", manifest)  # The two lists beside the records are no strays.
+
+
+@pytest.mark.slow
+def test_fault_22_38_look_alikes_do_not_depend_on_workers_and_order(heads, tmp_path):
+    root, test_root = two_archives(tmp_path, heads[:8])
+    make(root, tmp_path / "one", test_root=test_root)
+    make(root, tmp_path / "two", test_root=test_root, workers=2, reorder=random.Random(1).shuffle)
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+def test_synthetic_patients_are_not_compared(tmp_path):
+    found = sources.from_phantom(4, seed=1, options=dataclasses.replace(phantom.EASY_OPTIONS, slices_per_class=1))
+    (tmp_path / "records").mkdir()
+    with Workers(1) as pool:
+        convert(found, tmp_path / "records", ConversionOptions(preprocessing=SMALL), pool, lambda *_: None)
+    assert (tmp_path / "records" / "look_alikes.csv").read_text() == "split,path,other_split,other_path,similarity\n"
+
+
+def test_nothing_is_decoded_twice_where_every_patient_is_known(png_tree, tmp_path):
     stages = set()
     found = sources.from_class_folders(png_tree((8, 8)), split=None, group_regex=REGEX, max_bytes=1 << 20)
     (tmp_path / "records").mkdir()

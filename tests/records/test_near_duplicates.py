@@ -96,6 +96,16 @@ def test_brightness_and_type_do_not_matter_to_a_thumbnail(heads):
     assert np.abs(scaled.astype(int) - thumbnail(heads[0])).max() <= 1
 
 
+def test_fault_22_only_pictures_of_different_sides_are_compared(heads):
+    """More copies on its own side than there are neighbours to look at do not hide the one on the other side."""
+    pictures = [*heads, *[heads[2]] * 12, heads[2][:, ::-1], heads[5]]
+    sides = [0] * (len(pictures) - 2) + [2, 1]
+    found = {(each.first, each.second) for each in find_pairs(thumbnails_of(pictures), sides)}
+    assert (5, len(pictures) - 1) in found
+    assert 1 <= sum(second == len(pictures) - 2 for _, second in found) == len(found) - 1
+    assert find_pairs(thumbnails_of(pictures), [1] * len(pictures)) == []
+
+
 @pytest.mark.parametrize("count", [0, 1])
 def test_nothing_to_compare(heads, count):
     assert find_pairs(thumbnails_of(heads)[:count]) == []

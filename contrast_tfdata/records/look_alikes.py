@@ -1,0 +1,85 @@
+"""Files that look alike and stand in different splits: found on thumbnails made while converting, and listed."""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from contrast_tfdata.csv_text import csv_line, guard_formula
+from contrast_tfdata.records import near_duplicates
+from contrast_tfdata.records.near_duplicates import THUMBNAIL_SIZE
+from contrast_tfdata.records.plan import Parted, Plan, PlannedUnit, parted_by_split
+from contrast_tfdata.records.sources import SPLITS
+
+FILE_NAME = "look_alikes.csv"
+THUMBNAIL_BYTES = THUMBNAIL_SIZE**2
+
+_COLUMNS = ("split", "path", "other_split", "other_path", "similarity")
+_SHOWN = 5
+
+
+@contextlib.contextmanager
+def comparing(plan: Plan, directory: Path) -> Iterator["Thumbnails"]:
+    """Gives a block that decodes a plan's units a place for their thumbnails; sets `Plan.parted` at its end, if open.
+
+    They stand in a file without a name in `directory`: memory does not grow with their number.
+    """
+    with tempfile.TemporaryFile(dir=directory) as file:
+        thumbnails = Thumbnails(file, wanted=plan.parted is None)
+        yield thumbnails
+        if thumbnails.wanted:
+            plan.parted = thumbnails.find_parted()
+
+
+class Thumbnails:
+    """Thumbnails of units.
+
+    Args:
+        file: to keep them in.
+        wanted: whether they are to be made.
+    """
+
+    def __init__(self, file: BinaryIO, *, wanted: bool):
+        self.wanted = wanted
+        self._file = file
+        self._units: list[PlannedUnit] = []
+
+    def add(self, unit: PlannedUnit, thumbnail: np.ndarray | None) -> None:
+        """Keeps a unit's thumbnail, as `near_duplicates.thumbnail` makes it; where none are wanted, it is None."""
+        if thumbnail is not None:
+            self._file.write(thumbnail.tobytes())
+            self._units.append(unit)
+
+    def find_parted(self) -> list[Parted]:
+        """Returns the units of different splits that look alike."""
+        if not self._units:
+            return []
+        self._file.flush()
+        shape = (len(self._units), THUMBNAIL_SIZE, THUMBNAIL_SIZE)
+        thumbnails = np.asarray(np.memmap(self._file, np.uint8, "r", shape=shape))
+        sides = [SPLITS.index(unit.split) for unit in self._units]
+        return parted_by_split(self._units, near_duplicates.find_pairs(thumbnails, sides))
+
+
+def warnings(parted: Sequence[Parted]) -> list[str]:
+    """Returns the line that says how many look alike, with the first of them; none where there are none."""
+    if not parted:
+        return []
+    shown = [
+        " = ".join(f"{unit.split} {unit.unit.path}" for unit in (each.first, each.second)) for each in parted[:_SHOWN]
+    ]
+    more = f"; and {len(parted) - _SHOWN} more" if len(parted) > _SHOWN else ""
+    what = f"{len(parted)} pairs of files look alike and stand in several splits ({FILE_NAME} lists them)"
+    return [f"NEAR-DUPLICATES: {what}: {'; '.join(shown)}{more}"]
+
+
+def csv_text(parted: Sequence[Parted]) -> str:
+    """Returns the file that lists all of them."""
+    rows = [
+        (each.first.split, each.first.unit.path, each.second.split, each.second.unit.path, f"{each.similarity:.3f}")
+        for each in parted
+    ]
+    return "".join(csv_line(map(guard_formula, row)) for row in (_COLUMNS, *rows))
