@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -18,6 +18,14 @@ MOST_JOINED = 0.2
 A chain of look-alikes through all of the data would leave nothing to test on.
 """
 _ALWAYS_JOINED = 8  # Names, however few there are.
+# What anonymisers, scanners and PACS write where there is no number; compared in upper case, letters and digits only.
+_PLACEHOLDERS = (
+    "ANON ANONYM ANONYME ANONYMIZED ANONYMISED ANONYMOUS ANONYMOUSPATIENT ANONPATIENT DEIDENTIFIED DELETED EMPTY HIDDEN"
+    " ID MISSING NA NAN NIL NOID NONAME NONE NOPATIENTID NOTAVAILABLE NOTSPECIFIED NULL PATIENT PATIENTID PSEUDONYM"
+    " REDACTED REMOVED SUBJECT TEST TESTPATIENT UNDEFINED UNIDENTIFIED UNKNOWN UNKNOWNPATIENT UNNAMED UNSPECIFIED"
+)
+_MOST_OF_STUDIES = 0.5  # That one patient may have before a person is asked to look.
+_LEAST_STUDIES = 20  # In fewer, one patient may well have most.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,17 +46,48 @@ def name_of(unit: Unit, facts: FileFacts) -> Name:
     if unit.group:
         return Name(f"patient:{unit.group}", True)
     if patient_of(facts):
-        return Name(patient_of(facts), facts.patient_id is not None)
+        return Name(patient_of(facts), _patient_id(facts) is not None)
     # A file's own name is no patient: the same name below the train and the test folder means two files.
     return Name(f"file:{unit.split}:{unit.path}", False)
 
 
 def patient_of(facts: FileFacts) -> str | None:
     """Returns the name, before hashing, of the patient or at least the study that a file says it is of, or None."""
-    if facts.patient_id:
-        return f"patient:{facts.patient_id}"
+    if _patient_id(facts):
+        return f"patient:{_patient_id(facts)}"
     study = facts.study_uid or facts.series_uid
     return f"study:{study}" if study else None
+
+
+def is_placeholder(patient_id: str) -> bool:
+    """Whether a PatientID stands for nobody: a word such as ANONYMOUS, only zeros, only X, or no letter or digit."""
+    text = "".join(filter(str.isalnum, patient_id.upper()))
+    return text in _PLACEHOLDERS.split() or not text.strip("0") or not text.strip("X")
+
+
+def patient_id_warnings(scanned: Iterable[tuple[Unit, FileFacts]]) -> list[str]:
+    """Returns lines on PatientIDs that are no patient's, or seem to be several patients'; they name none."""
+    placeholders, studies = 0, defaultdict(set)
+    for unit, facts in scanned:
+        if unit.group or not facts.patient_id:
+            continue
+        if _patient_id(facts):
+            studies[facts.patient_id].add(facts.study_uid or facts.series_uid)
+        else:
+            placeholders += 1
+    lines = []
+    if placeholders:
+        what = "PatientID is a placeholder such as ANONYMOUS or 0, so the study stands for the patient"
+        lines.append(f"{placeholders} files: {what}")
+    total, most = sum(map(len, studies.values())), max(map(len, studies.values()), default=0)
+    if total >= _LEAST_STUDIES and most > _MOST_OF_STUDIES * total:
+        advice = "where that is no person's number, name patients with --group_regex or a table"
+        lines.append(f"one PatientID covers {most} of {total} studies, which go to one split together; {advice}")
+    return lines
+
+
+def _patient_id(facts: FileFacts) -> str | None:
+    return facts.patient_id if facts.patient_id and not is_placeholder(facts.patient_id) else None
 
 
 def find_look_alikes(

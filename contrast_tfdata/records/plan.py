@@ -98,7 +98,7 @@ def make_plan(sources: Sources, conversion: ConversionOptions, workers: Workers,
     rejected = [Rejection(each.path, each.code, each.detail) for each in sources.rejected] + rejected
     findings = Findings(options.allow_leakage, list(sources.notes), list(sources.problems))
     kept = _without_copies(scanned, options.split.rule, findings)
-    findings.warnings += _file_warnings(kept)
+    findings.warnings += _file_warnings(kept) + grouping.patient_id_warnings(kept)
     chosen = _choose_slices(kept, options.selection)
     names = [grouping.name_of(unit, facts) for unit, facts, _ in chosen]
     pools = _pools(chosen, names, options, findings)

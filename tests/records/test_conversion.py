@@ -415,13 +415,30 @@ def test_a_split_by_file_cannot_be_kept(png_tree, tmp_path):
         former.read(tmp_path / "old")
 
 
-def test_fault_28_records_and_manifest_hold_no_patient(tmp_path):
-    for number in range(12):
+def dicom_tree(root, name_file, patient_ids):
+    """Studies of one file each, the classes in turn."""
+    for number, patient_id in enumerate(patient_ids):
         pixels = np.random.default_rng(number).integers(0, 4000, (24, 24), np.uint16)
-        path = tmp_path / "scans" / ("with_gad" if number % 2 else "no_gad") / f"{number}.dcm"
+        path = root / ("with_gad" if number % 2 else "no_gad") / name_file(number)
         path.parent.mkdir(parents=True, exist_ok=True)
         uids = {"StudyInstanceUID": f"1.2.{number}", "SeriesInstanceUID": f"1.2.3.{number}"}
-        path.write_bytes(dicom_bytes(pixels, PatientID=f"MRN-{number // 2}", PatientName="Secret^Person", **uids))
+        path.write_bytes(dicom_bytes(pixels, PatientID=patient_id, PatientName="Secret^Person", **uids))
+    return root
+
+
+def test_fault_23_files_of_a_placeholder_are_divided_by_study(tmp_path):
+    ids = [("ANONYMOUS", "0", None, "P1")[number % 4] for number in range(24)]
+    root = dicom_tree(tmp_path / "scans", "{}.dcm".format, ids)
+    manifest = make(root, tmp_path / "records", group_regex=None)
+    assert not manifest.patients_known
+    assert sum(info.groups for info in manifest.splits.values()) == 19
+    assert set(manifest.splits) == {"train", "validation", "test"}
+    placeholders = "PatientID is a placeholder such as ANONYMOUS or 0, so the study stands for the patient"
+    assert f"12 files: {placeholders}" in manifest.warnings
+
+
+def test_fault_28_records_and_manifest_hold_no_patient(tmp_path):
+    dicom_tree(tmp_path / "scans", "{}.dcm".format, [f"MRN-{number // 2}" for number in range(12)])
     secret = b"k" * 64
     options = ConversionOptions(preprocessing=SMALL, plan=PlanOptions(secret=secret))
     manifest = make(tmp_path / "scans", tmp_path / "records", group_regex=None, options=options)

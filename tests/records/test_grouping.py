@@ -2,17 +2,70 @@
 
 import itertools
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contrast_tfdata.records.grouping import MOST_JOINED, Name, join
+from contrast_tfdata.images.files import FileRef
+from contrast_tfdata.images.slices import FileFacts
+from contrast_tfdata.records.grouping import MOST_JOINED, Name, is_placeholder, join, name_of, patient_id_warnings
 from contrast_tfdata.records.near_duplicates import Pair
+from contrast_tfdata.records.units import FileUnit
 
 POOLS = (None, "train", "validation", "test", "development")
 
 
 def files(count, known=()):
     return [Name(f"file {number:03d}", number in known) for number in range(count)]
+
+
+def scanned(patient_id, study=None, group=None):
+    return FileUnit(FileRef("root", "no_gad/a.dcm", 1), 0, None, group), FileFacts("0", "dicom", 1, patient_id, study)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ANONYMOUS",
+        "anon",
+        "Unknown",
+        "NONE",
+        "N/A",
+        "0",
+        "000000",
+        "00-00",
+        "",
+        " ",
+        "-",
+        "?",
+        "X",
+        "xxx",
+        "No_ID",
+        "^^",
+    ],
+)
+def test_fault_23_placeholders_are_nobodys_number(text):
+    assert is_placeholder(text)
+    assert name_of(*scanned(text, "1.2.3")) == Name("study:1.2.3", False)
+    assert name_of(*scanned(text)) == Name("file:None:no_gad/a.dcm", False)
+
+
+@pytest.mark.parametrize("text", ["1", "007", "ANON-0001", "P0", "X1", "Nona", "Ünal", "0-1", "10"])
+def test_numbers_and_pseudonyms_are_patients(text):
+    assert not is_placeholder(text)
+    assert name_of(*scanned(text, "1.2.3")) == Name(f"patient:{text}", True)
+
+
+def test_a_placeholder_in_a_table_or_path_is_what_the_user_says():
+    assert name_of(*scanned("ANON", group="ANON")) == Name("patient:ANON", True)
+    assert patient_id_warnings([scanned("ANON", group="ANON")]) == []
+
+
+@pytest.mark.parametrize(("studies", "of_one", "warned"), [(20, 11, True), (20, 10, False), (19, 19, False)])
+def test_fault_23_one_number_for_most_studies_is_warned_of(studies, of_one, warned):
+    found = [scanned("7" if number < of_one else f"P{number}", f"1.{number}") for number in range(studies)]
+    lines = patient_id_warnings(found * 2)
+    assert [f"covers {of_one} of {studies} studies" in line for line in lines] == [True] * warned
 
 
 def test_look_alikes_share_a_group():
