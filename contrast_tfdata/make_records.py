@@ -37,6 +37,9 @@ _GROUP_REGEX = flags.DEFINE_string(
     "group_regex", None, "its first group, searched in each relative path, is the patient"
 )
 _GROUP_KEY_FILE = common_flags.group_key_file()
+_PATHS = flags.DEFINE_enum(
+    "paths", "hashed", ["hashed", "clear"], "in the records' paths, put the keyed hash of a known patient for its name"
+)
 _VALIDATION_FRACTION = flags.DEFINE_float("validation_fraction", 0.2, "share of the slices outside test that validate")
 _TEST_FRACTION = flags.DEFINE_float(
     "test_fraction", None, "share of all slices that test, without --test_dir [0.2; --split=keras: 0]"
@@ -80,6 +83,8 @@ def main(argv: list[str]) -> None:
     ):
         manifest = convert(sources, directory, options, progress)
     display.show_manifest(cli.console, manifest)
+    for line in sources.passed_over:
+        cli.console.print(f"warning: {line}")
     cli.console.print(f"records: {output_dir}")
 
 
@@ -167,6 +172,7 @@ def _conversion_options():
             secret=_group_secret(),
             allow_leakage=_ALLOW_LEAKAGE.value,
             former=_former_split(),
+            hash_paths=_PATHS.value == "hashed",
         ),
         preprocessing=Preprocessing(
             image_size=_IMAGE_SIZE.value,

@@ -50,7 +50,7 @@ DESCRIPTIONS = {
     "label": "0 no_gad (before contrast), 1 with_gad (after contrast)",
     "example_id": "16 hex digits that follow from the source's content and the slice's position in it",
     "group": "16 hex digits, the hash of the patient, or of the study or file where no patient is known",
-    "source": "relative path of the source; any bytes that a file system takes",
+    "source": "relative path of the source, a known patient in it hashed; any bytes that a file system takes",
     "slice_index": "position in the volume or series, 0 for a picture",
 }
 """What each key holds, for the files that describe the records to other programs."""

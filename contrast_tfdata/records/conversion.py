@@ -132,7 +132,7 @@ def records_of(unit: PlannedUnit, decoded: list[DecodedSlice]) -> Iterator[codec
             label=each.label,
             example_id=example_id(unit.facts.sha256, position),
             group=unit.group,
-            source=unit.unit.path,
+            source=unit.source,
             slice_index=each.index,
         )
 

@@ -17,6 +17,7 @@ MOST_JOINED = 0.2
 
 A chain of look-alikes through all of the data would leave nothing to test on.
 """
+PATIENT = "patient:"
 _ALWAYS_JOINED = 8  # Names, however few there are.
 # What anonymisers, scanners and PACS write where there is no number; compared in upper case, letters and digits only.
 _PLACEHOLDERS = (
@@ -44,7 +45,7 @@ class Name:
 def name_of(unit: Unit, facts: FileFacts) -> Name:
     """Returns the patient of a unit, else its study, else its own path."""
     if unit.group:
-        return Name(f"patient:{unit.group}", True)
+        return Name(f"{PATIENT}{unit.group}", True)
     if patient_of(facts):
         return Name(patient_of(facts), _patient_id(facts) is not None)
     # A file's own name is no patient: the same name below the train and the test folder means two files.
@@ -54,7 +55,7 @@ def name_of(unit: Unit, facts: FileFacts) -> Name:
 def patient_of(facts: FileFacts) -> str | None:
     """Returns the name, before hashing, of the patient or at least the study that a file says it is of, or None."""
     if _patient_id(facts):
-        return f"patient:{_patient_id(facts)}"
+        return f"{PATIENT}{_patient_id(facts)}"
     study = facts.study_uid or facts.series_uid
     return f"study:{study}" if study else None
 

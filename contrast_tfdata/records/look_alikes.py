@@ -69,7 +69,7 @@ def warnings(parted: Sequence[Parted]) -> list[str]:
     if not parted:
         return []
     shown = [
-        " = ".join(f"{unit.split} {unit.unit.path}" for unit in (each.first, each.second)) for each in parted[:_SHOWN]
+        " = ".join(f"{unit.split} {unit.source}" for unit in (each.first, each.second)) for each in parted[:_SHOWN]
     ]
     more = f"; and {len(parted) - _SHOWN} more" if len(parted) > _SHOWN else ""
     what = f"{len(parted)} pairs of files look alike and stand in several splits ({FILE_NAME} lists them)"

@@ -21,6 +21,7 @@ class PlanOptions:
         secret: key of the hash that stands for a patient in records, at most 64 bytes; empty for none.
         allow_leakage: go on although the same bytes or patients stand in train and test.
         former: records made before whose split is to be kept, or None.
+        hash_paths: whether the hash of a known patient stands for it in the paths that records hold.
     """
 
     split: SplitOptions = SplitOptions()
@@ -28,6 +29,7 @@ class PlanOptions:
     secret: bytes = b""
     allow_leakage: bool = False
     former: "FormerSplit | None" = None
+    hash_paths: bool = True
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,6 +15,7 @@ from contrast_tfdata.records.identity import example_id, group_key
 from contrast_tfdata.records.near_duplicates import Pair
 from contrast_tfdata.records.options import ConversionOptions, PlanOptions
 from contrast_tfdata.records.scanning import Progress, Rejection, scan
+from contrast_tfdata.records.source_names import hide_patient
 from contrast_tfdata.records.sources import SPLITS, Sources
 from contrast_tfdata.records.splits import SplitOptions
 from contrast_tfdata.records.units import FileUnit, PhantomUnit, Unit
@@ -38,12 +39,13 @@ KERAS_SPLIT_LEAKS = (
 
 @dataclasses.dataclass(frozen=True)
 class PlannedUnit:
-    """A unit with the slices to take from it, its hashed group, and its split."""
+    """A unit with the slices to take from it, its hashed group, its path as records hold it, and its split."""
 
     unit: Unit
     facts: FileFacts
     indices: tuple[int, ...]
     group: str
+    source: str
     split: str
 
 
@@ -118,7 +120,8 @@ def make_plan(sources: Sources, conversion: ConversionOptions, workers: Workers,
         warnings += _joined_warnings(pairs or [], groups)
         warnings += [] if patients_known else [PATIENTS_UNKNOWN]
     hashed = [group_key(group, options.secret) for group in groups]
-    planned = [PlannedUnit(*parts, group, split) for parts, group, split in zip(chosen, hashed, splits, strict=True)]
+    named = [_source(unit, name, options) for (unit, _, _), name in zip(chosen, names, strict=True)]
+    planned = [PlannedUnit(*parts, *more) for parts, *more in zip(chosen, hashed, named, splits, strict=True)]
     parted = None if _to_be_compared(chosen, pairs) else parted_by_split(planned, pairs or [])
     if options.split.rule == "group":
         # By content, hence in no order that means anything: training without a cache needs only a small shuffle buffer.
@@ -126,6 +129,12 @@ def make_plan(sources: Sources, conversion: ConversionOptions, workers: Workers,
     units = {split: [each for each in planned if each.split == split] for split in SPLITS}
     skipped = sources.skipped + Counter({"outside --slice_range": len(kept) - len(chosen)})
     return Plan(units, rejected, skipped, len(scanned) - len(kept), patients_known, applied, warnings, parted)
+
+
+def _source(unit: Unit, name: grouping.Name, options: PlanOptions) -> str:
+    if not options.hash_paths or not name.known or isinstance(unit, PhantomUnit):
+        return unit.path
+    return hide_patient(unit.path, name.text.removeprefix(grouping.PATIENT), options.secret)
 
 
 def shown_path(unit: Unit) -> str:

@@ -28,7 +28,8 @@ class Sources:
         units: by class, then folder, then name.
         rejected: files that should have been images but cannot be read.
         skipped: number of entries that are no images by their nature (system files, links, devices), by reason.
-        notes: one line each for a person: resolved folders, links not followed.
+        notes: one line each for whoever reads the records: resolved folders.
+        passed_over: one line for each link or device, for the user alone: paths may name patients.
         problems: what must be mended before anything can be converted.
     """
 
@@ -36,6 +37,7 @@ class Sources:
     rejected: list[files.Problem] = dataclasses.field(default_factory=list)
     skipped: Counter = dataclasses.field(default_factory=Counter)
     notes: list[str] = dataclasses.field(default_factory=list)
+    passed_over: list[str] = dataclasses.field(default_factory=list)
     problems: list[Problems] = dataclasses.field(default_factory=list)
 
     def extend(self, other: "Sources") -> None:
@@ -44,6 +46,7 @@ class Sources:
         self.rejected.extend(other.rejected)
         self.skipped.update(other.skipped)
         self.notes.extend(other.notes)
+        self.passed_over.extend(other.passed_over)
         self.problems.extend(other.problems)
 
 
@@ -126,7 +129,7 @@ def _without_files(root: Path, found: files.Listing) -> Sources:
     for problem in found.problems:
         if problem.is_no_image:
             sources.skipped[problem.code] += 1
-            sources.notes.append(f"{root}: {problem.path} passed over: {problem.detail}")
+            sources.passed_over.append(f"{root}: {problem.path} passed over: {problem.detail}")
         else:
             sources.rejected.append(problem)
     return sources

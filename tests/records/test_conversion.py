@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import os
 import random
 import shutil
 
@@ -45,7 +46,8 @@ def contents(directory):
 
 def test_every_image_becomes_one_record_with_its_pixels(png_tree, tmp_path):
     root = png_tree((12, 8))
-    manifest = make(root, tmp_path / "records")
+    options = ConversionOptions(preprocessing=SMALL, plan=PlanOptions(hash_paths=False))
+    manifest = make(root, tmp_path / "records", options=options)
     records = [each for info in manifest.splits.values() for each in read_split(tmp_path / "records", info)]
     assert len(records) == 20
     for record in records:
@@ -95,7 +97,7 @@ def test_records_are_spread_evenly(png_tree, tmp_path, num_shards):
 
 
 def test_keras_split_keeps_the_order_of_the_generator(png_tree, tmp_path):
-    options = ConversionOptions(preprocessing=SMALL, plan=PlanOptions(split=SplitOptions("keras")))
+    options = ConversionOptions(preprocessing=SMALL, plan=PlanOptions(split=SplitOptions("keras"), hash_paths=False))
     root = png_tree((11, 6))
     manifest = make(root, tmp_path / "records", options=options)
     names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.png"))
@@ -320,7 +322,8 @@ def test_fault_22_one_person_under_two_numbers_is_warned_of_and_listed(heads, tm
     manifest = make(root, tmp_path / "records", test_root=test_root, options=options)
     assert manifest.patients_known
     (line,) = [each for each in manifest.warnings if each.startswith("NEAR-DUPLICATES")]
-    assert "16 pairs of files look alike and stand in several splits (look_alikes.csv lists them): test no_gad" in line
+    first = f"test no_gad/{group_key('patient:q0')}_1.png = "
+    assert f"16 pairs of files look alike and stand in several splits (look_alikes.csv lists them): {first}" in line
     assert line.endswith("; and 11 more")
     with open(tmp_path / "records" / "look_alikes.csv", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -365,8 +368,9 @@ def test_the_key_changes_hashes_but_not_the_split(png_tree, tmp_path):
         directory = tmp_path / key.decode()
         manifest = make(root, directory, options=ConversionOptions(preprocessing=SMALL, plan=PlanOptions(secret=key)))
         records = records_of(directory, manifest)
-        splits.append({each.source: split for split, each in records})
+        splits.append([(each.example_id, split) for split, each in records])  # In their order.
         groups.append({each.group for _, each in records})
+        assert all(each.group in each.source for _, each in records)
     assert splits[0] == splits[1]
     assert not groups[0] & groups[1]
 
@@ -450,6 +454,60 @@ def test_fault_28_records_and_manifest_hold_no_patient(tmp_path):
     for content in contents(tmp_path / "records").values():
         assert not any(word in content for word in (b"MRN-", b"Secret", b"Person", secret))
         assert not any(each.encode() in content for each in unkeyed)
+
+
+def assert_no_name(directory, *names):
+    """No file that is passed on with the records holds one of the names."""
+    for name, content in contents(directory).items():
+        if name not in ("rejected.csv", "look_alikes.csv"):
+            assert not any(each.encode() in content.lower() for each in names), name
+
+
+def named_tree(root):
+    """Pictures below folders called like patients, who are named once more in each file's name."""
+    for label, folder in enumerate(("no_gad", "with_gad")):
+        for number in range(16):
+            patient = f"Meier{number // 2}"
+            path = root / folder / patient / f"{patient.upper() if number % 2 else patient}-{label}-{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.random.default_rng(100 * label + number).integers(0, 255, (24, 24), np.uint8)).save(path)
+    return root
+
+
+def test_fault_28_a_patient_in_the_path_stands_hashed_in_the_records(tmp_path):
+    root, secret = named_tree(tmp_path / "pictures"), b"k" * 64
+    os.symlink("/", root / "no_gad" / "Meier0" / "Meier0-link.png")
+    options = ConversionOptions(preprocessing=SMALL, plan=PlanOptions(secret=secret))
+    manifest = make(root, tmp_path / "records", group_regex="gad/([^/]+)/", options=options)
+    records = [each for _, each in records_of(tmp_path / "records", manifest)]
+    assert manifest.patients_known
+    assert len({each.source for each in records}) == len(records) == 32
+    hashed = {number: group_key(f"patient:Meier{number}", secret) for number in range(8)}
+    assert f"no_gad/{hashed[0]}/{hashed[0]}-0-0.png" in {each.source for each in records}
+    assert all(each.source.split("/")[1] == each.group for each in records)
+    assert_no_name(tmp_path / "records", "meier")
+    make(root, tmp_path / "again", group_regex="gad/([^/]+)/", options=options, workers=2)
+    assert contents(tmp_path / "again") == contents(tmp_path / "records")
+
+
+def test_fault_28_paths_stay_clear_where_asked(tmp_path):
+    root = named_tree(tmp_path / "pictures")
+    options = ConversionOptions(preprocessing=SMALL, plan=PlanOptions(hash_paths=False))
+    manifest = make(root, tmp_path / "records", group_regex="gad/([^/]+)/", options=options)
+    sources_read = {each.source for _, each in records_of(tmp_path / "records", manifest)}
+    assert sources_read == {path.relative_to(root).as_posix() for path in root.rglob("*.png")}
+
+
+def test_fault_28_a_tables_patient_and_a_patient_id_are_hidden_in_paths_too(tmp_path):
+    root = named_tree(tmp_path / "pictures")
+    names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.png"))
+    rows = [(name, name.split("/")[0], name.split("/")[1].upper(), "") for name in names]
+    manifest = from_table(write_table(root / "table.csv", rows), tmp_path / "from_table")
+    assert len({each.source for _, each in records_of(tmp_path / "from_table", manifest)}) == 32
+    assert_no_name(tmp_path / "from_table", "meier")
+    dicom_tree(tmp_path / "scans", "mrn-{0}/{0}.dcm".format, [f"MRN-{number}" for number in range(12)])
+    make(tmp_path / "scans", tmp_path / "from_dicom", group_regex=None)
+    assert_no_name(tmp_path / "from_dicom", "mrn-", "secret", "person")
 
 
 def write_table(path, rows):

@@ -123,7 +123,7 @@ def test_fault_24_link_out_of_the_root(png_tree, tmp_path):
     found = find(root)
     assert len(found.units) == 2
     assert found.skipped["link_outside"] == 1
-    assert any("link.png" in note for note in found.notes)
+    assert any("link.png" in line for line in found.passed_over)
 
 
 def test_fault_25_fifo_does_not_block(png_tree):
