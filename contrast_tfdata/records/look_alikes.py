@@ -11,8 +11,7 @@ import numpy as np
 from contrast_tfdata.csv_text import csv_line, guard_formula
 from contrast_tfdata.records import near_duplicates
 from contrast_tfdata.records.near_duplicates import THUMBNAIL_SIZE
-from contrast_tfdata.records.plan import Parted, Plan, PlannedUnit, parted_by_split
-from contrast_tfdata.records.sources import SPLITS
+from contrast_tfdata.records.plan import Parted, Plan, PlannedUnit, parted_by_split, side_of
 
 FILE_NAME = "look_alikes.csv"
 THUMBNAIL_BYTES = THUMBNAIL_SIZE**2
@@ -31,7 +30,7 @@ def comparing(plan: Plan, directory: Path) -> Iterator["Thumbnails"]:
         thumbnails = Thumbnails(file, wanted=plan.parted is None)
         yield thumbnails
         if thumbnails.wanted:
-            plan.parted = thumbnails.find_parted()
+            plan.parted = thumbnails.find_parted(plan.split.rule)
 
 
 class Thumbnails:
@@ -53,14 +52,14 @@ class Thumbnails:
             self._file.write(thumbnail.tobytes())
             self._units.append(unit)
 
-    def find_parted(self) -> list[Parted]:
+    def find_parted(self, rule: str) -> list[Parted]:
         """Returns the units of different splits that look alike."""
         if not self._units:
             return []
         self._file.flush()
         shape = (len(self._units), THUMBNAIL_SIZE, THUMBNAIL_SIZE)
         thumbnails = np.asarray(np.memmap(self._file, np.uint8, "r", shape=shape))
-        sides = [SPLITS.index(unit.split) for unit in self._units]
+        sides = [side_of(unit.split, rule) for unit in self._units]
         return parted_by_split(self._units, near_duplicates.find_pairs(thumbnails, sides))
 
 

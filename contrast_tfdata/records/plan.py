@@ -33,7 +33,7 @@ _FILE_WARNINGS = {
 }
 KERAS_SPLIT_LEAKS = (
     "patient independence unverified: the split goes by file as on the slides, so slices of one patient, and pictures "
-    "that look alike, may stand in both training and validation"
+    "that look alike (between these two they are not looked for), may stand in both training and validation"
 )
 
 
@@ -95,9 +95,7 @@ def make_plan(sources: Sources, conversion: ConversionOptions, workers: Workers,
             cannot be used; those alone are left for when the others have been decoded, as that finds more of them.
     """
     options = conversion.plan
-    usable, rejected = scan([(shown_path(unit), unit) for unit in sources.units], workers, progress)
-    scanned = [(unit, facts) for _, unit, facts in usable]
-    rejected = [Rejection(each.path, each.code, each.detail) for each in sources.rejected] + rejected
+    scanned, rejected = _scan(sources, workers, progress)
     findings = Findings(options.allow_leakage, list(sources.notes), list(sources.problems))
     kept = _without_copies(scanned, options.split.rule, findings)
     findings.warnings += _file_warnings(kept) + grouping.patient_id_warnings(kept)
@@ -120,15 +118,21 @@ def make_plan(sources: Sources, conversion: ConversionOptions, workers: Workers,
         warnings += _joined_warnings(pairs or [], groups)
         warnings += [] if patients_known else [PATIENTS_UNKNOWN]
     hashed = [group_key(group, options.secret) for group in groups]
-    named = [_source(unit, name, options) for (unit, _, _), name in zip(chosen, names, strict=True)]
-    planned = [PlannedUnit(*parts, *more) for parts, *more in zip(chosen, hashed, named, splits, strict=True)]
-    parted = None if _to_be_compared(chosen, pairs) else parted_by_split(planned, pairs or [])
+    shown = [_source(unit, name, options) for (unit, _, _), name in zip(chosen, names, strict=True)]
+    planned = [PlannedUnit(*parts, *more) for parts, *more in zip(chosen, hashed, shown, splits, strict=True)]
+    parted = _parted(planned, pairs, options.split.rule)
     if options.split.rule == "group":
         # By content, hence in no order that means anything: training without a cache needs only a small shuffle buffer.
         planned.sort(key=lambda each: (each.facts.sha256, each.unit.path))
     units = {split: [each for each in planned if each.split == split] for split in SPLITS}
     skipped = sources.skipped + Counter({"outside --slice_range": len(kept) - len(chosen)})
     return Plan(units, rejected, skipped, len(scanned) - len(kept), patients_known, applied, warnings, parted)
+
+
+def _scan(sources: Sources, workers: Workers, progress: Progress) -> tuple[list[Scanned], list[Rejection]]:
+    usable, unreadable = scan([(shown_path(unit), unit) for unit in sources.units], workers, progress)
+    unlisted = [Rejection(each.path, each.code, each.detail) for each in sources.rejected]
+    return [(unit, facts) for _, unit, facts in usable], unlisted + unreadable
 
 
 def _source(unit: Unit, name: grouping.Name, options: PlanOptions) -> str:
@@ -235,9 +239,17 @@ def _joined_warnings(pairs: Sequence[Pair], groups: Sequence[str]) -> list[str]:
     return [f"{together} pairs of files look alike and were kept in one group"] if together else []
 
 
-def _to_be_compared(chosen: Sequence[Chosen], pairs: Sequence[Pair] | None) -> bool:
-    """Whether look-alikes are still to be found: on what is decoded anyway, as no group depends on them."""
-    return pairs is None and any(isinstance(unit, FileUnit) for unit, _, _ in chosen)
+def _parted(planned: Sequence[PlannedUnit], pairs: Sequence[Pair] | None, rule: str) -> list[Parted] | None:
+    """Returns `Plan.parted`: look-alikes on which no group depends can be found on what is decoded anyway."""
+    if pairs is not None:
+        return parted_by_split(planned, pairs)
+    sides = {side_of(each.split, rule) for each in planned if isinstance(each.unit, FileUnit)}
+    return None if len(sides) > 1 else []
+
+
+def side_of(split: str, rule: str) -> int:
+    """Number of what a look-alike must not stand on both sides of; train and validation of the slides are one."""
+    return SPLITS.index(split if rule == "group" or split == "test" else "train")
 
 
 def parted_by_split(units: Sequence[PlannedUnit], pairs: Iterable[Pair]) -> list[Parted]:
