@@ -24,6 +24,7 @@ _PENDING_PER_WORKER = 4
 _BATCH_SECONDS = 0.05  # Sending one costs a fraction of a millisecond, as much as scanning a picture.
 _BATCH_ITEMS = 8
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # Parameters of mallopt, from glibc's malloc.h.
+_STOPS = (signal.SIGINT, signal.SIGTERM)
 _KEPT_BYTES, _LARGEST_KEPT_BYTES = 64 << 20, 32 << 20
 
 
@@ -38,7 +39,7 @@ def workers_for(num_items: int) -> int:
 
 
 def _begin_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the parent ends this one, in one line.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Until here it was blocked, by `_starting_workers`.
     _keep_freed_memory()
     _end_with_parent()
 
@@ -64,6 +65,39 @@ def _end_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+@contextlib.contextmanager
+def _starting_workers() -> Iterator[None]:
+    """Keeps Ctrl-C from processes that are started meanwhile, and puts off what stops this one until they are.
+
+    Ctrl-C reaches all processes of a terminal. A worker that still imports would print a traceback of its own, so it
+    inherits the signal blocked and leaves it to its parent. The parent, stopped halfway, would leave a worker that
+    reads a half of what it was to be sent, or that nobody ends.
+    """
+    with _stops_put_off():
+        former = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, former)
+
+
+@contextlib.contextmanager
+def _stops_put_off() -> Iterator[None]:
+    """Handles SIGINT and SIGTERM after the block; blocking them would not do, as `staging` explains."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python runs no handler here
+        return
+    arrived: list[int] = []
+    former = {each: signal.signal(each, lambda number, _: arrived.append(number)) for each in _STOPS}
+    try:
+        yield
+    finally:
+        for each, handler in former.items():
+            signal.signal(each, handler)
+        if arrived:
+            signal.raise_signal(arrived[0])
 
 
 class Workers:
@@ -108,7 +142,9 @@ class Workers:
         pending: collections.deque[Future] = collections.deque()
         try:
             while batch := list(itertools.islice(items, size)):
-                pending.append(self._executor.submit(_run_batch, function, batch))
+                with _starting_workers():  # The executor starts them one by one, as there is work for them.
+                    future = self._executor.submit(_run_batch, function, batch)
+                pending.append(future)
                 if len(pending) >= _PENDING_PER_WORKER * self.num_workers:
                     results, seconds = pending.popleft().result()
                     size = _batch_size(seconds / len(results))

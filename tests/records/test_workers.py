@@ -146,6 +146,34 @@ def test_fault_32_workers_end_when_their_parent_is_killed():
         time.sleep(0.05)
 
 
+INTERRUPTED = """
+import os, signal, sys, threading, time
+from contrast_tfdata.records.workers import Workers
+for delay in map(float, sys.argv[1:]):
+    try:
+        with Workers(2) as workers:
+            threading.Timer(delay, os.killpg, (0, signal.SIGINT)).start()
+            list(workers.map(time.sleep, [0.01] * 1000))
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+"""
+
+
+def test_fault_33_ctrl_c_while_workers_start_is_left_to_the_parent():
+    """A worker takes a tenth of a second or more to start: Ctrl-C comes before, while and after it does."""
+    delays = [f"{0.02 * number:.2f}" for number in range(12)]
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, *delays],
+        start_new_session=True,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split() == ["interrupted"] * len(delays)
+
+
 def is_running(pid):
     try:
         with open(f"/proc/{pid}/stat") as file:
