@@ -10,6 +10,7 @@ import os
 import stat
 import zipfile
 import zlib
+from collections.abc import Sequence
 
 from contrast_tfdata.errors import DataError
 from contrast_tfdata.images import zip_directory
@@ -20,6 +21,7 @@ MAX_FILE_BYTES = 512 << 20
 MAX_ARCHIVE_MEMBERS = 1_000_000
 MAX_ARCHIVE_BYTES = 256 << 30
 """Most members of a .zip, and most bytes that they may say they have once decompressed."""
+_FOLDER_LEVELS = 2
 _MAX_MEMBER_ENTRY = 256  # Mean bytes in the directory: 46, the name twice (also in UTF-8), times and sizes.
 _IGNORED_NAMES = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 _ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
@@ -112,11 +114,13 @@ class Listing:
         files: files to read, sorted by path (as bytes): the same on every machine and file system.
         problems: what is not read, sorted the same way.
         ignored: how many entries are an operating system's own (hidden names, Thumbs.db, __MACOSX and the like).
+        folders: paths of the folders on the two upper levels, where classes may be, whatever they hold; sorted too.
     """
 
     files: tuple[FileRef, ...]
     problems: tuple[Problem, ...]
     ignored: int
+    folders: tuple[str, ...] = ()
 
 
 def list_files(root: str | os.PathLike[str], max_bytes: int = MAX_FILE_BYTES) -> Listing:
@@ -161,11 +165,15 @@ class _Collector:
         self._root, self._max_bytes, self._archived = root, max_bytes, archived
         self._files: list[FileRef] = []
         self._problems: list[Problem] = []
+        self._folders: set[str] = set()
         self.ignored = 0
 
     def listing(self) -> Listing:
         return Listing(
-            tuple(sorted(self._files, key=_by_path)), tuple(sorted(self._problems, key=_by_path)), self.ignored
+            tuple(sorted(self._files, key=_by_path)),
+            tuple(sorted(self._problems, key=_by_path)),
+            self.ignored,
+            tuple(sorted(self._folders, key=os.fsencode)),
         )
 
     def add(self, path: str, size: int) -> None:
@@ -173,6 +181,13 @@ class _Collector:
             self.report(path, "too_large", _too_large(size, self._max_bytes).detail)
         else:
             self._files.append(FileRef(self._root, path, size, self._archived, self._max_bytes))
+
+    def add_folders(self, names: Sequence[str]) -> None:
+        """Notes the folders that a path of them goes through, up to one that is an operating system's."""
+        for depth, name in enumerate(names[:_FOLDER_LEVELS], start=1):
+            if is_ignored(name):
+                return
+            self._folders.add("/".join(names[:depth]))
 
     def report(self, path: str, code: str, detail: str) -> None:
         self._problems.append(Problem(path, code, detail))
@@ -200,6 +215,7 @@ class _Collector:
         if entry.is_symlink() and not self._follows(entry, path):
             return
         if stat.S_ISDIR(mode):
+            self.add_folders(path.split("/"))
             self.walk(entry.path, path + "/")
         elif stat.S_ISREG(mode):
             self.add(path, size)
@@ -230,7 +246,7 @@ def _list_archive(path: str, max_bytes: int) -> Listing:
     _check_directory(path)
     try:
         with zipfile.ZipFile(path) as archive:
-            members = {info.filename: info for info in archive.infolist() if not info.is_dir()}
+            members = {info.filename: info for info in archive.infolist()}
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
         raise DataError(f"{path!r} is not a readable .zip: {error}") from error
     total = sum(info.file_size for info in members.values())
@@ -254,7 +270,12 @@ def _check_directory(path: str) -> None:
 
 def _visit_member(entries: _Collector, info: zipfile.ZipInfo) -> None:
     parts = info.filename.replace("\\", "/").split("/")
-    if ".." in parts or parts[0] == "" or parts[0].endswith(":"):
+    unsafe = ".." in parts or parts[0] == "" or parts[0].endswith(":")
+    if not unsafe:
+        entries.add_folders([part for part in parts[:-1] if part != "."])
+    if info.is_dir():
+        return
+    if unsafe:
         entries.report(info.filename, "unsafe_path", "an absolute path or one with .. is refused")
     elif any(is_ignored(part) for part in parts if part != "."):
         entries.ignored += 1

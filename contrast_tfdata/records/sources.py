@@ -1,7 +1,9 @@
 """Finding labelled files: class folders, zip archives, or a table."""
 
+import contextlib
 import csv
 import dataclasses
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -18,6 +20,7 @@ from contrast_tfdata.records.units import FileUnit, PhantomUnit, Unit
 __all__ = ["DEVELOPMENT", "SPLITS", "Sources", "from_class_folders", "from_phantom", "from_table"]
 
 _TABLE_COLUMNS = {"path", "label", "group", "split"}
+_SHOWN_NAMES = 10
 
 
 @dataclasses.dataclass
@@ -56,26 +59,32 @@ def from_class_folders(root: Path, *, split: str | None, group_regex: str | None
     Other folders beside them, a class without a file, and paths that do not match are `Sources.problems`.
 
     Args:
-        root: a folder or a .zip archive.
+        root: a folder or a .zip archive; where there is none of that name, the one whose name differs by case only.
         split: the pool that all its files belong to (see `assignment.Member`), or None.
         group_regex: its first group, searched in each path relative to `root`, is the patient.
         max_bytes: larger files are listed but will be rejected unread.
 
     Raises:
-        DataError: the folders are not there.
+        DataError: the folders are not there, or only the case of their letters tells two roots apart.
     """
+    given, root = root, _in_any_case(root)
+    _refuse_missing(root)
     found = files.list_files(root, max_bytes)
-    base = _class_base(root, [ref.path for ref in found.files])
+    base = _class_base(root, found)
     listing = _without_files(root, found)
+    if root != given:
+        listing.notes.append(f"{given} does not exist; {root} was taken, whose name differs by case only")
     if base:
         listing.notes.append(f"{root}: the classes lie one level down, in {base.rstrip('/')}")
+    classes = [path[len(base) :] for path in found.folders if path.startswith(base) and "/" not in path[len(base) :]]
     inside = [ref for ref in found.files if ref.path.startswith(base) and "/" in ref.path[len(base) :]]
-    listing.problems += _unknown_classes(root, {ref.path[len(base) :].split("/")[0] for ref in inside})
+    listing.problems += _unknown_classes(root, classes)
     if len(inside) < len(found.files):
         listing.skipped["outside the class folders"] += len(found.files) - len(inside)
     labelled = [(label, ref) for label, ref in (_with_label(ref, base) for ref in inside) if label is not None]
     pattern = compile_group_regex(group_regex)
-    listing.problems += _empty_classes(root, labelled) + _unmatched_paths(root, pattern, labelled)
+    listing.problems += _empty_classes(f"{root}/{base}", classes, labelled)
+    listing.problems += _unmatched_paths(root, pattern, labelled)
     listing.units = [
         FileUnit(ref, label, split, _match_group(pattern, ref.path))
         for label, ref in sorted(labelled, key=_keras_order)
@@ -142,17 +151,48 @@ def _keras_order(labelled: tuple[int, files.FileRef]) -> tuple[int, str, str]:
     return label, folder, name
 
 
-def _class_base(root: Path, paths: Iterable[str]) -> str:
+def _in_any_case(path: Path) -> Path:
+    """Returns a path that exists, or else the only one that differs from it by case; raises DataError for several."""
+    if os.path.lexists(path) or path.parent == path:
+        return path
+    try:
+        found = sorted(_entries(_in_any_case(path.parent), path.name.casefold()))
+    except OSError:
+        return path
+    if len(found) > 1:
+        raise DataError(f"{path} does not exist, but {' and '.join(map(str, found))} do: name the one that is meant")
+    return found[0] if found else path
+
+
+def _entries(folder: Path, folded: str) -> list[Path]:
+    return [each for each in folder.iterdir() if each.name.casefold() == folded]
+
+
+def _refuse_missing(root: Path) -> None:
+    if not os.path.lexists(root):
+        folder = next(each for each in root.parents if each.is_dir())
+        with contextlib.suppress(PermissionError):
+            raise _no_classes(f"{root}: no such folder or .zip", root, f" in {folder}", os.listdir(folder))
+
+
+def _class_base(root: Path, found: files.Listing) -> str:
     """Returns the prefix below which the class folders lie: empty, or one folder with a slash."""
-    paths = [PurePosixPath(path).parts for path in paths]
-    for depth in (0, 1):
-        bases = {parts[:depth] for parts in paths if len(parts) > depth + 1 and _class_label(parts[depth]) is not None}
-        if len(bases) == 1:
-            return "".join(f"{part}/" for part in bases.pop())
-    tops = sorted({parts[0] for parts in paths})[:10]
-    raise DataError(
-        f"{root}: no class folders. Expected {root}/{CLASS_NAMES[0]} and {root}/{CLASS_NAMES[1]} (or one level below). "
-        f"Found: {', '.join(tops) or 'no file at all'}"
+    folders = [path.split("/") for path in found.folders]
+    if any(_class_label(first) is not None for first, *_ in folders):
+        return ""
+    bases = {first for first, *below in folders if below and _class_label(below[0]) is not None}
+    if len(bases) == 1:
+        return f"{bases.pop()}/"
+    tops = {ref.path.split("/")[0] for ref in found.files} - set(found.folders)
+    raise _no_classes(f"{root}: no class folders", root, "", [*found.folders, *tops])
+
+
+def _no_classes(what: str, root: Path, where: str, found: Iterable[str]) -> DataError:
+    shown = sorted(found)
+    more = f" and {len(shown) - _SHOWN_NAMES} more" if len(shown) > _SHOWN_NAMES else ""
+    return DataError(
+        f"{what}. Expected {root}/{CLASS_NAMES[0]} and {root}/{CLASS_NAMES[1]} (or one level below). "
+        f"Found{where}: {', '.join(shown[:_SHOWN_NAMES]) or 'no file at all'}{more}"
     )
 
 
@@ -174,10 +214,16 @@ def _with_label(ref: files.FileRef, base: str) -> tuple[int | None, files.FileRe
     return _class_label(PurePosixPath(ref.path[len(base) :]).parts[0]), ref
 
 
-def _empty_classes(root: Path, labelled: list[tuple[int, files.FileRef]]) -> list[Problems]:
+def _empty_classes(base: str, folders: Iterable[str], labelled: list[tuple[int, files.FileRef]]) -> list[Problems]:
     counts = Counter(label for label, _ in labelled)
     empty = [name for label, name in enumerate(CLASS_NAMES) if not counts[label]]
-    return [Problems(f"no image in {root}/{name}; each class needs some") for name in empty]
+    found = ", ".join(
+        f"{name} ({counts[_class_label(name)]} files)" for name in folders if _class_label(name) is not None
+    )
+    return [
+        Problems(f"no image in {base}{name}; each class needs some. Found: {found or 'neither class'}")
+        for name in empty
+    ]
 
 
 def _unmatched_paths(

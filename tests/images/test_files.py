@@ -1,6 +1,7 @@
 import multiprocessing
 import os
 import pickle
+import shutil
 import socket
 import stat
 import struct
@@ -175,6 +176,21 @@ def test_fault_27_strange_names(tmp_path):
     listing = list_files(tmp_path)
     assert [os.fsencode(path) for path in paths(listing)] == sorted(names)
     assert [file.read() for file in listing.files] == sorted(names)
+
+
+def test_folders_of_the_two_upper_levels_are_listed_whatever_they_hold(tmp_path):
+    for name in ("a/b/c", "a/.hidden/x", "__MACOSX/a", "empty", "é"):
+        (tmp_path / "root" / name).mkdir(parents=True)
+    put(tmp_path / "root" / "a" / "b" / "c" / "x.png")
+    put(tmp_path / "root" / "sys" / ".DS_Store")
+    assert list_files(tmp_path / "root").folders == ("a", "a/b", "empty", "sys", "é")
+    archive = shutil.make_archive(str(tmp_path / "x"), "zip", tmp_path / "root")
+    with zipfile.ZipFile(archive, "a") as opened:
+        for name in ("../up/", "/absolute/", "C:\\x/", "./a/implied/x.png"):
+            opened.writestr(name, "")
+    listing = list_files(archive)
+    assert listing.folders == ("a", "a/b", "a/implied", "empty", "sys", "é")
+    assert listing.problems == ()
 
 
 def test_single_file(tmp_path):

@@ -1,7 +1,9 @@
 """Finding labelled files."""
 
 import os
+import re
 import shutil
+from pathlib import Path
 
 import pytest
 from png_files import write_png
@@ -64,30 +66,76 @@ def test_bad_group_regex(png_tree, regex, words):
         find(png_tree((1, 1)), group_regex=regex)
 
 
-def test_fault_01_missing_root(tmp_path):
-    with pytest.raises(DataError, match="nowhere"):
+def test_fault_01_missing_root_shows_what_is_there(png_tree, tmp_path):
+    png_tree((1, 1), root=tmp_path / "Training")
+    with pytest.raises(DataError, match=r"nowhere.*Expected .*no_gad.*with_gad.*Found in .*: Training"):
         find(tmp_path / "nowhere")
 
 
 def test_fault_01_missing_class_folders_show_what_is_there(tmp_path):
-    write_png(tmp_path / "pictures" / "a.png", 1)
-    with pytest.raises(DataError, match=r"(?s)Expected .*no_gad.*with_gad.*Found: pictures"):
+    write_png(tmp_path / "pictures" / "deep" / "a.png", 1)
+    write_png(tmp_path / "b.png", 1)
+    with pytest.raises(DataError, match=r"Expected .*no_gad.*with_gad.*Found: b.png, pictures, pictures/deep$"):
         find(tmp_path)
 
 
-def test_fault_02_class_without_image(png_tree):
+def test_fault_01_missing_class_folder_shows_what_is_there(png_tree):
+    root = png_tree((2, 1))
+    shutil.rmtree(root / "with_gad")
+    assert problems_of(find(root)) == f"no image in {root}/with_gad; each class needs some. Found: no_gad (2 files)"
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+def test_fault_02_class_without_image(png_tree, tmp_path, kind):
     root = png_tree((2, 1))
     shutil.rmtree(root / "with_gad")
     (root / "with_gad").mkdir()
-    assert f"no image in {root}/with_gad" in problems_of(find(root))
+    said = problems_of(find(as_kind(root, tmp_path, kind)))
+    assert re.fullmatch(
+        r"no image in .*/with_gad; each class needs some. Found: no_gad .2 files., with_gad .0 files.", said
+    )
 
 
-def test_fault_03_unknown_class_is_named(png_tree):
-    root = png_tree((1, 1))
-    write_png(root / "perhaps_gad" / "a.png", 1)
-    found = find(root)
-    assert "perhaps_gad" in problems_of(found)
+def test_fault_02_neither_class_has_an_image(tmp_path):
+    for name in ("no_gad", "with_gad"):
+        (tmp_path / "Train" / name).mkdir(parents=True)
+    said = problems_of(find(tmp_path))
+    assert [line.partition(";")[0] for line in said.splitlines()] == [
+        f"no image in {tmp_path}/Train/{name}" for name in ("no_gad", "with_gad")
+    ]
+
+
+def as_kind(root, tmp_path, kind):
+    """The folder itself, or a .zip of it, which has an entry for each folder."""
+    return root if kind == "folder" else shutil.make_archive(str(tmp_path / "pictures"), "zip", root)
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+@pytest.mark.parametrize("content", ["a.png", "deep/a.png", ".DS_Store", "deep/Thumbs.db", None])
+@pytest.mark.parametrize("base", [".", "Train"])
+def test_fault_03_unknown_class_is_named(png_tree, tmp_path, base, content, kind):
+    root = png_tree((1, 1), root=tmp_path / "pictures" / base).parent if base != "." else png_tree((1, 1))
+    (root / base / "perhaps_gad").mkdir()
+    if content:
+        write_png(tmp_path / "a.png", 1)
+        (root / base / "perhaps_gad" / content).parent.mkdir(exist_ok=True)
+        shutil.copy(tmp_path / "a.png", root / base / "perhaps_gad" / content)
+    found = find(as_kind(root, tmp_path, kind))
+    assert "unknown class folders: perhaps_gad;" in problems_of(found)
     assert [unit.label for unit in found.units] == [0, 1]
+
+
+def test_fault_03_05_folders_of_the_system_are_no_classes(png_tree, tmp_path):
+    root = png_tree((1, 1))
+    for name in (".git/objects", "__MACOSX/no_gad", ".ipynb_checkpoints"):
+        (root / name).mkdir(parents=True)
+    assert len(find(root).units) == len(find(as_kind(root, tmp_path, "zip")).units) == 2
+
+
+def test_folders_below_a_class_are_no_classes(png_tree, tmp_path):
+    root = png_tree((1, 1))
+    (root / "no_gad" / "empty").mkdir()
+    assert len(find(root).units) == 2
 
 
 @pytest.mark.parametrize("names", [("Train", "No_Gad", "WITH_GAD"), ("train", "no_gad", "with_gad")])
@@ -98,6 +146,36 @@ def test_fault_04_nesting_and_case(tmp_path, names):
     found = find(tmp_path)
     assert [unit.label for unit in found.units] == [0, 1]
     assert any(outer in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("given", "resolved"), [("data/train", "data/Train"), ("DATA/train", "data/Train"), ("data/Train", None)]
+)
+@pytest.mark.parametrize("nested", ["", "Train"])
+def test_fault_04_root_in_another_case(png_tree, tmp_path, monkeypatch, given, resolved, nested):
+    png_tree((1, 1), root=tmp_path / "data" / "Train" / nested)
+    monkeypatch.chdir(tmp_path)
+    for path in (Path(given), tmp_path / given):
+        found = find(path)
+        assert [unit.label for unit in found.units] == [0, 1]
+        notes = [note for note in found.notes if "one level down" not in note]
+        assert [f"{resolved} was taken" in note and given in note for note in notes] == [True] * bool(resolved)
+        assert len(found.notes) - len(notes) == bool(nested)
+
+
+def test_fault_04_roots_that_only_case_tells_apart(png_tree, tmp_path):
+    for name in ("Train", "TRAIN"):
+        png_tree((1, 1), root=tmp_path / name)
+    with pytest.raises(DataError, match=r"/train does not exist, but .*/TRAIN and .*/Train do"):
+        find(tmp_path / "train")
+    assert find(tmp_path / "Train").notes == []
+
+
+def test_fault_04_archive_in_another_case(png_tree, tmp_path):
+    archive = as_kind(png_tree((1, 1)), tmp_path, "zip")
+    found = find(Path(archive).with_name("Pictures.ZIP"))
+    assert len(found.units) == 2
+    assert archive in found.notes[0]
 
 
 def test_fault_05_system_files_are_counted(png_tree):
