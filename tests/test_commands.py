@@ -11,8 +11,9 @@ import time
 from pathlib import Path
 
 import forging
+import numpy as np
 import pytest
-from image_files import dicom_bytes, ramp
+from image_files import dicom_bytes, encode, nifti_bytes, ramp
 from png_files import write_png
 
 from contrast_tfdata import cli
@@ -391,24 +392,49 @@ def test_debug_shows_a_traceback(tmp_path):
     assert "Traceback" in result.stderr
 
 
-def test_bad_images_fail_and_leave_nothing(png_tree, tmp_path):
-    root = png_tree((6, 6))
-    for name in ("a.png", "b.jpg"):
-        (root / "no_gad" / name).write_bytes(b"no image")
-    result = run("make_records", f"--train_dir={root}", f"--output_dir={tmp_path}/records")
+@pytest.mark.parametrize(
+    ("names", "given", "words"),
+    [
+        (("x/no_gad", "x/with_gad/a.png"), "x", ["no image in x/no_gad"]),
+        (("x/no_gad/a.png", "x/with_gad/a.png", "x/perhaps/.DS_Store"), "x", ["unknown class folders: perhaps;"]),
+        (("Train/no_gad/a.png", "TRAIN/with_gad/a.png"), "train", ["TRAIN", "Train"]),
+    ],
+    ids=["02", "03", "04"],
+)
+def test_fault_02_03_04_trees_that_do_not_say_what_is_what(tmp_path, names, given, words):
+    """Refused before any picture is read, and before TensorFlow is imported."""
+    for name in names:
+        if "." in name:
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_bytes(b"unread")
+        else:
+            (tmp_path / name).mkdir(parents=True)
+    result = run("make_records", f"--train_dir={given}", "--output_dir=R", cwd=tmp_path)
     assert result.returncode == 65
-    assert "no_gad/a.png: unsupported_format" in result.stderr
-    assert "no_gad/b.jpg: unsupported_format" in result.stderr
-    assert {path.name for path in tmp_path.iterdir()} == {"pictures"}
+    assert all(word in result.stderr for word in words)
+    assert not (tmp_path / "R").exists()
 
 
-def test_fault_26_unreadable_file_is_reported_and_others_go_on(png_tree, tmp_path):
+def test_fault_06_08_10_13_18_66_69_bad_images_fail_and_leave_nothing(png_tree, tmp_path):
     root = png_tree((6, 6))
-    secret = root / "no_gad" / "secret.png"
-    os.symlink(secret, secret)  # reading it fails for every user, root included
-    result = run("make_records", f"--train_dir={root}", f"--output_dir={tmp_path}/records", "--image_size=24")
-    assert result.returncode == 0
-    assert "secret.png passed over" in result.stdout
+    expected = {
+        "a.png": ("unsupported_format", b"no image"),
+        "b.dcm": ("unsupported_format", b"no image"),
+        "burnt.dcm": ("burned_in_annotation", dicom_bytes(BurnedInAnnotation="YES")),
+        "cut.png": ("truncated", encode(ramp(), "PNG")[:-20]),
+        "dot.png": ("too_small", encode(ramp(1, 1), "PNG")),
+        "empty.png": ("empty", b""),
+        "line.png": ("too_small", encode(ramp(1, 60), "PNG")),
+        "nan.nii": ("not_finite", nifti_bytes(np.full((20, 24, 18), np.nan, np.float32))),
+        "picture.gif": ("unsupported_format", encode(ramp(), "GIF")),
+    }
+    for name, (_, content) in expected.items():
+        (root / "no_gad" / name).write_bytes(content)
+    result = run("make_records", f"--train_dir={root}", f"--output_dir={tmp_path}/records", "--num_workers=1")
+    assert result.returncode == 65
+    listed = {line.split(": ")[0].strip(): line.split(": ")[1] for line in result.stderr.splitlines()[1:]}
+    assert listed == {f"no_gad/{name}": code for name, (code, _) in expected.items()}
+    assert {path.name for path in tmp_path.iterdir()} == {"pictures"}
 
 
 def test_fault_35_existing_records_are_kept(png_tree, tmp_path):

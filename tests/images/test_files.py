@@ -11,6 +11,7 @@ import zipfile
 
 import pytest
 from child_memory import PEAK
+from lesser_rights import obey_rights
 
 from contrast_tfdata.errors import DataError
 from contrast_tfdata.images import files, zip_directory
@@ -152,20 +153,26 @@ def test_fault_26_unreadable_file(tmp_path):
     assert there.read() == b"data"
 
 
-def test_fault_26_unreadable_folder(tmp_path, monkeypatch):
+def test_fault_26_files_and_folders_closed_by_their_modes(tmp_path):
     put(tmp_path / "closed" / "x.png")
+    put(tmp_path / "open" / "closed.png")
     put(tmp_path / "open" / "x.png")
-    scandir = os.scandir
-
-    def refuse(folder):
-        if os.fspath(folder).endswith("closed"):
-            raise PermissionError(13, "Permission denied")
-        return scandir(folder)
-
-    monkeypatch.setattr(os, "scandir", refuse)  # The rights of a folder do not stop root, who may run this test.
-    listing = list_files(tmp_path)
-    assert paths(listing) == ["open/x.png"]
-    assert problems(listing) == {"closed": "unreadable"}
+    (tmp_path / "closed").chmod(0)
+    (tmp_path / "open" / "closed.png").chmod(0)
+    code = (
+        "import sys\n"
+        "from contrast_tfdata.images.files import list_files\n"
+        "from contrast_tfdata.images.slices import RejectedImageError\n"
+        "listing = list_files(sys.argv[1])\n"
+        "print(*(f'{each.path}: {each.code}' for each in listing.problems))\n"
+        "for file in listing.files:\n"
+        "    try:\n        print(file.path, file.read())\n"
+        "    except RejectedImageError as error:\n        print(file.path, error.code)\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, preexec_fn=obey_rights)
+    (tmp_path / "closed").chmod(0o700)
+    assert done.stdout.splitlines() == ["closed: unreadable", "open/closed.png unreadable", "open/x.png b'data'"]
 
 
 def test_fault_27_strange_names(tmp_path):
