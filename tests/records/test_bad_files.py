@@ -1,0 +1,73 @@
+"""Pillow's and pydicom's collections of awkward files, all through one conversion."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import pytest
+
+REJECTED = {
+    "animated": (
+        "apng_blend_op_over.png apng_blend_op_over_near_transparent.png "
+        "apng_blend_op_source_near_transparent.png apng_blend_op_source_solid.png "
+        "apng_blend_op_source_transparent.png"
+    ),
+    "corrupt": (
+        "broken_data_stream.png invalid-exif.jpg jpeg_ff00_header.jpg junk_jpeg_header.jpg png_decompression_dos.png"
+    ),
+    "multi_frame": "emri_small.dcm emri_small_RLE.dcm emri_small_big_endian.dcm",
+    "no_pixels": "no_meta_group_length.dcm rtplan.dcm",
+    "not_mr": (
+        "CT_small.dcm JPEG-lossy.dcm JPEG2000.dcm OBXXXX1A_rle.dcm RG1_J2KI.dcm SC_rgb_small_odd.dcm "
+        "color-px.dcm vlut_04.dcm"
+    ),
+    "not_sagittal": (
+        "MR-SIEMENS-DICOM-WithOverlays.dcm MR_small.dcm MR_small_RLE.dcm MR_small_bigendian.dcm "
+        "MR_small_expb.dcm MR_small_implicit.dcm MR_small_jp2klossless.dcm MR_small_jpeg_ls_lossless.dcm "
+        "MR_small_padded.dcm"
+    ),
+    "too_small": "7x13.png icc-after-SOF.jpg padded_idat.png",
+    "trailing_data": "sugarshack_bad_mpo_header.jpg tRNS_null_1x1.png",
+    "truncated": "MR_truncated.dcm broken.png",
+    "unsupported_format": (
+        "LICENSE README.txt decompression_bomb.gif dispose_bgnd.gif hopper.bmp hopper.gif "
+        "hopper_rle8_row_overflow.bmp iss634.gif no_palette.gif rgb32bf-abgr.bmp rtstruct.dcm"
+    ),
+    "unsupported_mode": "pil_sample_cmyk.jpg",
+}
+USED = (
+    "1_trns.png apng_chunk_actl_after_idat.png broken_exif_dpi.jpg hopper_gray.jpg "
+    "hopper_idat_after_image_end.png hopper_orientation_6.jpg hopper_orientation_8.jpg hopper_webp.png "
+    "i_trns.png l_trns.png p_16.png pil123rgba.png"
+)
+"""Names by what becomes of them: the reason for which they are rejected, or their use."""
+
+
+def write_table(folder, files):
+    """Copies the files, which stand in no class folders, and calls every other one with_gad."""
+    lines = ["path,label,split"]
+    for number, file in enumerate(files):
+        (folder / file.name).write_bytes(file.read_bytes())
+        lines.append(f"{file.name},{number % 2},train")
+    (folder / "table.csv").write_text("\n".join(lines) + "\n")
+    return folder / "table.csv"
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_fault_07_08_10_13_15_67_68_every_bad_file_is_accounted_for(real_data, tmp_path):
+    found = sorted(path for path in (real_data / "bad").rglob("*") if path.is_file())
+    words = [f"--table={write_table(tmp_path, found)}", f"--output_dir={tmp_path}/records", "--image_size=64"]
+    command = [sys.executable, "-m", "contrast_tfdata.make_records", *words, "--on_bad_image=skip", "--num_workers=1"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    with open(tmp_path / "records" / "rejected.csv", newline="") as file:
+        reasons = {row["path"]: row["reason"] for row in csv.DictReader(file)}
+    assert reasons == {name: code for code, names in REJECTED.items() for name in names.split()}
+    assert {path.name for path in found} - reasons.keys() == set(USED.split())
+    files = json.loads((tmp_path / "records" / "manifest.json").read_text())["files"]
+    assert files["used"] == len(USED.split())
+    assert sum(files["rejected"].values()) == len(reasons)
+    accounted = files["used"] + files["duplicates"] + len(reasons) + sum(files["skipped"].values())
+    assert accounted == files["found"] == len(found) == 63
