@@ -70,9 +70,12 @@ class FileRef:
     def _read_file(self) -> bytes:
         descriptor = os.open(os.path.join(self.root, *self.path.split("/")), _OPEN_FLAGS)
         with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
                 raise RejectedImageError("not_a_file", "it is no longer a regular file")
-            return file.read(self.max_bytes + 1)
+            # Memory for all that is asked for is reserved before a byte is read, so that is what the file should have.
+            data = file.read(min(status.st_size, self.max_bytes) + 1)
+            return data + file.read(self.max_bytes + 1 - len(data)) if len(data) > status.st_size else data
 
     def _read_member(self) -> bytes:
         status = os.stat(self.root)
