@@ -2,7 +2,8 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from contrast_tfdata import CLASS_NAMES
@@ -121,12 +122,18 @@ def _ensure_class(split, label, split_of, sizes, free) -> None:
     if any(split_of[group] == split and each[label] for group, each in sizes.items()):
         return
     movable = [group for group in free if sizes[group][label]]
-    spare = [group for group in movable if split == "train" or _is_spare(group, split_of, sizes)]
+    holders = Counter(_held(split_of, sizes))
+    spare = [group for group in movable if split == "train" or _is_spare(group, split_of, sizes, holders)]
     if spare:
         split_of[min(spare, key=lambda group: sum(sizes[group]))] = split  # Of equals the first in their drawn order.
 
 
-def _is_spare(group, split_of, sizes) -> bool:
+def _held(split_of, sizes) -> Iterator[tuple[str, int]]:
+    """Yields (split, label) for each group and each class that it holds."""
+    for group, split in split_of.items():
+        yield from ((split, label) for label, size in enumerate(sizes[group]) if size)
+
+
+def _is_spare(group, split_of, sizes, holders: Counter) -> bool:
     """Whether the group's split holds each of its classes in another group too."""
-    others = [sizes[other] for other, split in split_of.items() if split == split_of[group] and other != group]
-    return all(any(each[label] for each in others) for label, size in enumerate(sizes[group]) if size)
+    return all(holders[split_of[group], label] > 1 for label, size in enumerate(sizes[group]) if size)
