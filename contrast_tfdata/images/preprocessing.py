@@ -22,8 +22,9 @@ FORMAT_VERSION = 1
 """Version of what `Preprocessing.to_json` returns, and of the arithmetic it stands for."""
 FOREGROUND_GREY = 200
 """Grey that the 99th percentile of the foreground becomes; brighter pixels have the 55 greys above it, then clip."""
+FOREGROUND_FRACTION = 0.15
+"""Foreground is brighter than this share of the slice's bright end; noise and halos of air lie below, marrow above."""
 _FOREGROUND_PERCENTILE = 99.0
-_FOREGROUND_FRACTION = 0.15  # Of the slice's own bright end; noise and halos of air lie below, dark marrow above.
 _SIGNED_FRACTION = 0.1  # More negative pixels than resampling leaves: zero is not black (z-scores, shifted scales).
 _WINDOW_PERCENTILES = (0.5, 99.5)
 _MAX_IMAGE_SIZE = 4096
@@ -131,15 +132,22 @@ def scale_foreground(pixels: np.ndarray) -> np.ndarray:
     values = pixels.astype(np.float64)  # Gains of float32 volumes of tiny or huge values stay finite.
     if np.count_nonzero(pixels < 0) > _SIGNED_FRACTION * pixels.size:
         pixels = values = values - np.percentile(values, _WINDOW_PERCENTILES[0])
-    above_black = np.count_nonzero(pixels > 0)
-    if not above_black:
+    brightest, floor = _bright_end(pixels)
+    if not len(brightest):
         return np.zeros(pixels.shape)
-    brightest = _brightest(pixels, above_black - math.floor(_place(above_black)))
-    bright_end = _percentile(brightest, above_black)
-    foreground = np.count_nonzero(values > _FOREGROUND_FRACTION * bright_end)
+    foreground = np.count_nonzero(values > floor)
     values *= FOREGROUND_GREY / _percentile(brightest, foreground)
     # A third of the time of np.clip.
     return np.minimum(np.maximum(values, 0, out=values), 255, out=values)
+
+
+def foreground_floor(pixels: np.ndarray) -> float:
+    """Returns the grey above which a pixel is foreground, as `scale_foreground` explains it; 0 where all is black.
+
+    Args:
+        pixels: (height, width) of any real type, finite, black at zero.
+    """
+    return _bright_end(pixels)[1]
 
 
 def resize(pixels: np.ndarray, size: tuple[int, int], interpolation: str) -> np.ndarray:
@@ -159,6 +167,15 @@ def resize(pixels: np.ndarray, size: tuple[int, int], interpolation: str) -> np.
         interpolation = "bilinear"  # What is left to do is enlarging, or nothing.
     picture = Image.fromarray(np.ascontiguousarray(pixels, np.float32))
     return np.asarray(picture.resize(size[::-1], _PILLOW_FILTERS[interpolation]))
+
+
+def _bright_end(pixels: np.ndarray) -> tuple[np.ndarray, float]:
+    """Returns the brightest hundredth of what is above black, in rising order, and the floor of the foreground."""
+    above_black = np.count_nonzero(pixels > 0)
+    if not above_black:
+        return np.zeros(0), 0.0
+    brightest = _brightest(pixels, above_black - math.floor(_place(above_black)))
+    return brightest, FOREGROUND_FRACTION * _percentile(brightest, above_black)
 
 
 def _brightest(pixels: np.ndarray, count: int) -> np.ndarray:
