@@ -39,9 +39,11 @@ def main(argv: list[str]) -> None:
     run.write_provenance(cli.flags_text(sys.modules[__name__]))
     scores = {split: run.score(model, split, required=True)}
     point = outcome.stored_operating_point(description)
-    metrics = run.summarize(scores.get("validation"), scores.get("test"), operating_point=point)
+    checks = run.check(model, split)
+    metrics = run.summarize(scores.get("validation"), scores.get("test"), operating_point=point, checks=checks)
     flags = cli.flag_values(sys.modules[__name__])
     report = run.write_report(metrics, scores.get("validation"), scores.get("test"), [], flags, model.count_params())
+    outcome.say_confounders(metrics, cli.console)
     cli.console.print(outcome.headline(metrics, report), style="bold" if cli.console.is_terminal else None)
 
 

@@ -15,15 +15,16 @@ from rich.console import Console
 from contrast_tfdata import __version__, report
 from contrast_tfdata.atomic_file import replacing
 from contrast_tfdata.errors import DataError
-from contrast_tfdata.evaluation import OperatingPoint, Predictions, misclassified, summarize
+from contrast_tfdata.evaluation import ConfounderScores, OperatingPoint, Predictions, misclassified, summarize
 from contrast_tfdata.model.contrast_net import ContrastNet
 from contrast_tfdata.model.runtime_plan import RuntimePlan
 from contrast_tfdata.model.weights import save_model
 from contrast_tfdata.records import manifest as manifests
 from contrast_tfdata.records import verification
 from contrast_tfdata.records.manifest import Manifest
+from contrast_tfdata.report import findings
 from contrast_tfdata.report.gallery import MAX_CASES
-from contrast_tfdata.scoring.splits import read_images, score_split
+from contrast_tfdata.scoring.splits import check_split, read_images, score_split
 
 MAX_VERIFIED_BYTES = 2 << 30
 """Records up to this size are read before use: 0.6 s for 1,500 slices. Of larger ones sizes and counts are checked."""
@@ -66,14 +67,11 @@ class Run:
         """Scores a split; None where the records have none, unless it is required (then DataError)."""
         if required and split not in self.manifest.splits:
             raise DataError(f"{self.records_dir}: no {split} split; it has {', '.join(self.manifest.splits)}")
-        return score_split(
-            model,
-            records_dir=self.records_dir,
-            manifest=self.manifest,
-            split=split,
-            batch_size=self.batch_size,
-            jit_compile=self.plan.jit_compile,
-        )
+        return score_split(model, split=split, **self._scoring())
+
+    def check(self, model: ContrastNet, split: str) -> dict[str, ConfounderScores]:
+        """Measures by the split's name what could fake its AUC; nothing where the records have no such split."""
+        return {split: check_split(model, split=split, **self._scoring())} if split in self.manifest.splits else {}
 
     def summarize(
         self,
@@ -82,9 +80,10 @@ class Run:
         *,
         operating_point: OperatingPoint | None = None,
         criterion: str = "accuracy",
+        checks: Mapping[str, ConfounderScores] | None = None,
     ) -> dict:
         """Writes metrics.json and predictions-*.csv; chooses the operating point on validation unless one is given."""
-        metrics = summarize(validation, test, operating_point, criterion)
+        metrics = summarize(validation, test, operating_point, criterion, checks)
         self._write_json("metrics.json", metrics)
         for split, predictions in (("validation", validation), ("test", test)):
             if predictions is not None:
@@ -136,6 +135,14 @@ class Run:
         )
         report.write_model_card(self.directory / "MODEL_CARD.md", metrics=metrics, run=run)
         return page
+
+    def _scoring(self) -> dict:
+        return {
+            "records_dir": self.records_dir,
+            "manifest": self.manifest,
+            "batch_size": self.batch_size,
+            "jit_compile": self.plan.jit_compile,
+        }
 
     def _images_of_errors(self, metrics: Mapping, scores: Mapping[str, Predictions | None]) -> dict:
         threshold, images = metrics["operating_point"]["threshold"], {}
@@ -201,6 +208,14 @@ def refuse_other_preprocessing(manifest: Manifest, description: Mapping) -> None
     ]
     if differences:
         raise DataError.listing("the records were made in another way than the network's:", differences)
+
+
+def say_confounders(metrics: Mapping, console: Console) -> None:
+    """Says what scores that look at no anatomy reach, and what the network reaches without brightness."""
+    if sentence := findings.confounder_sentence(metrics):
+        console.print(sentence)
+    for warning in findings.confounder_warnings(metrics):
+        console.print(f"warning: {warning}")
 
 
 def headline(metrics: Mapping, report_path: Path) -> str:

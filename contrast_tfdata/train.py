@@ -95,11 +95,13 @@ def main(argv: list[str]) -> None:
     )
     model = starting_point.float32_twin(model)
     validation, test = run.score(model, "validation"), run.score(model, "test")
-    metrics = run.summarize(validation, test, criterion=_CRITERION.value)
+    checks = run.check(model, "validation" if test is None else "test")
+    metrics = run.summarize(validation, test, criterion=_CRITERION.value, checks=checks)
     run.save_model(model, metrics, cli.flag_values(sys.modules[__name__]))
     report = run.write_report(
         metrics, validation, test, history, cli.flag_values(sys.modules[__name__]), model.count_params()
     )
+    outcome.say_confounders(metrics, cli.console)
     cli.console.print(outcome.headline(metrics, report), style="bold" if cli.console.is_terminal else None)
 
 

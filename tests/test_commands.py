@@ -14,6 +14,7 @@ import forging
 import numpy as np
 import pytest
 from image_files import dicom_bytes, encode, nifti_bytes, ramp
+from PIL import Image
 from png_files import write_png
 
 from contrast_tfdata import cli
@@ -31,6 +32,19 @@ def run(command, *arguments, **options):
     """Runs a command in a process of its own."""
     words = [sys.executable, "-m", f"contrast_tfdata.{command}", *map(str, arguments)]
     return subprocess.run(words, capture_output=True, text=True, check=False, **options)
+
+
+def head_picture(seed):
+    """A (200, 200) uint8 disc of smooth random texture on black; all of it is foreground, brightened or not."""
+    coarse = np.random.default_rng(seed).integers(90, 250, (10, 10), np.uint8)
+    texture = np.asarray(Image.fromarray(coarse).resize((200, 200), Image.Resampling.BILINEAR))
+    rows, columns = np.mgrid[:200, :200] - 100
+    return np.where(np.hypot(rows, columns) < 85, texture, 0).astype(np.uint8)
+
+
+def write_picture(path, pixels):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
 
 
 def succeed(command, *arguments):
@@ -112,6 +126,34 @@ class TestTheWholeLine:
         metrics = json.loads((root / "run" / "evaluation-test" / "metrics.json").read_text())
         assert metrics["test"] == trained_metrics["test"]
         assert (root / "run" / "evaluation-test" / "report.html").exists()
+
+    def test_training_and_evaluating_say_what_trivial_scores_reach(self, trained):
+        root, _, said = trained
+        check = json.loads((root / "run" / "metrics.json").read_text())["test"]["confounders"]
+        assert {"auc_histogram_matched", "auc_histogram_matched_ci95", "trivial"} <= check.keys()
+        assert {"mean_grey", "mean_grey_image", "bright_share", "foreground_share"} <= check["trivial"].keys()
+        assert f"{check['auc_histogram_matched']:.2f} when brightness is taken away" in said
+        for page in (root / "run" / "report.html", root / "run" / "MODEL_CARD.md"):
+            assert "Could something simpler do it?" in page.read_text()
+
+    def test_a_data_set_that_brightness_separates_is_found_out(self, trained, tmp_path):
+        """Both classes show the same heads; those after contrast were only brightened."""
+        root, _, _ = trained
+        for number in range(20):
+            dark, path = head_picture(number), tmp_path / "data"
+            write_picture(path / "no_gad" / f"p{number}_a.png", dark)
+            write_picture(path / "with_gad" / f"p{number}_b.png", np.rint(255 * (dark / 255) ** 0.6).astype(np.uint8))
+        records = [f"--output_dir={tmp_path}/records", "--image_size=190", "--group_regex=/(p[0-9]*)_"]
+        succeed(
+            "make_records", f"--test_dir={tmp_path}/data", f"--train_dir={tmp_path}/data", *records, "--allow_leakage"
+        )
+        evaluate = [f"--workdir={root}/run", f"--records_dir={tmp_path}/records", f"--output_dir={tmp_path}/out"]
+        said = succeed("evaluate", *evaluate)
+        figures = json.loads((tmp_path / "out" / "metrics.json").read_text())["test"]
+        assert figures["confounders"]["trivial"]["mean_grey"] == {"auc": 1.0, "higher_in": "with_gad"}
+        assert abs(figures["confounders"]["auc_histogram_matched"] - 0.5) < 0.1  # nothing else is there to be seen
+        assert "warning: On test the mean grey of the foreground alone (AUC 1.0000, higher in with_gad)" in said
+        assert "mean grey of the foreground alone" in (tmp_path / "out" / "report.html").read_text()
 
     def test_evaluate_refuses_records_made_otherwise(self, trained, tmp_path):
         root, _, _ = trained

@@ -1,5 +1,6 @@
 """Labels and scores to numbers: metrics, intervals, operating point, calibration. NumPy only; starts at once."""
 
+from contrast_tfdata.evaluation.confounders import ConfounderScores
 from contrast_tfdata.evaluation.label_review import misclassified, suspected_labels
 from contrast_tfdata.evaluation.metrics import metrics_at
 from contrast_tfdata.evaluation.operating_point import OperatingPoint, choose, slides_sweep
@@ -7,6 +8,7 @@ from contrast_tfdata.evaluation.predictions import Predictions, read_csv
 from contrast_tfdata.evaluation.summary import summarize
 
 __all__ = [
+    "ConfounderScores",
     "OperatingPoint",
     "Predictions",
     "choose",

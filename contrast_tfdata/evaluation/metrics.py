@@ -34,7 +34,7 @@ def metrics_at(predictions: Predictions, threshold: float) -> dict:
         "num_groups": None if groups is None else len(set(groups)),
         "threshold": float(threshold),
         "prevalence": _mean(scored.label),
-        **_discrimination(scored, groups),
+        **discrimination(scored.label, scored.logit, groups),
         **classification(confusion_matrix(scored.label, scored.prediction(threshold))),
         **_calibration(scored.label, scored.logit),
     }
@@ -43,6 +43,24 @@ def metrics_at(predictions: Predictions, threshold: float) -> dict:
 def known_groups(group: Sequence[str]) -> tuple[str, ...] | None:
     """Returns the groups, or None where they are not all known and so cannot be counted."""
     return tuple(group) if len(group) and all(group) else None
+
+
+def discrimination(labels: np.ndarray, scores: np.ndarray, groups: Sequence[str] | None) -> dict:
+    """Returns `auc`, `auc_ci95` and `auc_ci95_by_group` as `metrics_at` explains them; None where there is none.
+
+    Args:
+        labels: (n,) 0 or 1.
+        scores: (n,) finite.
+        groups: (n,) group of each example; None where they are not known.
+    """
+    components = auc_components(labels, scores)
+    plain = auc_interval(labels, scores)
+    by_group = None if groups is None else auc_interval(labels, scores, np.asarray(groups))
+    return {
+        "auc": None if components is None else components.auc,
+        "auc_ci95": None if plain is None else list(plain),
+        "auc_ci95_by_group": None if by_group is None else list(by_group),
+    }
 
 
 def confusion_matrix(labels: np.ndarray, predictions: np.ndarray) -> list[list[int]]:
@@ -116,17 +134,6 @@ def calibration_error(labels: np.ndarray, probabilities: np.ndarray, num_bins: i
     which = np.minimum((probabilities * num_bins).astype(np.int64), num_bins - 1)
     excess = np.bincount(which, probabilities - labels, minlength=num_bins)
     return float(np.abs(excess).sum() / len(labels))
-
-
-def _discrimination(scored: Predictions, groups: tuple[str, ...] | None) -> dict:
-    components = auc_components(scored.label, scored.logit)
-    by_group = None if groups is None else auc_interval(scored.label, scored.logit, np.asarray(groups))
-    plain = auc_interval(scored.label, scored.logit)
-    return {
-        "auc": None if components is None else components.auc,
-        "auc_ci95": None if plain is None else list(plain),
-        "auc_ci95_by_group": None if by_group is None else list(by_group),
-    }
 
 
 def _calibration(labels: np.ndarray, logits: np.ndarray) -> dict:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from contrast_tfdata import CLASS_NAMES
+from contrast_tfdata.report import confounding
 from contrast_tfdata.report.description import RunDescription
 
 UNDEFINED = "undefined"
@@ -109,7 +110,39 @@ def caveats(metrics: Mapping, run: RunDescription) -> list[str]:
         )
     for split in present_splits(metrics):
         found.extend(_limits_of(split, metrics[split]))
+    found.extend(confounder_warnings(metrics))
     return list(dict.fromkeys(found))
+
+
+def confounder_rows(metrics: Mapping) -> list[dict]:
+    """Returns the lines of the table about confounders on the main split: `name`, `value`, `interval`, `higher_in`."""
+    split = _checked_split(metrics)
+    return [
+        {
+            "name": row["name"],
+            "value": number(row["auc"]),
+            "interval": interval(row["bounds"]),
+            "higher_in": row["higher_in"] or "",
+        }
+        for row in (confounding.rows(metrics[split]) if split else ())
+    ]
+
+
+def confounder_sentence(metrics: Mapping) -> str | None:
+    """Returns what the check of the main split found; None where there was none or a class is missing."""
+    split = _checked_split(metrics)
+    return confounding.sentence(split, metrics[split]) if split else None
+
+
+def confounder_warnings(metrics: Mapping) -> list[str]:
+    """Returns why the AUC of the main split may not mean contrast; empty where nothing speaks for that."""
+    split = _checked_split(metrics)
+    return confounding.warnings(split, metrics[split]) if split else []
+
+
+def _checked_split(metrics: Mapping) -> str | None:
+    split = main_split(metrics)
+    return split if split and confounding.is_checked(metrics[split]) else None
 
 
 def confusion_panels(metrics: Mapping) -> list[dict]:

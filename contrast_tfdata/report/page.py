@@ -41,6 +41,8 @@ def render(
         caveats=findings.caveats(metrics, run),
         splits=findings.present_splits(metrics),
         metric_rows=findings.metric_rows(metrics),
+        confounder_rows=findings.confounder_rows(metrics),
+        confounder_sentence=findings.confounder_sentence(metrics),
         confusions=findings.confusion_panels(metrics),
         charts=[{"source": svg_data_uri(chart.figure), "text": chart.text} for chart in charts],
         has_history=has_history,

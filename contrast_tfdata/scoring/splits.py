@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from contrast_tfdata.evaluation import Predictions
+from contrast_tfdata.evaluation import ConfounderScores, Predictions
+from contrast_tfdata.evaluation.confounders import trivial_scores
+from contrast_tfdata.images.histogram import match_foreground
 from contrast_tfdata.model.inference import Predictor
 from contrast_tfdata.records.manifest import Manifest
 from contrast_tfdata.records.verification import read_split
@@ -35,6 +37,28 @@ def score_split(
 
     logits = score_stream(Predictor(model, batch_size, jit_compile=jit_compile), pixels(), batch_size)
     return Predictions(*zip(*rows, strict=True), logits)
+
+
+def check_split(
+    model: tf.keras.Model, *, records_dir: Path, manifest: Manifest, split: str, batch_size: int, jit_compile: bool
+) -> ConfounderScores:
+    """Scores every record of a split again without its brightness, and measures what is trivial about it.
+
+    Returns:
+        The scores, in the order of the records, as `score_split` has them.
+
+    Raises:
+        DataError: a record cannot be read; names it.
+    """
+    rows = []
+
+    def matched() -> Iterator[np.ndarray]:
+        for record in read_split(records_dir, manifest.splits[split]):
+            rows.append(trivial_scores(record.pixels))
+            yield match_foreground(record.pixels)
+
+    logits = score_stream(Predictor(model, batch_size, jit_compile=jit_compile), matched(), batch_size)
+    return ConfounderScores(logits, {name: np.array([row[name] for row in rows]) for name in rows[0]})
 
 
 def read_images(

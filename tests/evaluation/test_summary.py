@@ -23,8 +23,8 @@ def test_threshold_comes_from_validation_and_goes_to_both():
     point = choose(validation.label, validation.probability)
     assert list(summary) == KEYS
     assert summary["operating_point"] == point.to_dict()
-    assert summary["validation"] == metrics_at(validation, point.threshold)
-    assert summary["test"] == metrics_at(test, point.threshold)
+    assert summary["validation"] == {**metrics_at(validation, point.threshold), "confounders": None}
+    assert summary["test"] == {**metrics_at(test, point.threshold), "confounders": None}
 
 
 def test_the_operating_point_does_not_depend_on_test():
