@@ -8,7 +8,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from contrast_tfdata.evaluation import Predictions, summarize
+from contrast_tfdata.evaluation import ConfounderScores, Predictions, summarize
 from contrast_tfdata.report import RunDescription, write_report
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -49,7 +49,8 @@ def page(tmp_path_factory):
     shards = [{"name": "contrast-train.tfrecord-00000-of-00001", "bytes": 1, "records": 1, "sha256": "ab" * 32}]
     manifest = {"splits": {"train": {"records": 60, "classes": {}, "groups": 60, "shards": shards}}}
     run = RunDescription(f"A run {NAME}", "command " * 30, {"records_dir": "x" * 200}, manifest=manifest)
-    metrics = summarize(split, split)
+    trivial = {"mean_grey": -split.logit, "bright_share": split.logit, "foreground_share": rng.random(60)}
+    metrics = summarize(split, split, checks={"test": ConfounderScores(rng.normal(labels, 2), trivial)})
     return write_report(folder, metrics=metrics, validation=split, test=split, history=history, images=images, run=run)
 
 
