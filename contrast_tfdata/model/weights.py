@@ -20,6 +20,7 @@ import tensorflow as tf
 
 from contrast_tfdata.atomic_file import replacing
 from contrast_tfdata.errors import DataError, StorageError
+from contrast_tfdata.model import views
 from contrast_tfdata.model.architecture import weight_shapes
 from contrast_tfdata.model.contrast_net import ContrastNet
 from contrast_tfdata.model.h5_weights import read_h5_weights
@@ -46,15 +47,17 @@ def save_model(directory: str | os.PathLike, model: ContrastNet, description: di
         directory: created if missing.
         model: whose weights and architecture are written. How it computes (pooling, precision) is not part of it.
         description: everything else that prediction needs: `preprocessing` (dict), `operating_point` (dict),
-            `class_names` (list), and more if wanted. JSON values only. Versions are added.
+            `class_names` (list), and more if wanted: `views` (list), where logits are means over several (see
+            `views`). JSON values only. Versions are added.
 
     Raises:
-        ValueError: if a key is missing or a value does not fit into JSON.
+        ValueError: if a key is missing, a view is not known, or a value does not fit into JSON.
         StorageError: if writing fails.
     """
     missing = [key for key in DESCRIPTION_KEYS if key not in description]
     if missing:
         raise ValueError(f"`description` lacks {missing}. Received: keys {sorted(description)}")
+    views.checked(description.get("views", views.PLAIN))
     directory = Path(directory)
     weights = _pack(model)
     sha256 = hashlib.sha256(weights).hexdigest()
@@ -150,7 +153,15 @@ def _read_description(directory: Path) -> dict[str, Any]:
         raise DataError(f"{path}: damaged: lacks {', '.join(missing)}.")
     if not _WEIGHTS_FILE.fullmatch(str(record["weights_file"])):
         raise DataError(f"{path}: damaged: `weights_file` is {record['weights_file']!r}.")
+    _check_views(path, record)
     return record
+
+
+def _check_views(path: Path, record: dict[str, Any]) -> None:
+    try:
+        views.stored(record)
+    except DataError as error:
+        raise DataError(f"{path}: {error}.") from error
 
 
 def _architecture(directory: Path, record: dict[str, Any]) -> dict[str, Any]:

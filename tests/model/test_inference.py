@@ -41,6 +41,40 @@ def test_it_is_compiled_once(images):
     assert traces == [((4, 331, 331), False)]
 
 
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_mean_of_two_plain_predictions(images, jit_compile):
+    network = contrast_net()
+    plain = Predictor(network, 4, jit_compile=jit_compile)
+    both = Predictor(network, 4, jit_compile=jit_compile, views=("plain", "mirrored"))
+    mean = (plain(images) + plain(images[:, :, ::-1])) / 2
+    assert np.abs(plain(images) - mean).max() > 1e-3  # so that the views differ at all
+    np.testing.assert_allclose(both(images), mean, atol=1e-6)
+
+
+def test_a_mirrored_slice_has_the_same_mean(images):
+    predictor = Predictor(contrast_net(), 4, views=("plain", "mirrored"))
+    np.testing.assert_allclose(predictor(images[:, :, ::-1]), predictor(images), atol=1e-6)
+
+
+def test_all_views_are_one_program_with_batches_of_one_shape(images):
+    traces = []
+
+    class Counting(tf.keras.Model):
+        def call(self, inputs, training=None):
+            traces.append((inputs.shape, training))
+            return tf.reduce_mean(tf.cast(inputs, tf.float32), axis=[1, 2])[:, tf.newaxis]
+
+    predictor = Predictor(Counting(), batch_size=4, views=("plain", "mirrored"))
+    for count in (1, 4, 6):
+        np.testing.assert_allclose(predictor(images[:count]), images[:count].mean(axis=(1, 2)), rtol=1e-5)
+    assert traces == [((4, 331, 331), False)] * 2
+
+
+def test_unknown_views_are_refused():
+    with pytest.raises(ValueError, match=r"Received: views=\('plain', 'turned'\)"):
+        Predictor(contrast_net(), views=("plain", "turned"))
+
+
 def test_nothing_gives_nothing():
     assert predict_logits(contrast_net(), []).shape == (0,)
 

@@ -115,6 +115,18 @@ def test_incomplete_descriptions_are_refused(tmp_path):
         save_model(tmp_path, ContrastNet(), {"preprocessing": {}})
 
 
+def test_views_come_back(folder, tmp_path):
+    assert "views" not in load_model(folder)[1]
+    save_model(tmp_path / "model", contrast_net(), {**DESCRIPTION, "views": ["plain", "mirrored"]})
+    assert load_model(tmp_path / "model")[1]["views"] == ["plain", "mirrored"]
+
+
+def test_unknown_views_are_not_written(tmp_path):
+    with pytest.raises(ValueError, match="views="):
+        save_model(tmp_path, contrast_net(), {**DESCRIPTION, "views": ["turned"]})
+    assert not list(tmp_path.iterdir())
+
+
 def test_nan_in_a_description_is_refused(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         save_model(tmp_path, ContrastNet(), {**DESCRIPTION, "operating_point": {"threshold": float("nan")}})
@@ -131,6 +143,8 @@ def test_nan_in_a_description_is_refused(tmp_path):
         ({"weights_file": "../../weights-0000000000000000.npz"}, "`weights_file` is"),
         ({"weights_file": "weights-0000000000000000.npz"}, "missing"),
         ({"class_names": None}, "lacks class_names"),
+        ({"views": ["plain", "turned"]}, "damaged, or of a newer version"),
+        ({"views": []}, "damaged, or of a newer version"),
         ({"architecture": None}, "lacks architecture"),
         ({"architecture": {"image_size": 331}}, "`architecture` is"),
         ({"architecture": {"image_size": "331", "dropout": 0.2}}, "`architecture` is"),
