@@ -27,6 +27,7 @@ def main(argv: list[str]) -> None:
     plan = cli.start_tensorflow("float32", "auto")
 
     from contrast_tfdata import outcome
+    from contrast_tfdata.model import views
     from contrast_tfdata.model.weights import load_model
     from contrast_tfdata.records import manifest as manifests
 
@@ -34,7 +35,7 @@ def main(argv: list[str]) -> None:
     manifest = manifests.load(records_dir)
     outcome.check_records(records_dir, manifest, full=_VERIFY.value == "full")
     outcome.refuse_other_preprocessing(manifest, description)
-    run = outcome.Run(output_dir, records_dir, manifest, plan, _BATCH_SIZE.value)
+    run = outcome.Run(output_dir, records_dir, manifest, plan, _BATCH_SIZE.value, views.stored(description))
     run.announce(cli.console)
     run.write_provenance(cli.flags_text(sys.modules[__name__]))
     scores = {split: run.score(model, split, required=True)}

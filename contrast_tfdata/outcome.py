@@ -18,6 +18,7 @@ from contrast_tfdata.errors import DataError
 from contrast_tfdata.evaluation import ConfounderScores, OperatingPoint, Predictions, misclassified, summarize
 from contrast_tfdata.model.contrast_net import ContrastNet
 from contrast_tfdata.model.runtime_plan import RuntimePlan
+from contrast_tfdata.model.views import PLAIN
 from contrast_tfdata.model.weights import save_model
 from contrast_tfdata.records import manifest as manifests
 from contrast_tfdata.records import verification
@@ -41,6 +42,7 @@ class Run:
         manifest: theirs.
         plan: how the network runs.
         batch_size: slices scored at once.
+        views: a slice's logit is the mean over these views of it.
     """
 
     directory: Path
@@ -48,6 +50,7 @@ class Run:
     manifest: Manifest
     plan: RuntimePlan
     batch_size: int
+    views: tuple[str, ...] = PLAIN
 
     def write_provenance(self, flags_text: str) -> None:
         """Writes flags.txt and environment.json: what it takes to repeat the run."""
@@ -99,6 +102,7 @@ class Run:
             "preprocessing": self.manifest.preprocessing,
             "operating_point": metrics["operating_point"],
             "class_names": list(self.manifest.class_names),
+            "views": list(self.views),
             "records": self.manifest.fingerprint,
             "patients_known": self.manifest.patients_known,
             "flags": dict(flags),
@@ -121,7 +125,12 @@ class Run:
             flags=flags,
             environment=self._environment(),
             manifest=json.loads(self.manifest.to_text()),
-            model={"network": "ContrastNet", "parameters": parameters, "precision": self.plan.precision},
+            model={
+                "network": "ContrastNet",
+                "parameters": parameters,
+                "precision": self.plan.precision,
+                "views": self.views,
+            },
             warnings=self.manifest.warnings,
         )
         page = report.write_report(
@@ -142,6 +151,7 @@ class Run:
             "manifest": self.manifest,
             "batch_size": self.batch_size,
             "jit_compile": self.plan.jit_compile,
+            "views": self.views,
         }
 
     def _images_of_errors(self, metrics: Mapping, scores: Mapping[str, Predictions | None]) -> dict:

@@ -39,10 +39,10 @@ def main(argv: list[str]) -> None:
     from contrast_tfdata.records.workers import Workers, workers_for
     from contrast_tfdata.scoring import inputs, tables
 
-    model, preprocessing, point = _load_network(plan.pooling)
+    model, averaged, preprocessing, point = _load_network(plan.pooling)
     found = inputs.find_inputs(argv, max_bytes=_MAX_BYTES.value)
     options = inputs.ScoringOptions(preprocessing, selection, _BATCH_SIZE.value, secret)
-    predictor = Predictor(model, _BATCH_SIZE.value, jit_compile=plan.jit_compile)
+    predictor = Predictor(model, _BATCH_SIZE.value, jit_compile=plan.jit_compile, views=averaged)
     num_workers = num_workers or workers_for(len(found.units))
     with Workers(num_workers) as pool, display.conversion_progress(cli.console) as progress:
         scores = inputs.score_files(found, predictor, options, pool, progress)
@@ -60,20 +60,21 @@ def main(argv: list[str]) -> None:
 
 
 def _load_network(pooling: str):
-    """Returns the network, its preprocessing and its operating point."""
+    """Returns the network, the views that it averages over, its preprocessing and its operating point."""
     from contrast_tfdata.evaluation import OperatingPoint
-    from contrast_tfdata.model import starting_point
+    from contrast_tfdata.model import starting_point, views
     from contrast_tfdata.model.weights import load_model
     from contrast_tfdata.outcome import stored_operating_point
 
     if _WORKDIR.value:
         model, description = load_model(Path(_WORKDIR.value) / "model", pooling=pooling)
         preprocessing = Preprocessing.from_json(description["preprocessing"])
-        return model, preprocessing, stored_operating_point(description)
+        return model, views.stored(description), preprocessing, stored_operating_point(description)
     # As the slides fed it: grey as stored, stretched to the square.
     preprocessing = Preprocessing(interpolation=_INTERPOLATION.value or "nearest", intensity="stored", aspect="stretch")
     model = starting_point.build(preprocessing.image_size, pooling=pooling, seed=0, init_weights=_WEIGHTS.value)
-    return model, preprocessing, OperatingPoint.fixed(reason="the slides' network carries no threshold")
+    point = OperatingPoint.fixed(reason="the slides' network carries no threshold")
+    return model, views.PLAIN, preprocessing, point
 
 
 def _checked_output(name: str | None) -> Path | None:

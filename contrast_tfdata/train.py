@@ -7,6 +7,7 @@ from absl import flags
 
 from contrast_tfdata import cli, common_flags
 from contrast_tfdata.errors import UsageError
+from contrast_tfdata.model import views
 from contrast_tfdata.pipeline.options import CACHES, Augmentation, PipelineOptions
 from contrast_tfdata.training import options as training_options
 
@@ -53,6 +54,12 @@ _FINAL_WEIGHTS = flags.DEFINE_enum(
     "final_weights", "last", list(training_options.FINAL_WEIGHTS), "best: of the epoch of smallest validation loss"
 )
 _CRITERION = common_flags.criterion()
+_VIEWS = flags.DEFINE_string(
+    "views",
+    ",".join(views.PLAIN),
+    f"a slice's logit is the mean over these views of it, of {', '.join(views.VIEWS)}: in all scores, and wherever the "
+    "model is used; training itself does not change",
+)
 _STRATEGY = flags.DEFINE_enum("strategy", "auto", ["auto", "one_device"], "where training runs")
 _RESUME = flags.DEFINE_enum("resume", "auto", ["auto", "never"], "go on from a checkpoint in --workdir, or start over")
 _INIT_WEIGHTS = flags.DEFINE_string(
@@ -65,7 +72,7 @@ def main(argv: list[str]) -> None:
     """Trains, chooses the operating point on validation, scores validation and test, writes the report."""
     cli.refuse_arguments(argv)
     records_dir, workdir = cli.required_path(_RECORDS_DIR), cli.required_path(_WORKDIR)
-    training, pipeline = _training_options(), _pipeline_options(workdir)
+    training, pipeline, scored_views = _training_options(), _pipeline_options(workdir), views.parse(_VIEWS.value)
     plan = cli.start_tensorflow(_PRECISION.value, _JIT_COMPILE.value, deterministic=_DETERMINISTIC.value)
 
     from contrast_tfdata import outcome
@@ -75,7 +82,7 @@ def main(argv: list[str]) -> None:
 
     manifest = manifests.load(records_dir)
     outcome.check_records(records_dir, manifest, full=_VERIFY.value == "full")
-    run = outcome.Run(workdir, records_dir, manifest, plan, _BATCH_SIZE.value)
+    run = outcome.Run(workdir, records_dir, manifest, plan, _BATCH_SIZE.value, scored_views)
     run.announce(cli.console)
     job = loop.Job(records_dir, manifest, workdir, training, pipeline, plan)
     model = starting_point.build(

@@ -14,7 +14,7 @@ import forging
 import numpy as np
 import pytest
 from image_files import dicom_bytes, encode, nifti_bytes, ramp
-from PIL import Image
+from PIL import Image, ImageOps
 from png_files import write_png
 
 from contrast_tfdata import cli
@@ -154,6 +154,28 @@ class TestTheWholeLine:
         assert abs(figures["confounders"]["auc_histogram_matched"] - 0.5) < 0.1  # nothing else is there to be seen
         assert "warning: On test the mean grey of the foreground alone (AUC 1.0000, higher in with_gad)" in said
         assert "mean grey of the foreground alone" in (tmp_path / "out" / "report.html").read_text()
+
+    def test_views_count_in_every_score_and_wherever_the_model_is_used(self, trained, tmp_path):
+        """A finished run with other views is scored again, without a further epoch."""
+        root, _, _ = trained
+        shutil.copytree(root / "run", tmp_path / "run")
+        same = [f"--records_dir={root}/records", f"--workdir={tmp_path}/run", "--batch_size=8"]
+        assert "epoch " not in succeed("train", *same, "--epochs=2", "--views=plain,mirrored")
+        description = json.loads((tmp_path / "run" / "model" / "model.json").read_text())
+        assert description["views"] == ["plain", "mirrored"]
+        plain, both = (read_rows(folder / "predictions-test.csv") for folder in (root / "run", tmp_path / "run"))
+        assert all(one["logit"] != other["logit"] for one, other in zip(plain, both, strict=True))
+        succeed("evaluate", *same)
+        assert read_rows(tmp_path / "run" / "evaluation-test" / "predictions-test.csv") == both
+
+        picture = write_png(tmp_path / "left" / "a.png", 1, size=190)
+        (tmp_path / "right").mkdir()
+        ImageOps.mirror(Image.open(picture)).save(tmp_path / "right" / "a.png")
+        for run_dir, is_same in ((tmp_path / "run", True), (root / "run", False)):
+            folders = tmp_path / "left", tmp_path / "right"
+            succeed("predict", f"--workdir={run_dir}", *folders, f"--output={tmp_path}/p.csv")
+            left, right = (float(row["probability"]) for row in read_rows(tmp_path / "p.csv"))
+            assert (left == pytest.approx(right, abs=1e-7)) == is_same
 
     def test_evaluate_refuses_records_made_otherwise(self, trained, tmp_path):
         root, _, _ = trained
@@ -386,6 +408,7 @@ def test_fault_27_names_cannot_act_on_the_terminal(tmp_path):
         ("train", ["--records_dir=R"], "--workdir is needed"),
         ("train", ["--records_dir=R", "--workdir=W", "--augment=twist"], "unknown transform 'twist'"),
         ("train", ["--records_dir=R", "--workdir=W", "--ema=2"], "ema=2"),
+        ("train", ["--records_dir=R", "--workdir=W", "--views=plain,turned"], "must be some of plain, mirrored"),
         ("train", ["--records_dir=R", "--workdir=W", "--precision=float8"], "float8"),
         ("train", ["--records_dir=R", "--workdir=W", "--epochs=2", "--warmup_epochs=2"], "less than epochs"),
         (

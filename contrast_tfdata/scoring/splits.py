@@ -1,6 +1,6 @@
 """Scores of one split of a folder of records."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,15 +10,32 @@ from contrast_tfdata.evaluation import ConfounderScores, Predictions
 from contrast_tfdata.evaluation.confounders import trivial_scores
 from contrast_tfdata.images.histogram import match_foreground
 from contrast_tfdata.model.inference import Predictor
+from contrast_tfdata.model.views import PLAIN
 from contrast_tfdata.records.manifest import Manifest
 from contrast_tfdata.records.verification import read_split
 from contrast_tfdata.scoring.batching import score_stream
 
 
 def score_split(
-    model: tf.keras.Model, *, records_dir: Path, manifest: Manifest, split: str, batch_size: int, jit_compile: bool
+    model: tf.keras.Model,
+    *,
+    records_dir: Path,
+    manifest: Manifest,
+    split: str,
+    batch_size: int,
+    jit_compile: bool,
+    views: Sequence[str] = PLAIN,
 ) -> Predictions | None:
     """Scores every record of a split once, in the order of the records.
+
+    Args:
+        model: a `ContrastNet`.
+        records_dir: the records.
+        manifest: theirs.
+        split: name of the split.
+        batch_size: slices scored at once.
+        jit_compile: whether XLA compiles the forward pass.
+        views: a logit is the mean over these views of its slice.
 
     Returns:
         The predictions; None where there is no such split.
@@ -35,14 +52,24 @@ def score_split(
             rows.append((record.source, record.slice_index, record.example_id, record.group, record.label))
             yield record.pixels
 
-    logits = score_stream(Predictor(model, batch_size, jit_compile=jit_compile), pixels(), batch_size)
+    predictor = Predictor(model, batch_size, jit_compile=jit_compile, views=views)
+    logits = score_stream(predictor, pixels(), batch_size)
     return Predictions(*zip(*rows, strict=True), logits)
 
 
 def check_split(
-    model: tf.keras.Model, *, records_dir: Path, manifest: Manifest, split: str, batch_size: int, jit_compile: bool
+    model: tf.keras.Model,
+    *,
+    records_dir: Path,
+    manifest: Manifest,
+    split: str,
+    batch_size: int,
+    jit_compile: bool,
+    views: Sequence[str] = PLAIN,
 ) -> ConfounderScores:
     """Scores every record of a split again without its brightness, and measures what is trivial about it.
+
+    Arguments are those of `score_split`.
 
     Returns:
         The scores, in the order of the records, as `score_split` has them.
@@ -57,7 +84,8 @@ def check_split(
             rows.append(trivial_scores(record.pixels))
             yield match_foreground(record.pixels)
 
-    logits = score_stream(Predictor(model, batch_size, jit_compile=jit_compile), matched(), batch_size)
+    predictor = Predictor(model, batch_size, jit_compile=jit_compile, views=views)
+    logits = score_stream(predictor, matched(), batch_size)
     return ConfounderScores(logits, {name: np.array([row[name] for row in rows]) for name in rows[0]})
 
 
