@@ -5,6 +5,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+import jinja2
+
 from contrast_tfdata.atomic_file import replacing
 from contrast_tfdata.report import findings
 from contrast_tfdata.report.description import RunDescription
@@ -27,7 +29,7 @@ def write_model_card(path: Path, *, metrics: Mapping, run: RunDescription) -> Pa
     Raises:
         OSError: the file cannot be written; an older one then stays.
     """
-    template = _markdown_environment().get_template("model_card.md.j2")
+    template = markdown_environment().get_template("model_card.md.j2")
     text = template.render(
         run=run,
         point=metrics["operating_point"],
@@ -47,7 +49,8 @@ def write_model_card(path: Path, *, metrics: Mapping, run: RunDescription) -> Pa
     return Path(path)
 
 
-def _markdown_environment():
+def markdown_environment() -> jinja2.Environment:
+    """Returns the template environment in which every value is text that Markdown shows as it is."""
     markdown = environment(autoescape=False)
     markdown.finalize = escape_markdown
     return markdown
