@@ -8,7 +8,7 @@ PYTHON ?= $(shell for name in python3.11 python3.10 python3 python; do \
 	$$name -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 12))' 2>/dev/null && { echo $$name; break; }; done)
 DEMO ?= demo
 
-.PHONY: help setup demo test fuzz bench lint format lock clean
+.PHONY: help setup demo test fuzz bench card lint format lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo "make test     lint and every test"
 	@echo "make fuzz     a longer search for files and records that break the readers"
 	@echo "make bench    the benchmarks"
+	@echo "make card     the model card of the shipped weights, from their model.json and measurements.json"
 	@echo "make lint     ruff: rules and formatting"
 	@echo "make format   ruff: mend what can be mended"
 	@echo "make lock     resolve requirements.lock anew (needs uv)"
@@ -49,6 +50,10 @@ fuzz: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m pytest benchmarks
+
+card: $(READY)
+	$(BIN)/python -c "from contrast_tfdata import report; from contrast_tfdata.model import pretrained; \
+	  print(report.write_shipped_card(pretrained.directory()))"
 
 lint: $(READY)
 	$(BIN)/python -m ruff check .

@@ -55,7 +55,12 @@ def verify() -> flags.FlagHolder:
 @_once
 def workdir() -> flags.FlagHolder:
     """Where a run lives."""
-    return flags.DEFINE_string("workdir", None, "folder of the run: checkpoints, predictions, metrics, report, model")
+    return flags.DEFINE_string(
+        "workdir",
+        None,
+        "folder of the run: checkpoints, predictions, metrics, report, model; to evaluate and predict, shipped stands "
+        "for the weights of this package",
+    )
 
 
 @_once

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from contrast_tfdata import cli, common_flags
 from contrast_tfdata.errors import UsageError
+from contrast_tfdata.model import pretrained
 
 _WORKDIR = common_flags.workdir()
 _RECORDS_DIR = common_flags.records_dir()
@@ -19,22 +20,20 @@ def main(argv: list[str]) -> None:
     cli.refuse_arguments(argv)
     workdir, records_dir = cli.required_path(_WORKDIR), cli.required_path(_RECORDS_DIR)
     split = cli.choice(_SPLIT, "test", ("test", "validation"))
-    output_dir = Path(_OUTPUT_DIR.value or workdir / f"evaluation-{split}")
-    if output_dir.resolve() == workdir.resolve():
-        raise UsageError(
-            f"--output_dir={output_dir} is the run's own folder, whose results would be lost; name another"
-        )
+    output_dir = _output_dir(workdir, split)
     plan = cli.start_tensorflow("float32", "auto")
 
     from contrast_tfdata import outcome
     from contrast_tfdata.model import views
-    from contrast_tfdata.model.weights import load_model
+    from contrast_tfdata.model.weights import load_model, refuse_other_preprocessing
     from contrast_tfdata.records import manifest as manifests
 
-    model, description = load_model(workdir / "model", pooling=plan.pooling)
+    model, description = load_model(pretrained.model_folder(_WORKDIR.value), pooling=plan.pooling)
+    if pretrained.is_shipped(_WORKDIR.value):
+        cli.console.print(pretrained.announcement(description))
     manifest = manifests.load(records_dir)
     outcome.check_records(records_dir, manifest, full=_VERIFY.value == "full")
-    outcome.refuse_other_preprocessing(manifest, description)
+    refuse_other_preprocessing(manifest.preprocessing, description, workdir)
     run = outcome.Run(output_dir, records_dir, manifest, plan, _BATCH_SIZE.value, views.stored(description))
     run.announce(cli.console)
     run.write_provenance(cli.flags_text(sys.modules[__name__]))
@@ -46,6 +45,19 @@ def main(argv: list[str]) -> None:
     report = run.write_report(metrics, scores.get("validation"), scores.get("test"), [], flags, model.count_params())
     outcome.say_confounders(metrics, cli.console)
     cli.console.print(outcome.headline(metrics, report), style="bold" if cli.console.is_terminal else None)
+
+
+def _output_dir(workdir: Path, split: str) -> Path:
+    if pretrained.is_shipped(_WORKDIR.value):
+        if not _OUTPUT_DIR.value:
+            raise UsageError("--output_dir is needed with --workdir=shipped: nothing is written into the package")
+        return Path(_OUTPUT_DIR.value)
+    output_dir = Path(_OUTPUT_DIR.value or workdir / f"evaluation-{split}")
+    if output_dir.resolve() == workdir.resolve():
+        raise UsageError(
+            f"--output_dir={output_dir} is the run's own folder, whose results would be lost; name another"
+        )
+    return output_dir
 
 
 if __name__ == "__main__":

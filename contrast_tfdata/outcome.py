@@ -208,18 +208,6 @@ def stored_operating_point(description: Mapping) -> OperatingPoint:
         ) from error
 
 
-def refuse_other_preprocessing(manifest: Manifest, description: Mapping) -> None:
-    """Raises DataError where records were made in another way than those that the network was trained on."""
-    trained = description["preprocessing"]
-    differences = [
-        f"{key}: records {manifest.preprocessing.get(key)!r}, network {trained.get(key)!r}"
-        for key in sorted(manifest.preprocessing.keys() | trained.keys())
-        if manifest.preprocessing.get(key) != trained.get(key)
-    ]
-    if differences:
-        raise DataError.listing("the records were made in another way than the network's:", differences)
-
-
 def say_confounders(metrics: Mapping, console: Console) -> None:
     """Says what scores that look at no anatomy reach, and what the network reaches without brightness."""
     if sentence := findings.confounder_sentence(metrics):

@@ -1,4 +1,4 @@
-"""Predicts on files: `python -m contrast_tfdata.predict --workdir=W INPUT... --output=P.csv`."""
+"""Predicts on files: `python -m contrast_tfdata.predict INPUT... --output=P.csv`."""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from contrast_tfdata import cli, common_flags
 from contrast_tfdata.errors import DataError, UsageError
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.images.selection import SliceSelection
+from contrast_tfdata.model import pretrained
 
 _WORKDIR = common_flags.workdir()
 _WEIGHTS = flags.DEFINE_string("weights", None, "instead of --workdir: an .h5 file with weights of the slides' network")
@@ -24,11 +25,8 @@ _BATCH_SIZE = common_flags.batch_size()
 def main(argv: list[str]) -> None:
     """Finds files, scores their slices, shows a verdict per series, writes the rows."""
     if not argv:
-        raise UsageError("name at least one file or folder: predict --workdir=W INPUT...")
-    if bool(_WORKDIR.value) == bool(_WEIGHTS.value):
-        raise UsageError("give either --workdir (a trained run) or --weights (the slides' network)")
-    if _INTERPOLATION.value and _WORKDIR.value:
-        raise UsageError("--interpolation goes with --weights; a run in --workdir carries its own")
+        raise UsageError("name at least one file or folder: predict INPUT...")
+    _check_network_flags()
     output = _checked_output(_OUTPUT.value)
     selection = SliceSelection.parse(_SLICE_RANGE.value, _SLICE_STEP.value)
     num_workers, secret = cli.count(_NUM_WORKERS), cli.group_secret(_GROUP_KEY_FILE)
@@ -59,6 +57,18 @@ def main(argv: list[str]) -> None:
         )
 
 
+def _check_network_flags() -> None:
+    if _WORKDIR.value and _WEIGHTS.value:
+        raise UsageError(
+            "give either --workdir (a trained run) or --weights (the slides' network), or none (the shipped weights)"
+        )
+    if _WEIGHTS.value and (pretrained.is_shipped(_WEIGHTS.value) or Path(_WEIGHTS.value).is_dir()):
+        # It would be fed as the slides' network is.
+        raise UsageError(f"--weights takes an .h5 file; other models go with --workdir. Received: {_WEIGHTS.value}")
+    if _INTERPOLATION.value and not _WEIGHTS.value:
+        raise UsageError("--interpolation goes with --weights; a run and the shipped weights carry their own")
+
+
 def _load_network(pooling: str):
     """Returns the network, the views that it averages over, its preprocessing and its operating point."""
     from contrast_tfdata.evaluation import OperatingPoint
@@ -66,8 +76,11 @@ def _load_network(pooling: str):
     from contrast_tfdata.model.weights import load_model
     from contrast_tfdata.outcome import stored_operating_point
 
-    if _WORKDIR.value:
-        model, description = load_model(Path(_WORKDIR.value) / "model", pooling=pooling)
+    if not _WEIGHTS.value:
+        workdir = _WORKDIR.value or pretrained.NAME
+        model, description = load_model(pretrained.model_folder(workdir), pooling=pooling)
+        if pretrained.is_shipped(workdir):
+            cli.console.print(pretrained.announcement(description))
         preprocessing = Preprocessing.from_json(description["preprocessing"])
         return model, views.stored(description), preprocessing, stored_operating_point(description)
     # As the slides fed it: grey as stored, stretched to the square.

@@ -7,7 +7,7 @@ from absl import flags
 
 from contrast_tfdata import cli, common_flags
 from contrast_tfdata.errors import UsageError
-from contrast_tfdata.model import views
+from contrast_tfdata.model import pretrained, views
 from contrast_tfdata.pipeline.options import CACHES, Augmentation, PipelineOptions
 from contrast_tfdata.training import options as training_options
 
@@ -63,7 +63,10 @@ _VIEWS = flags.DEFINE_string(
 _STRATEGY = flags.DEFINE_enum("strategy", "auto", ["auto", "one_device"], "where training runs")
 _RESUME = flags.DEFINE_enum("resume", "auto", ["auto", "never"], "go on from a checkpoint in --workdir, or start over")
 _INIT_WEIGHTS = flags.DEFINE_string(
-    "init_weights", None, "start from these weights: the workdir of another run, or an .h5 file of the slides' network"
+    "init_weights",
+    None,
+    "start from these weights: shipped (those of this package), the workdir of another run, or an .h5 file of the "
+    "slides' network",
 )
 _DETERMINISTIC = flags.DEFINE_bool("deterministic", False, "the same bits every time, at a price")
 
@@ -72,6 +75,8 @@ def main(argv: list[str]) -> None:
     """Trains, chooses the operating point on validation, scores validation and test, writes the report."""
     cli.refuse_arguments(argv)
     records_dir, workdir = cli.required_path(_RECORDS_DIR), cli.required_path(_WORKDIR)
+    if pretrained.is_shipped(_WORKDIR.value):
+        raise UsageError("--workdir=shipped stands for the weights of this package; for a folder write ./shipped")
     training, pipeline, scored_views = _training_options(), _pipeline_options(workdir), views.parse(_VIEWS.value)
     plan = cli.start_tensorflow(_PRECISION.value, _JIT_COMPILE.value, deterministic=_DETERMINISTIC.value)
 
@@ -92,6 +97,7 @@ def main(argv: list[str]) -> None:
         seed=training.seed,
         initial_logit=job.initial_logit,
         init_weights=_INIT_WEIGHTS.value,
+        preprocessing=manifest.preprocessing,
     )
     history = loop.train(
         model,

@@ -19,6 +19,7 @@ from png_files import write_png
 
 from contrast_tfdata import cli
 from contrast_tfdata.errors import UsageError
+from contrast_tfdata.model import pretrained
 from contrast_tfdata.records import manifest as manifests
 
 PREDICTION_COLUMNS = "path,slice_index,example_id,group,label,logit,probability,prediction"
@@ -185,6 +186,13 @@ class TestTheWholeLine:
         assert result.returncode == 65
         assert "image_size: records 200, network 190" in result.stderr
 
+    def test_training_from_shipped_weights_refuses_records_made_otherwise(self, trained, tmp_path):
+        root, _, _ = trained
+        result = run("train", f"--records_dir={root}/records", f"--workdir={tmp_path}/run", "--init_weights=shipped")
+        assert result.returncode == 65
+        assert "image_size: records 190, network 331" in result.stderr
+        assert not (tmp_path / "run").exists()
+
     def test_fault_40_cut_records_are_never_trained_on(self, trained, tmp_path):
         root, _, _ = trained
         shutil.copytree(root / "records", tmp_path / "records")
@@ -286,6 +294,32 @@ class TestTheWholeLine:
         assert rows[0]["path"] == rows[1]["series"] == str(tmp_path / "a.png")
         assert rows[0]["label"] is None
         assert 0 <= rows[0]["probability"] == rows[1]["probability"] <= 1
+
+
+@pytest.mark.slow
+def test_shipped_weights_predict_are_evaluated_and_trained_on(png_tree, tmp_path):
+    pictures, records = png_tree((6, 6)), f"--records_dir={tmp_path}/records"
+    said = succeed("predict", pictures, f"--output={tmp_path}/p.csv")
+    (line,) = (line for line in said.splitlines() if line.startswith("weights: "))
+    assert "trained on synthetic patients only; not a medical device" in line
+    assert "12 slices in 12 series" in said
+
+    succeed("make_records", f"--train_dir={pictures}", f"--output_dir={tmp_path}/records", "--test_fraction=0.5")
+    before = {path: path.read_bytes() for path in pretrained.directory().iterdir()}
+    assert line in succeed("evaluate", "--workdir=shipped", records, f"--output_dir={tmp_path}/out")
+    assert {path: path.read_bytes() for path in pretrained.directory().iterdir()} == before
+    predicted = {row["path"].removeprefix(f"{pictures}/"): row for row in read_rows(tmp_path / "p.csv")}
+    for row in read_rows(tmp_path / "out" / "predictions-test.csv"):
+        assert float(row["logit"]) == pytest.approx(float(predicted[row["path"]]["logit"]), abs=1e-5)
+
+    # In float32 this learning rate is 0: the run ends as it began, with the shipped weights.
+    training = ["--init_weights=shipped", "--epochs=1", "--learning_rate=1e-60", "--precision=float32"]
+    succeed("train", records, f"--workdir={tmp_path}/run", *training)
+    shipped, tuned = (
+        json.loads((folder / "model.json").read_text()) for folder in (pretrained.directory(), tmp_path / "run/model")
+    )
+    assert tuned["weights_sha256"] == shipped["weights_sha256"]
+    assert tuned["preprocessing"] == shipped["preprocessing"]
 
 
 def read_rows(path):
@@ -409,6 +443,7 @@ def test_fault_27_names_cannot_act_on_the_terminal(tmp_path):
         ("train", ["--records_dir=R", "--workdir=W", "--augment=twist"], "unknown transform 'twist'"),
         ("train", ["--records_dir=R", "--workdir=W", "--ema=2"], "ema=2"),
         ("train", ["--records_dir=R", "--workdir=W", "--views=plain,turned"], "must be some of plain, mirrored"),
+        ("train", ["--records_dir=R", "--workdir=shipped"], "for a folder write ./shipped"),
         ("train", ["--records_dir=R", "--workdir=W", "--precision=float8"], "float8"),
         ("train", ["--records_dir=R", "--workdir=W", "--epochs=2", "--warmup_epochs=2"], "less than epochs"),
         (
@@ -418,8 +453,12 @@ def test_fault_27_names_cannot_act_on_the_terminal(tmp_path):
         ),
         ("evaluate", ["--records_dir=R", "--workdir=W", "--split=keras"], "must be one of test, validation here"),
         ("predict", ["--workdir=W"], "name at least one file or folder"),
-        ("predict", ["a.png"], "give either --workdir"),
+        ("evaluate", ["--records_dir=R", "--workdir=shipped"], "--output_dir is needed with --workdir=shipped"),
+        ("predict", ["--workdir=W", "--weights=X.h5", "a.png"], "give either --workdir"),
+        ("predict", ["--weights=shipped", "a.png"], "--weights takes an .h5 file"),
+        ("predict", ["--weights=.", "a.png"], "--weights takes an .h5 file"),
         ("predict", ["--workdir=W", "--interpolation=area", "a.png"], "--interpolation goes with --weights"),
+        ("predict", ["--interpolation=area", "a.png"], "--interpolation goes with --weights"),
         ("predict", ["--workdir=W", "--output=P.xlsx", "a.png"], "must end in .csv or .jsonl"),
     ],
 )
@@ -441,6 +480,8 @@ def test_bad_flags_are_usage_errors(command, arguments, words, tmp_path):
         ("evaluate", ["--records_dir=nowhere", "--workdir=W"], "W/model"),
         ("predict", ["--weights=nowhere.h5", "a.png"], "nowhere.h5"),
         ("predict", ["--workdir=W", "."], "W/model"),
+        ("predict", ["--workdir=./shipped", "."], "shipped/model"),
+        ("predict", ["nowhere.png"], "nowhere.png"),
     ],
 )
 def test_fault_01_missing_input_is_a_data_error(command, arguments, words, tmp_path):

@@ -10,6 +10,8 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "contrast_tfdata"
 STAGES = ("images", "records", "pipeline", "model", "training", "evaluation", "scoring", "report")
 """In the order in which data goes through them; a stage may import itself and those before it."""
+DATA = ("pretrained",)
+"""Folders that hold no module."""
 ENTRY_POINTS = ("make_records", "train", "evaluate", "predict")
 FREE_OF_TENSORFLOW = ("images", "evaluation", "report")
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -32,7 +34,8 @@ def stage_of(path):
 
 def test_every_folder_is_a_stage():
     folders = {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"}
-    assert folders == set(STAGES)
+    assert folders == {*STAGES, *DATA}
+    assert not [path for path in MODULES if path.relative_to(PACKAGE).parts[0] in DATA]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))

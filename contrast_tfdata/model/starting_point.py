@@ -1,14 +1,17 @@
 """The network with which a training run begins, and the one with which it is scored."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from contrast_tfdata.errors import DataError
+from contrast_tfdata.model import pretrained
 from contrast_tfdata.model.architecture import feature_size
 from contrast_tfdata.model.contrast_net import ContrastNet
-from contrast_tfdata.model.weights import load_model, read_h5_weights
+from contrast_tfdata.model.weights import load_model, read_h5_weights, refuse_other_preprocessing
 
 
 def build(
@@ -19,6 +22,7 @@ def build(
     seed: int,
     initial_logit: float = 0.0,
     init_weights: str | None = None,
+    preprocessing: Mapping[str, Any] | None = None,
 ) -> ContrastNet:
     """Returns a network with the seed's random weights, or with given ones.
 
@@ -30,10 +34,14 @@ def build(
         early_parts: likewise.
         seed: of weights and dropout.
         initial_logit: bias of the output among random weights.
-        init_weights: workdir of another run, or an .h5 file of the slides' network.
+        init_weights: `shipped`, workdir of another run, or an .h5 file of the slides' network.
+        preprocessing: of the records that the network will see. Those that `init_weights` were trained on must have
+            been made in the same way: other greys mean other things to them. An .h5 file says nothing about it, so
+            nothing is compared; nor is it where this is None.
 
     Raises:
-        DataError: the slices are too small, or the weights cannot be read or are for another image size.
+        DataError: the slices are too small, or the weights cannot be read, are for another image size, or come from
+            records that were made in another way.
     """
     try:
         feature_size(image_size)
@@ -42,7 +50,7 @@ def build(
     tf.keras.utils.set_random_seed(seed)
     model = ContrastNet(image_size, pooling=pooling, early_parts=early_parts)
     if init_weights:
-        model.set_weights(_read(Path(init_weights), image_size))
+        model.set_weights(_read(init_weights, image_size, preprocessing))
     elif initial_logit:
         *others, bias = model.get_weights()
         model.set_weights([*others, np.full_like(bias, initial_logit)])
@@ -59,10 +67,12 @@ def float32_twin(model: ContrastNet) -> ContrastNet:
     return twin
 
 
-def _read(path: Path, image_size: int) -> list:
-    if path.is_file():
-        return read_h5_weights(path, image_size)
-    other, _ = load_model(path / "model")
+def _read(name: str, image_size: int, preprocessing: Mapping[str, Any] | None) -> list:
+    if Path(name).is_file() and not pretrained.is_shipped(name):
+        return read_h5_weights(Path(name), image_size)
+    other, description = load_model(pretrained.model_folder(name))
+    if preprocessing is not None:
+        refuse_other_preprocessing(preprocessing, description, name)
     if other.image_size != image_size:
-        raise DataError(f"{path}: trained on slices of {other.image_size} pixels, these records have {image_size}")
+        raise DataError(f"{name}: trained on slices of {other.image_size} pixels, these records have {image_size}")
     return other.get_weights()

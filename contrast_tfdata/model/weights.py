@@ -12,6 +12,7 @@ import os
 import platform
 import re
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,14 @@ from contrast_tfdata.model.contrast_net import ContrastNet
 from contrast_tfdata.model.h5_weights import read_h5_weights
 from contrast_tfdata.version import __version__
 
-__all__ = ["DESCRIPTION_KEYS", "FORMAT_VERSION", "load_model", "read_h5_weights", "save_model"]
+__all__ = [
+    "DESCRIPTION_KEYS",
+    "FORMAT_VERSION",
+    "load_model",
+    "read_h5_weights",
+    "refuse_other_preprocessing",
+    "save_model",
+]
 
 FORMAT_VERSION = 1
 """Of `model.json`; a reader refuses newer ones."""
@@ -107,6 +115,31 @@ def load_model(directory: str | os.PathLike, *, pooling: str = "native") -> tupl
     model.set_weights(weights)
     private = ("format_version", "architecture", "weights_file")
     return model, {key: value for key, value in record.items() if key not in private}
+
+
+def refuse_other_preprocessing(
+    preprocessing: Mapping[str, Any], description: Mapping[str, Any], name: str | os.PathLike
+) -> None:
+    """Holds records to those that a network was trained on: the same greys, sizes and proportions.
+
+    Args:
+        preprocessing: of the records, as their manifest has it.
+        description: of the network, as `load_model` returns it.
+        name: of the network, for the message.
+
+    Raises:
+        DataError: they were made in another way; every difference is listed.
+    """
+    trained = description["preprocessing"]
+    if not isinstance(trained, Mapping):
+        raise DataError(f"{name}: damaged: `preprocessing` in {_DESCRIPTION_FILE} is {trained!r}.")
+    differences = [
+        f"{key}: records {preprocessing.get(key)!r}, network {trained.get(key)!r}"
+        for key in sorted(preprocessing.keys() | trained.keys())
+        if preprocessing.get(key) != trained.get(key)
+    ]
+    if differences:
+        raise DataError.listing(f"{name}: the records were made in another way than the network's:", differences)
 
 
 def _pack(model: ContrastNet) -> bytes:
