@@ -1,5 +1,6 @@
 """The phantom as its users see it: determinism, shared geometry, enhancement, weak brightness, files."""
 
+import dataclasses
 import hashlib
 import json
 import subprocess
@@ -58,10 +59,10 @@ def test_patients_and_seeds_differ(patients):
 
 
 def test_fewer_slices_do_not_change_the_ones_that_stay(patients):
-    pre, post = patient_module.render(17, 2, SMALL, 2, 1)
-    np.testing.assert_array_equal(pre[1].pixels, patients[2].pre[1].pixels)
-    np.testing.assert_array_equal(post[0].pixels, patients[2].post[0].pixels)
-    assert len(post) == 1
+    fewer = patient_module.render(17, 2, SMALL, 2, 1)
+    np.testing.assert_array_equal(fewer.pre[1].pixels, patients[2].pre[1].pixels)
+    np.testing.assert_array_equal(fewer.post[0].pixels, patients[2].post[0].pixels)
+    assert len(fewer.post) == 1
 
 
 @pytest.mark.parametrize("matrix", [64, 128, 256])
@@ -114,7 +115,7 @@ def _dice(a: np.ndarray, b: np.ndarray) -> float:
 def test_vessels_brighten_against_white_matter():
     gains = []
     for scene, before, after in _scenes(8, PhantomOptions(slices_per_class=1, matrix=128, mismatch_rate=0.0)):
-        maps = [patient_module._signal_map(scene, series.signal) for series in (before, after)]
+        maps = [patient_module._signal_map(scene, series) for series in (before, after)]
         vessel = np.isin(scene.overlay, (Tissue.VEIN, Tissue.SINUS, Tissue.CHOROID))
         white = (scene.brain.white > 0.9) & (scene.brain.cover > 0.9) & (scene.overlay == 0)
         ratios = [signal[vessel].mean() / signal[white].mean() for signal in maps]
@@ -129,6 +130,46 @@ def test_barriers_hold():
         assert scene.labels.max() < len(Tissue)
         assert ratio[Tissue.WHITE] < 1.12
         assert ratio[Tissue.CSF] == pytest.approx(1.0)
+
+
+def test_truth_says_what_enhances():
+    options = PhantomOptions(slices_per_class=1, matrix=128, mismatch_rate=0.0, plasma=(0.6, 1.6))
+    rises = []
+    for scene, before, after in _scenes(6, options):
+        everything = np.ones((128, 128), dtype=bool)
+        truth = patient_module._truth(scene, everything, after.concentration)
+        maps = [patient_module._signal_map(scene, series)[::2, ::2] for series in (before, after)]
+        rise = maps[1] / np.maximum(maps[0], 1e-3)
+        seen = (maps[0] > 0.02) & (truth.tissue != Tissue.AIR)
+        assert 0.005 < truth.enhancing.mean() < 0.6
+        rises.append(np.median(rise[truth.enhancing & seen]) - np.median(rise[~truth.enhancing & seen]))
+        brain = np.isin(truth.tissue, (Tissue.GREY, Tissue.WHITE, Tissue.CSF))
+        assert not truth.enhancing[brain].any()
+    assert min(rises) > 0.02
+    assert np.median(rises) > 0.1
+
+
+def test_truth_of_a_stripped_patient_ends_at_the_brain():
+    options = PhantomOptions(slices_per_class=2, matrix=128, stripped_rate=1.0, jpeg_rate=0.0)
+    for number in range(4):
+        made = generate_patient(8, number, options)
+        assert len(made.truth) == 2
+        for one, truth in zip(made.post, made.truth, strict=True):
+            assert truth.tissue.shape == truth.concentration.shape == truth.enhancing.shape == (128, 128)
+            assert (truth.tissue.dtype, truth.concentration.dtype) == (np.uint8, np.float32)
+            assert not truth.enhancing[one.pixels == 0].mean() > 0.02
+            assert not np.isin(truth.tissue, (Tissue.TONGUE, Tissue.DISC, Tissue.MUSCLE)).mean() > 0.01
+
+
+def test_defaced_patients_have_no_face():
+    shown = PhantomOptions(slices_per_class=1, matrix=128, stripped_rate=0.0, defaced_rate=0.0, jpeg_rate=0.0)
+    hidden = dataclasses.replace(shown, defaced_rate=1.0)
+    for number in range(4):
+        whole, cut = generate_patient(8, number, shown), generate_patient(8, number, hidden)
+        lost = (whole.truth[0].tissue > 0) & (cut.truth[0].tissue == 0)
+        assert 0.005 < lost.mean() < 0.35
+        assert not np.isin(whole.truth[0].tissue[lost], (Tissue.GREY, Tissue.WHITE)).mean() > 0.05
+        assert not cut.post[0].pixels[lost].any()
 
 
 def test_the_brain_fills_the_skull():

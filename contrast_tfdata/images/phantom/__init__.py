@@ -6,8 +6,16 @@ figure).
 """
 
 from contrast_tfdata.images.phantom.options import EASY_OPTIONS, PhantomOptions
-from contrast_tfdata.images.phantom.patient import PhantomPatient, generate_patient
+from contrast_tfdata.images.phantom.patient import PhantomPatient, SliceTruth, generate_patient
 from contrast_tfdata.images.phantom.sheet import contact_sheet
 from contrast_tfdata.images.phantom.tree import write_png_tree
 
-__all__ = ["EASY_OPTIONS", "PhantomOptions", "PhantomPatient", "contact_sheet", "generate_patient", "write_png_tree"]
+__all__ = [
+    "EASY_OPTIONS",
+    "PhantomOptions",
+    "PhantomPatient",
+    "SliceTruth",
+    "contact_sheet",
+    "generate_patient",
+    "write_png_tree",
+]

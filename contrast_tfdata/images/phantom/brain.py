@@ -12,6 +12,9 @@ from contrast_tfdata.images.phantom.template import ORIGIN_MM, Template
 _NOTCH_MM = 20.0
 """Notches in the envelope that are narrower than twice this are bridged by the skull."""
 
+_CORTEX_MM = 2.5
+"""Thickness of the cortex (Fischl and Dale, PNAS 2000;97:11050: 1 to 4.5 mm, 2.5 mm on average)."""
+
 _CORD_START_MM = -70.0
 """The template ends at z = -72: the brain fades out above that, and the painted cord goes on."""
 
@@ -42,15 +45,18 @@ class Cortex:
     Attributes:
         atrophy: 0 (young, tight sulci) to 1 (wide sulci).
         gyrus_mm: distance between the sulci drawn into the blurred cortex.
+        folding: 0 (as smooth as the average away from the midline) to 1 (sulci everywhere, each gyrus with its white
+            core).
     """
 
     atrophy: float
     gyrus_mm: float
+    folding: float
 
 
 def draw_cortex(rng: np.random.Generator) -> Cortex:
     """Draws a patient's cortex."""
-    return Cortex(atrophy=rng.beta(1.5, 2.5), gyrus_mm=rng.uniform(11, 17))
+    return Cortex(atrophy=rng.beta(1.5, 2.5), gyrus_mm=rng.uniform(9, 16), folding=rng.uniform(0.2, 1.0))
 
 
 def sample_brain(plane: Plane, grid: np.ndarray, template: Template, cortex: Cortex, rng) -> BrainSlice:
@@ -66,7 +72,8 @@ def sample_brain(plane: Plane, grid: np.ndarray, template: Template, cortex: Cor
     mid = _midness(grid)
     x = plane.x_at(grid) + plane.pose.bend * (1.0 - mid) * np.exp(-((plane.offset / 10.0) ** 2))
     grey, white, mask = _shares(x, grid, template)
-    sulci = _sulci(grid, mid, grey, plane, cortex, rng)
+    sulci, cores = _folds(grid, mid, grey, mask, plane, cortex, rng)
+    grey, white = grey * (1.0 - cores), white + grey * cores
     grey, white = grey * (1.0 - sulci), white * (1.0 - sulci)
     distance = _distance(mask, plane.spacing)
     return BrainSlice(mask, grey, white, 1.0 - grey - white, sulci, distance)
@@ -109,29 +116,58 @@ def _sharpen(grey: np.ndarray, white: np.ndarray, mask: np.ndarray) -> tuple[np.
     return grey / total, white / total
 
 
-def _sulci(grid, mid, grey, plane: Plane, cortex: Cortex, rng) -> np.ndarray:
-    """Returns sulci as the zero lines of smooth noise, strongest near the midline where the average has none left."""
+def _folds(grid, mid, grey, mask, plane: Plane, cortex: Cortex, rng) -> tuple[np.ndarray, np.ndarray]:
+    """Returns sulci and the white cores of the gyri between them, (side, side) float32 0..1.
+
+    Sulci are the zero lines of smooth noise, strongest near the midline where the average has none left; the cortex
+    stays grey to either side of them and below the surface.
+    """
     period = cortex.gyrus_mm / plane.spacing
     shape = grey.shape
-    width = (0.5 + 0.7 * cortex.atrophy) / plane.spacing
+    width = (0.5 + 1.1 * cortex.atrophy) / plane.spacing
     wander = drawing.noise_field(rng, shape, 2.0 * period)
     near_midline = np.exp(-((plane.offset / 12.0) ** 2))
     above_tentorium = grid[..., 1] > -0.75 * grid[..., 0] - 42.0
     # Not every zero line is a sulcus, and none runs through the depths.
-    gyral = _ridge(drawing.noise_field(rng, shape, period), width) * np.clip(wander + 0.7, 0.0, 1.0)
+    away = _zero_distance(drawing.noise_field(rng, shape, period))
+    gyral = np.exp(-((away / width) ** 2)) * np.clip(wander + 0.7, 0.0, 1.0)
     cingulate = _ridge(_callosal_radius(grid) - 1.36 - 0.06 * wander, width) * (grid[..., 1] > 2.0)
-    cerebral = (1.0 - mid) * above_tentorium * (0.15 + 0.7 * near_midline) * np.maximum(gyral, cingulate)
+    shown = np.clip(0.15 + 0.7 * near_midline + 0.5 * cortex.folding * (1.0 - near_midline), 0.0, 0.9)
+    cerebral = (1.0 - mid) * above_tentorium * shown * np.maximum(gyral, cingulate)
     period = (3.2 / plane.spacing, 12.0 / plane.spacing)
     folia = (
         _ridge(drawing.noise_field(rng, shape, period), 0.3 / plane.spacing) * ~above_tentorium * (grid[..., 0] < -46.0)
     )
-    return (np.maximum(cerebral, 0.3 * folia * grey) * (0.4 + 0.6 * grey)).astype(np.float32)
+    sulci = np.maximum(cerebral, 0.3 * folia * grey) * (0.4 + 0.6 * grey)
+    depth = _depth(mask, plane.spacing)
+    grey_mm = _CORTEX_MM + width * plane.spacing
+    core = np.clip((away * plane.spacing - grey_mm) / 0.8, 0.0, 1.0) * np.clip((depth - _CORTEX_MM) / 0.8, 0.0, 1.0)
+    cerebral = (1.0 - mid) * above_tentorium * core
+    cores = cortex.folding * np.maximum(cerebral, _arbor(grid, depth, plane, rng) * ~above_tentorium)
+    return sulci.astype(np.float32), cores.astype(np.float32)
+
+
+def _arbor(grid, depth: np.ndarray, plane: Plane, rng) -> np.ndarray:
+    """Returns the thin white branches of the cerebellum, (side, side) float 0..1, wherever they fall in the slice."""
+    branches = _ridge(drawing.noise_field(rng, depth.shape, 6.0 / plane.spacing), 0.5 / plane.spacing)
+    return branches * np.clip((depth - 2.0) / 2.0, 0.0, 1.0) * (grid[..., 0] < -46.0)
 
 
 def _ridge(field: np.ndarray, width: float) -> np.ndarray:
     """Returns 1 on the zero lines of a field, falling to 0 over width pixels to either side."""
-    slope = np.hypot(*np.gradient(field))
-    return np.exp(-((field / np.maximum(slope, 1e-4) / width) ** 2))
+    return np.exp(-((_zero_distance(field) / width) ** 2))
+
+
+def _zero_distance(field: np.ndarray) -> np.ndarray:
+    """Returns about how many pixels away the zero line of a smooth field is."""
+    return np.abs(field) / np.maximum(np.hypot(*np.gradient(field)), 1e-4)
+
+
+def _depth(mask: np.ndarray, spacing: float) -> np.ndarray:
+    """Returns the distance inwards from the envelope in mm, 0 outside; on half the grid, as `_distance`."""
+    inside = np.pad(mask[::2, ::2] >= 0.5, 1)
+    depth = ndimage.distance_transform_edt(inside)[1:-1, 1:-1].astype(np.float32)
+    return drawing.resize(depth * np.float32(2.0 * spacing), mask.shape[0])
 
 
 def _callosal_radius(grid: np.ndarray) -> np.ndarray:

@@ -120,14 +120,21 @@ def draw_elastic(rng: np.random.Generator) -> Elastic:
     return Elastic(waves, rng.uniform(0, 2 * np.pi, 12), rng.normal(size=(12, 2)) * size[:, None])
 
 
-def draw_pose(rng: np.random.Generator) -> Pose:
-    """Draws a patient: head size within 12 %, nodding within 12 degrees, field of view 215 to 275 mm."""
+def draw_pose(rng: np.random.Generator, *, around_brain: bool = False) -> Pose:
+    """Draws a patient: head size within 12 %, nodding within 12 degrees, field of view 215 to 275 mm.
+
+    Args:
+        rng: draws it.
+        around_brain: whether the picture is cut around the brain, as volumes without a skull often are (field of view
+            180 to 260 mm), instead of reaching from the vertex downwards.
+    """
     size = rng.normal(1.0, 0.035)
     scale = np.clip(size * rng.normal(1.0, 0.025, 3), 0.88, 1.12)
-    view = rng.uniform(215, 275)
+    view = rng.uniform(180, 260) if around_brain else rng.uniform(215, 275)
+    height = rng.normal(8, 8) if around_brain else 96 - 0.5 * view + rng.normal(0, 9)
     return Pose(
         field_of_view=view,
-        centre=(rng.normal(-2, 8), 96 - 0.5 * view + rng.normal(0, 9)),
+        centre=(rng.normal(-18, 8) if around_brain else rng.normal(-2, 8), height),
         pitch=np.deg2rad(np.clip(rng.normal(0, 6), -14, 14)),
         scale=tuple(float(s) for s in scale),
         facing=int(rng.choice([-1, 1])),

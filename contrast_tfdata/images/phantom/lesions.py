@@ -42,6 +42,13 @@ def draw_spots(rng: np.random.Generator, options: PhantomOptions) -> tuple[Spot,
 
 
 def _draw_lesion(rng: np.random.Generator) -> Spot:
+    """Draws a lesion of the brain, or, one time in five each, an adenoma of the pituitary or a meningioma."""
+    kind = rng.choice(3, p=[0.6, 0.2, 0.2])
+    if kind == 1:
+        centre = rng.normal((0.0, 4.0, -29.0), (2.0, 2.5, 3.0))
+        return _solid(rng, centre, float(np.exp(rng.uniform(np.log(4.0), np.log(16.0)))))
+    if kind == 2:
+        return _solid(rng, _draw_centre(rng, least=0.95), float(np.exp(rng.uniform(np.log(4.0), np.log(22.0)))))
     radius = float(np.exp(rng.uniform(np.log(1.5), np.log(15.0))))
     core = Tissue.NECROSIS if radius > 5.0 and rng.random() < 0.5 else None
     halo = Tissue.OEDEMA if rng.random() < 0.6 else None
@@ -50,15 +57,28 @@ def _draw_lesion(rng: np.random.Generator) -> Spot:
     return Spot(tissue, core, halo, _draw_centre(rng), radius, rng.normal(1.0, 0.15, 8))
 
 
+def _solid(rng: np.random.Generator, centre, radius: float) -> Spot:
+    """A tumour outside the brain: no barrier, mostly solid, no oedema drawn."""
+    core = Tissue.NECROSIS if radius > 7.0 and rng.random() < 0.2 else None
+    place = tuple(float(each) for each in centre)
+    return Spot(Tissue.LESION, core, None, place, radius, rng.normal(1.0, 0.1, 8))
+
+
 def _draw_distractor(rng: np.random.Generator) -> Spot:
     radius = float(np.exp(rng.uniform(np.log(0.8), np.log(4.0))))
     return Spot(Tissue.SHORT_T1, None, None, _draw_centre(rng), radius, rng.normal(1.0, 0.25, 8))
 
 
-def _draw_centre(rng: np.random.Generator) -> tuple[float, float, float]:
-    """Draws a place in the brain's ellipsoid (half axes 40, 68 and 46 mm), evenly over its volume."""
+def _draw_centre(rng: np.random.Generator, least: float = 0.0) -> tuple[float, float, float]:
+    """Draws a place in the brain's ellipsoid (half axes 40, 68 and 46 mm), evenly over its volume.
+
+    Args:
+        rng: draws it.
+        least: share of the half axes within which it does not lie; near 1 it lies at the surface.
+    """
     direction = rng.normal(size=3)
-    place = direction / np.linalg.norm(direction) * rng.random() ** (1 / 3) * (40, 68, 46) + (0, -16, 12)
+    depth = rng.uniform(least**3, 1.0) ** (1 / 3)
+    place = direction / np.linalg.norm(direction) * depth * (40, 68, 46) + (0, -16, 12)
     return float(place[0]), float(place[1]), float(place[2])
 
 

@@ -15,6 +15,8 @@ class PhantomOptions:
         mismatch_rate: share of patients whose images after contrast come from another acquisition than those before.
         lesion_rate: share of patients with lesions, in both classes; they enhance after contrast only.
         distractor_rate: share of patients with spots that are bright without contrast (blood, fat, protein).
+        defaced_rate: share of the other patients whose faces were cut off, as archives do before they publish heads.
+        matched_rate: share of series to whose pictures a pipeline gave a fixed histogram.
         jpeg_rate: share of images that were once a JPEG.
         plasma: least and most mmol/L of contrast agent in the blood after contrast, drawn evenly on a log scale.
 
@@ -27,10 +29,12 @@ class PhantomOptions:
     max_offset_mm: float = 30.0
     stripped_rate: float = 0.3
     mismatch_rate: float = 0.5
-    lesion_rate: float = 0.35
+    lesion_rate: float = 0.45
     distractor_rate: float = 0.3
+    defaced_rate: float = 0.08
+    matched_rate: float = 0.3
     jpeg_rate: float = 0.3
-    plasma: tuple[float, float] = (0.2, 1.6)
+    plasma: tuple[float, float] = (0.3, 1.8)
 
     def __post_init__(self):
         if self.slices_per_class < 1:
@@ -39,7 +43,7 @@ class PhantomOptions:
             raise ValueError(f"matrix must be an even number of pixels in 64..1024. Received: matrix={self.matrix}")
         if not 0.0 <= self.max_offset_mm <= 40.0:
             raise ValueError(f"max_offset_mm must be in 0..40 mm. Received: max_offset_mm={self.max_offset_mm}")
-        for name in ("stripped_rate", "mismatch_rate", "lesion_rate", "distractor_rate", "jpeg_rate"):
+        for name in (field.name for field in dataclasses.fields(self) if field.name.endswith("_rate")):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} must be a share in 0..1. Received: {name}={getattr(self, name)}")
         if not 0.0 < self.plasma[0] <= self.plasma[1] <= 5.0:
@@ -55,6 +59,8 @@ EASY_OPTIONS = PhantomOptions(
     mismatch_rate=0.0,
     lesion_rate=0.0,
     distractor_rate=0.0,
+    defaced_rate=0.0,
+    matched_rate=0.0,
     jpeg_rate=0.0,
     plasma=(0.6, 1.6),
 )

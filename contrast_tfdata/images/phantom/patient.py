@@ -10,8 +10,30 @@ from contrast_tfdata.images.phantom.template import load_template
 from contrast_tfdata.images.phantom.tissue import AGENTS, Agent, Tissue, column
 from contrast_tfdata.images.slices import Slice
 
-_ANATOMY, _SCAN, _SLICE, _IMAGE = range(4)
+_ANATOMY, _SCAN, _SLICE, _IMAGE, _STRIP = range(5)
 """First words of the random streams, so that no draw of one kind shifts those of another."""
+
+
+ENHANCING_MMOL = 0.1
+"""Contrast agent from which a tissue counts as enhancing, mmol/L: it raises grey matter's 1/T1 by about a half."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SliceTruth:
+    """What a slice shows, known because it was painted; nothing where the skull or the face was removed.
+
+    Attributes:
+        tissue: (matrix, matrix) uint8, the `Tissue` that fills most of each pixel.
+        concentration: (matrix, matrix) float32, mmol/L of contrast agent after contrast.
+    """
+
+    tissue: np.ndarray
+    concentration: np.ndarray
+
+    @property
+    def enhancing(self) -> np.ndarray:
+        """(matrix, matrix) bool: where the picture after contrast differs by contrast, from `ENHANCING_MMOL` on."""
+        return self.concentration >= ENHANCING_MMOL
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,10 +43,12 @@ class PhantomPatient:
     Attributes:
         pre: slices before contrast; pixels (matrix, matrix) uint8, index the slice's number.
         post: slices after contrast, of the same planes in the same order.
+        truth: of each plane, the same for both.
     """
 
     pre: tuple[Slice, ...]
     post: tuple[Slice, ...]
+    truth: tuple[SliceTruth, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,21 +64,25 @@ class _Person:
     relaxation_spread: np.ndarray
     stripped: bool
     strip_reach: float
+    defaced: bool
+    deface_slope: float
 
 
 @dataclasses.dataclass(frozen=True)
 class _Series:
-    """One acquisition of a patient."""
+    """One acquisition of a patient: how it was made, each tissue's signal, and mmol/L of contrast agent in it."""
 
     acquisition: scanner.Acquisition
     display: scanner.Display
     signal: np.ndarray
+    concentration: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
 class _Scene:
     """One slice's matter on the canvas, before any physics."""
 
+    grid: np.ndarray
     labels: np.ndarray
     overlay: np.ndarray
     brain: brain.BrainSlice
@@ -74,13 +102,10 @@ def generate_patient(seed: int, patient: int, options: PhantomOptions = DEFAULT_
         DataError: the brain maps are not installed.
     """
     count = options.slices_per_class
-    pre, post = render(seed, patient, options, count, count)
-    return PhantomPatient(pre, post)
+    return render(seed, patient, options, count, count)
 
 
-def render(
-    seed: int, patient: int, options: PhantomOptions, pre: int, post: int
-) -> tuple[tuple[Slice, ...], tuple[Slice, ...]]:
+def render(seed: int, patient: int, options: PhantomOptions, pre: int, post: int) -> PhantomPatient:
     """Returns the first `pre` slices before contrast and the first `post` after it; the rest is not computed.
 
     Args:
@@ -100,29 +125,35 @@ def render(
     person = _draw_person(np.random.default_rng([_ANATOMY, seed, patient]), options)
     series = _draw_series(np.random.default_rng([_SCAN, seed, patient]), person, options)
     images: tuple[list[Slice], list[Slice]] = ([], [])
+    truth = []
     for number in range(max(pre, post)):
         scene = _paint(person, number, options, np.random.default_rng([_SLICE, seed, patient, number]))
+        kept = _kept(scene, person, np.random.default_rng([_STRIP, seed, patient, number]))
+        truth.append(_truth(scene, kept, series[1].concentration))
         for contrast, wanted in enumerate((pre, post)):
             if number < wanted:
                 rng = np.random.default_rng([_IMAGE, seed, patient, number, contrast])
-                pixels = _picture(scene, person, series[contrast], rng)
+                pixels = _picture(scene, kept, series[contrast], rng)
                 spacing = person.pose.field_of_view / options.matrix
                 images[contrast].append(Slice(pixels, index=number, spacing=(spacing, spacing)))
-    return tuple(images[0]), tuple(images[1])
+    return PhantomPatient(tuple(images[0]), tuple(images[1]), tuple(truth))
 
 
 def _draw_person(rng: np.random.Generator, options: PhantomOptions) -> _Person:
     cortex = brain.draw_cortex(rng)
+    stripped = bool(rng.random() < options.stripped_rate)
     return _Person(
-        pose=geometry.draw_pose(rng),
+        pose=geometry.draw_pose(rng, around_brain=stripped and rng.random() < 0.6),
         cortex=cortex,
         head=head.draw_head(rng, cortex.atrophy),
         vessels=vessels.draw_vessels(rng),
         spots=lesions.draw_spots(rng, options),
         offsets=_draw_offsets(rng, options),
         relaxation_spread=np.exp(rng.normal(0.0, 0.06, len(Tissue))),
-        stripped=bool(rng.random() < options.stripped_rate),
+        stripped=stripped,
         strip_reach=float(rng.uniform(0.3, 3.5)),
+        defaced=not stripped and bool(rng.random() < options.defaced_rate),
+        deface_slope=float(rng.uniform(0.6, 1.6)),
     )
 
 
@@ -137,8 +168,10 @@ def _draw_offsets(rng: np.random.Generator, options: PhantomOptions) -> tuple[fl
 
 
 def _draw_series(rng: np.random.Generator, person: _Person, options: PhantomOptions) -> tuple[_Series, _Series]:
-    before = scanner.draw_acquisition(rng)
-    other = scanner.draw_acquisition(rng)
+    # Pipelines that strip the skull mostly even out the coil's sensitivity first.
+    even = person.stripped and rng.random() < 0.7
+    before = scanner.draw_acquisition(rng, even=even)
+    other = scanner.draw_acquisition(rng, even=even)
     after = other if rng.random() < options.mismatch_rate else before
     agent = AGENTS[str(rng.choice(sorted(AGENTS)))]
     concentration = _draw_concentration(rng, options)
@@ -151,14 +184,16 @@ def _draw_series(rng: np.random.Generator, person: _Person, options: PhantomOpti
 
 
 def _series(acquisition, display, spread, concentration, agent: Agent | None) -> _Series:
-    return _Series(acquisition, display, scanner.tissue_signal(acquisition, spread, concentration, agent))
+    signal = scanner.tissue_signal(acquisition, spread, concentration, agent)
+    return _Series(acquisition, display, signal, concentration)
 
 
 def _draw_concentration(rng: np.random.Generator, options: PhantomOptions) -> np.ndarray:
     """Draws mmol/L of contrast agent in every tissue.
 
-    0.1 mmol/kg spreads over 0.15 to 0.25 L/kg of extracellular fluid: 0.4 to 0.7 mmol/L in plasma after some minutes;
-    early scans, double and half doses widen that. Uptake varies from tissue to tissue, and the nose more than anything.
+    0.1 mmol/kg spreads over 0.15 to 0.25 L/kg of extracellular fluid: 0.4 to 0.7 mmol/L in plasma after some minutes,
+    up to twice that in the first ones; double and half doses widen that. Uptake varies from tissue to tissue, and the
+    nose more than anything.
     """
     plasma = np.exp(rng.uniform(*np.log(options.plasma)))
     uptake = column("uptake") * np.exp(rng.normal(0.0, 0.35, len(Tissue)))
@@ -174,7 +209,7 @@ def _paint(person: _Person, number: int, options: PhantomOptions, rng: np.random
     head.paint_head(around, grid, inside, person.head, rng)
     lesions.paint_spots(above, person.spots)
     vessels.paint_vessels(above, grid, inside, person.vessels, rng)
-    return _Scene(around.labels(), above.labels(), inside, _texture(plane, rng))
+    return _Scene(grid, around.labels(), above.labels(), inside, _texture(plane, rng))
 
 
 def _texture(plane: geometry.Plane, rng: np.random.Generator) -> np.ndarray:
@@ -184,19 +219,39 @@ def _texture(plane: geometry.Plane, rng: np.random.Generator) -> np.ndarray:
     )
 
 
-def _picture(scene: _Scene, person: _Person, series: _Series, rng: np.random.Generator) -> np.ndarray:
-    magnitude = scanner.acquire(_signal_map(scene, series.signal), series.acquisition, rng)
+def _kept(scene: _Scene, person: _Person, rng: np.random.Generator) -> np.ndarray:
+    """Returns (matrix, matrix) bool: what stripping and defacing leave of the picture."""
+    side = scene.labels.shape[0] // 2
     if person.stripped:
-        magnitude = scanner.strip(magnitude, scene.brain.distance, person.strip_reach, rng)
-    return scanner.develop(magnitude, series.display)
+        return scanner.stripped(scene.brain.distance, person.strip_reach, rng)
+    if person.defaced:
+        return scanner.defaced(scene.grid, person.deface_slope)
+    return np.ones((side, side), dtype=bool)
 
 
-def _signal_map(scene: _Scene, signal: np.ndarray) -> np.ndarray:
-    """Returns (side, side) float32: each tissue's signal where it is, mixed by shares within the brain."""
-    inside = scene.brain
+def _picture(scene: _Scene, kept: np.ndarray, series: _Series, rng: np.random.Generator) -> np.ndarray:
+    magnitude = scanner.acquire(_signal_map(scene, series), series.acquisition, rng)
+    brain_only = kept & (scene.brain.cover[::2, ::2] > 0.9)
+    return scanner.develop(np.where(kept, magnitude, np.float32(0)), series.display, brain_only)
+
+
+def _signal_map(scene: _Scene, series: _Series) -> np.ndarray:
+    """Returns (side, side) float32: each tissue's signal where it is, mixed by shares within brain and vessels."""
+    inside, signal = scene.brain, series.signal
     matter = inside.grey * signal[Tissue.GREY] + inside.white * signal[Tissue.WHITE] + inside.fluid * signal[Tissue.CSF]
     around = signal[scene.labels]
     mixed = around + inside.cover * (matter - around)
-    np.copyto(mixed, signal[scene.overlay], where=scene.overlay > 0)
+    mixed += scanner.filling(series.acquisition)[scene.overlay] * (signal[scene.overlay] - mixed)
     grain = column("texture").astype(np.float32)[np.where(scene.overlay > 0, scene.overlay, scene.labels)]
     return mixed * np.maximum(1.0 + grain * scene.texture, 0.0)
+
+
+def _truth(scene: _Scene, kept: np.ndarray, concentration: np.ndarray) -> SliceTruth:
+    """Returns what fills each pixel; of four canvas pixels the first stands for all."""
+    inside = scene.brain
+    shares = np.stack([each[::2, ::2] for each in (inside.grey, inside.white, inside.fluid)])
+    matter = np.array([Tissue.GREY, Tissue.WHITE, Tissue.CSF], dtype=np.uint8)[shares.argmax(0)]
+    below = np.where(inside.cover[::2, ::2] > 0.5, matter, scene.labels[::2, ::2])
+    above = scene.overlay[::2, ::2]
+    tissue = np.where(kept, np.where(above > 0, above, below), np.uint8(Tissue.AIR))
+    return SliceTruth(tissue, concentration.astype(np.float32)[tissue])

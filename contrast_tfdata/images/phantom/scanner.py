@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 from scipy import fft, ndimage
 
+from contrast_tfdata.images.histogram import match_foreground
 from contrast_tfdata.images.phantom import drawing
 from contrast_tfdata.images.phantom.options import PhantomOptions
 from contrast_tfdata.images.phantom.sequences import Sequence, draw_sequence
@@ -22,48 +23,83 @@ class Acquisition:
         sequence: with its times and angles.
         dephasing: {flowing tissue: share of its signal that flow leaves}.
         inflow: {flowing tissue: share of spins that arrive fresh}.
+        filling: {thin tissue: share of the slice's thickness that it fills, where the brain fills the rest}.
         fat_left: share of fat signal left by fat saturation, 1 without it.
         resolution: acquired samples along (rows, columns) relative to the image's matrix, 0..1.
         noise: standard deviation per channel relative to the mean signal of the head.
         coil: (5,) weights of the coil's smooth sensitivity, log units: two slopes, two saddles, and how much more an
             array's elements see of what lies near them, at the picture's edge.
         ringing: whether k-space is cut sharply (Gibbs ringing) or filtered.
+        blocks: whether the picture is a cut across thick slices, each of which is seen as a band.
     """
 
     field: float
     sequence: Sequence
     dephasing: dict[Tissue, float]
     inflow: dict[Tissue, float]
+    filling: dict[Tissue, float]
     fat_left: float
     resolution: tuple[float, float]
     noise: float
     coil: np.ndarray
     ringing: bool
+    blocks: bool
 
 
-def draw_acquisition(rng: np.random.Generator) -> Acquisition:
-    """Draws a scanner and a protocol."""
+def draw_acquisition(rng: np.random.Generator, *, even: bool = False) -> Acquisition:
+    """Draws a scanner and a protocol.
+
+    Args:
+        rng: draws them.
+        even: whether the coil's sensitivity was corrected for, of which about an eighth is then left.
+    """
     coarse = rng.uniform(0.55, 1.0)
     # One series in ten was acquired in another plane with thick slices and is seen here edge on.
-    thick = rng.uniform(0.18, 0.35) if rng.random() < 0.08 else coarse * rng.uniform(0.75, 1.0)
+    edge_on = rng.random() < 0.1
+    thick = rng.uniform(0.16, 0.35) if edge_on else coarse * rng.uniform(0.75, 1.0)
     resolution = (coarse, thick) if rng.random() < 0.5 else (thick, coarse)
     sequence = draw_sequence(rng)
-    flow = zip(FLOWING, _DEPHASING, strict=True)
+    flow = zip(FLOWING, _DEPHASING_IN_VOLUMES if sequence.volumetric else _DEPHASING, strict=True)
     return Acquisition(
         field=float(rng.choice(FIELDS_TESLA)),
         sequence=sequence,
         dephasing={tissue: rng.uniform(*limits) for tissue, limits in flow},
         inflow=_draw_inflow(rng, sequence),
+        filling=_draw_filling(rng, sequence),
         fat_left=rng.uniform(0.1, 0.4) if rng.random() < 0.12 else 1.0,
         resolution=resolution,
         noise=float(np.exp(rng.uniform(np.log(0.008), np.log(0.08)))),
-        coil=np.append(rng.normal(0.0, rng.uniform(0.03, 0.2), 4), rng.beta(1.2, 2.0)),
+        coil=np.append(rng.normal(0.0, rng.uniform(0.03, 0.2), 4), rng.beta(1.2, 2.0)) * (0.12 if even else 1.0),
         ringing=bool(rng.random() < 0.5),
+        blocks=edge_on and bool(rng.random() < 0.5),
     )
 
 
 _DEPHASING = ((0.0, 0.4), (0.3, 1.0), (0.5, 1.0))
-"""Least and most signal that flow leaves in arteries, sinuses and small veins: the faster, the less."""
+_DEPHASING_IN_VOLUMES = ((0.3, 1.0), (0.75, 1.0), (0.85, 1.0))
+"""Least and most signal that flow leaves in arteries, sinuses and small veins: the faster, the less.
+
+Spins must see both pulses of a spin echo; a gradient echo of a volume has one pulse and a short echo time.
+"""
+
+
+_FILLING = {Tissue.VEIN: 0.35, Tissue.ARTERY: 0.5, Tissue.CHOROID: 0.45, Tissue.SINUS: 0.75}
+"""Least share that a tissue fills of a slice of 6 mm; partitions of a volume are 1 mm thick, and it fills them."""
+
+
+def _draw_filling(rng: np.random.Generator, sequence: Sequence) -> dict[Tissue, float]:
+    """Draws how much of a thin tissue's signal is left in a slice: thick slices dilute it, thin ones do not."""
+    thickness = rng.uniform(0.0, 0.4) if sequence.volumetric else rng.uniform(0.3, 1.0)
+    return {tissue: 1.0 - thickness * (1.0 - least) for tissue, least in _FILLING.items()}
+
+
+def filling(acquisition: Acquisition) -> np.ndarray:
+    """Returns (len(Tissue),) float32: the share of a painted tissue's own signal; 0 for air, which is not painted."""
+    shares = np.ones(len(Tissue), dtype=np.float32)
+    shares[Tissue.AIR] = 0.0
+    for tissue, share in acquisition.filling.items():
+        shares[tissue] = share
+    return shares
 
 
 def _draw_inflow(rng: np.random.Generator, sequence: Sequence) -> dict[Tissue, float]:
@@ -110,7 +146,17 @@ def acquire(signal: np.ndarray, acquisition: Acquisition, rng: np.random.Generat
     spectrum += noise[0] + 1j * noise[1]
     rows, columns = (_window(side, share, acquisition.ringing) for share in acquisition.resolution)
     spectrum *= rows[:, None] * columns[None, :]
-    return np.abs(fft.ifft2(spectrum, overwrite_x=True)).astype(np.float32)
+    magnitude = np.abs(fft.ifft2(spectrum, overwrite_x=True)).astype(np.float32)
+    return _in_bands(magnitude, acquisition.resolution) if acquisition.blocks else magnitude
+
+
+def _in_bands(magnitude: np.ndarray, resolution: tuple[float, float]) -> np.ndarray:
+    """Returns the picture with each thick slice's one sample repeated over its thickness."""
+    axis = int(np.argmin(resolution))
+    thickness = round(1.0 / resolution[axis])
+    places = np.arange(magnitude.shape[axis])
+    middles = np.minimum(places // thickness * thickness + thickness // 2, len(places) - 1)
+    return magnitude.take(middles, axis)
 
 
 def _window(side: int, share: float, sharp: bool) -> np.ndarray:
@@ -137,13 +183,18 @@ class Display:
     Attributes:
         top: grey level of the window's upper end, relative to the 99th percentile of the head.
         bottom: the same for its lower end.
+        headroom: least grey level of the window's upper end, relative to the brain's bright end: who sets a window
+            looks at the brain.
         gamma: exponent on the windowed values.
+        matched: whether a pipeline gave the picture a fixed histogram, as some do before they compare scanners.
         jpeg_quality: 0 where the picture was never a JPEG.
     """
 
     top: float
     bottom: float
+    headroom: float
     gamma: float
+    matched: bool
     jpeg_quality: int
 
 
@@ -153,20 +204,33 @@ def draw_display(rng: np.random.Generator, options: PhantomOptions) -> Display:
     return Display(
         top=float(np.exp(rng.uniform(np.log(0.55), np.log(1.9)))),
         bottom=float(rng.uniform(-0.06, 0.06)),
+        headroom=float(rng.uniform(0.95, 1.5)),
         gamma=float(np.exp(rng.normal(0.0, 0.18))),
+        matched=bool(rng.random() < options.matched_rate),
         jpeg_quality=int(rng.integers(45, 95)) if jpeg else 0,
     )
 
 
-def develop(magnitude: np.ndarray, display: Display) -> np.ndarray:
-    """Returns the (n, n) uint8 picture of a magnitude image (n, n)."""
-    head = magnitude[magnitude > 0.25 * magnitude.mean()]
-    reference = float(np.percentile(head[::7], 99)) if head.size else 1.0
-    span = max((display.top - display.bottom) * reference, 1e-9)
+def develop(magnitude: np.ndarray, display: Display, brain: np.ndarray) -> np.ndarray:
+    """Returns the (n, n) uint8 picture of a magnitude image (n, n).
+
+    Args:
+        magnitude: 0 or more.
+        display: the window.
+        brain: (n, n) bool, where the brain is.
+    """
+    reference = _bright_end(magnitude[magnitude > 0.25 * magnitude.mean()], 99.0)
+    top = max(display.top * reference, display.headroom * _bright_end(magnitude[brain], 95.0))
+    span = max(top - display.bottom * reference, 1e-9)
     windowed = np.clip((magnitude - display.bottom * reference) / span, 0.0, 1.0)
     pixels = np.rint(255.0 * windowed**display.gamma).astype(np.uint8)
     pixels[magnitude == 0.0] = 0  # What a stripping tool has removed stays black in any window.
+    pixels = match_foreground(pixels) if display.matched else pixels
     return _through_jpeg(pixels, display.jpeg_quality) if display.jpeg_quality else pixels
+
+
+def _bright_end(values: np.ndarray, percentile: float) -> float:
+    return float(np.percentile(values[::7], percentile)) if values.size else 0.0
 
 
 def _through_jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
@@ -175,16 +239,29 @@ def _through_jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
     return np.asarray(Image.open(buffer))
 
 
-def strip(magnitude: np.ndarray, distance: np.ndarray, reach: float, rng: np.random.Generator) -> np.ndarray:
-    """Returns the image with all but the brain set to 0, as a skull-stripping tool leaves it.
+def stripped(distance: np.ndarray, reach: float, rng: np.random.Generator) -> np.ndarray:
+    """Returns (n, n) bool: what a skull-stripping tool leaves.
 
     Args:
-        magnitude: (n, n) float32.
         distance: (2 n, 2 n) float32, mm outside the brain on the canvas.
-        reach: mm that the tool leaves around the brain; its edge is ragged.
-        rng: draws the raggedness.
+        reach: mm that the tool leaves around the brain; its edge is ragged, and here and there a piece of skull, fat or
+            sinus stays that a tool took for brain.
+        rng: draws the raggedness and the pieces.
     """
     away = distance[::2, ::2]
-    ragged = reach * (1.0 + 0.6 * drawing.noise_field(rng, magnitude.shape, 12.0))
-    kept = ndimage.binary_opening(away < np.maximum(ragged, 0.1), iterations=2)
-    return np.where(kept, magnitude, np.float32(0))
+    ragged = reach * (1.0 + 0.6 * drawing.noise_field(rng, away.shape, 12.0))
+    pieces = rng.uniform(0.0, 6.0) * np.maximum(drawing.noise_field(rng, away.shape, 20.0) - 0.9, 0.0)
+    kept = ndimage.binary_opening(away < np.maximum(ragged + pieces, 0.1), iterations=2)
+    regions, count = ndimage.label(kept)
+    return regions == 1 + np.argmax(np.bincount(regions.ravel())[1:]) if count else kept
+
+
+def defaced(grid: np.ndarray, slope: float) -> np.ndarray:
+    """Returns (n, n) bool: what a defacing tool leaves.
+
+    Args:
+        grid: (2 n, 2 n, 2) float32 anatomical (y, z) of the canvas pixels.
+        slope: mm of height that the cut falls for each mm towards the back; it starts at the brow.
+    """
+    y, z = grid[::2, ::2, 0], grid[::2, ::2, 1]
+    return (z > -8.0 - slope * np.maximum(74.0 - y, 0.0)) | (y < 0.0)

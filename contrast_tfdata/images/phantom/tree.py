@@ -87,8 +87,8 @@ def _plan(root: Path, counts: Mapping[str, Mapping[str, int]], seed: int, size: 
 
 
 def _write_patient(job: _Job) -> None:
-    series = render(job.seed, job.patient, job.options, *job.counts)
-    for name, contrast, slices in zip(CLASSES, ("pre", "post"), series, strict=True):
+    made = render(job.seed, job.patient, job.options, *job.counts)
+    for name, contrast, slices in zip(CLASSES, ("pre", "post"), (made.pre, made.post), strict=True):
         for one in slices:
             _write(job.folder / name / f"p{job.patient:04d}_s{one.index:02d}_{contrast}.png", one, job.size)
 

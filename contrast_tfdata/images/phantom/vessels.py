@@ -56,7 +56,15 @@ COURSES: tuple[Course, ...] = (
     # Sinuses beside the midline: cavernous around the gland, transverse towards the ear, epidural plexus behind C2.
     _course(Tissue.SINUS, [(-5, -34), (2, -32), (10, -32)], (7.0, 7.0), x=11, half_width=5.0),
     _course(Tissue.SINUS, [(-90, -20), (-86, -23), (-83, -26)], (6.0, 6.0), x=22, half_width=18.0, roughness=0.1),
+    _course(Tissue.SINUS, [(2, -30), (-10, -34), (-26, -36)], (4.0, 3.0), x=23, half_width=9.0),
     _course(Tissue.VEIN, [(-37, -70), (-39, -88), (-39, -104)], (1.0, 1.6), half_width=6.0),
+    # Beside the midline: basal vein round the midbrain, branches of the middle cerebral artery and vein in the Sylvian
+    # fissure, veins on the tentorium and below the temporal lobe.
+    _course(Tissue.VEIN, [(2, -14), (-10, -13), (-22, -8), (-33, 0)], (1.0, 1.8), x=15, half_width=6.0),
+    _course(Tissue.ARTERY, [(12, -16), (8, -8), (-4, 0), (-18, 6)], (2.2, 1.0), x=33, half_width=9.0),
+    _course(Tissue.VEIN, [(20, -12), (6, -4), (-12, 4), (-28, 8)], (1.6, 1.0), x=36, half_width=9.0),
+    _course(Tissue.VEIN, [(-72, -22), (-60, -16), (-48, -14)], (2.2, 0.9), x=24, half_width=12.0),
+    _course(Tissue.VEIN, [(14, -40), (-2, -38), (-20, -32)], (1.6, 1.0), x=30, half_width=9.0),
     # Choroid plexus: roof of the third ventricle, floor and atrium of the lateral ventricles, fourth ventricle.
     _course(Tissue.CHOROID, [(4, 4), (-3, 10), (-12, 13), (-22, 11)], (0.8, 1.6), half_width=4.0, roughness=0.6),
     _course(Tissue.CHOROID, [(2, 8), (-8, 15), (-20, 17), (-32, 13)], (1.0, 3.0), x=10,
