@@ -31,6 +31,9 @@ _AUGMENT = flags.DEFINE_string(
     "random transforms of training slices, as in rotation=10,shear=5,zoom=0.2,shift=0.1,horizontal_flip,vertical_flip,"
     "fill_mode=constant,fill_value=0; named and meant as in ImageDataGenerator; none by default, as on the slides",
 )
+_PAIRS = flags.DEFINE_bool(
+    "pairs", False, "a patient's slices of one place, before and after contrast, come in the same batch"
+)
 _OPTIMIZER = flags.DEFINE_enum("optimizer", "adam", list(training_options.OPTIMIZERS), "adamw, lamb: TensorFlow Addons")
 _WEIGHT_DECAY = flags.DEFINE_float("weight_decay", 1e-4, "of adamw and lamb")
 _GRADIENT_CENTRALIZATION = flags.DEFINE_bool(
@@ -148,6 +151,7 @@ def _pipeline_options(workdir: Path) -> PipelineOptions:
         cache=_CACHE.value,
         cache_dir=workdir / "cache",
         augmentation=Augmentation.parse(_AUGMENT.value),
+        pairs=_PAIRS.value,
     )
 
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from contrast_tfdata.errors import DataError
 from contrast_tfdata.pipeline.augmentation import augment
 from contrast_tfdata.pipeline.options import PipelineOptions
-from contrast_tfdata.records.codec import parse_example
+from contrast_tfdata.records.codec import parse_example, parse_pair_key
 from contrast_tfdata.records.manifest import Manifest, SplitInfo
 
 SHUFFLE_BYTES = 128_000_000
@@ -17,6 +17,7 @@ SHUFFLE_BYTES = 128_000_000
 
 _OPEN_SHARDS = 64
 """Most shards that are read in turn; each has a buffer of 256 KB. They make up 10 GB at the usual size of a shard."""
+_PAIR = 2
 _PREFETCHED = 2
 """Batches made ahead. AUTOTUNE was no faster, and leaves open how much it holds."""
 
@@ -53,14 +54,18 @@ def create_train_dataset(
         DataError: there is no training split.
     """
     split = _split(records_dir, manifest, "train")
-    examples = _read(records_dir, split, manifest.image_size, in_turn=True)
+    examples = _read(records_dir, split, manifest.image_size, in_turn=True, with_keys=options.pairs)
+    if options.pairs:
+        examples = _pair_up(examples)
     # Cached before shuffling: the other way round, every epoch would repeat the first one's batches.
     examples = _cache(examples, manifest, options)
     buffer = shuffle_buffer(split.records, manifest.image_size)
+    buffer = -(-buffer // 2) if options.pairs else buffer
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         # A seed per epoch, and no state that is carried from one to the next.
         order = examples.shuffle(buffer, seed=options.seed + epoch, reshuffle_each_iteration=False)
+        order = order.unbatch() if options.pairs else order
         # Numbered after shuffling, over all epochs: each appearance of an example is transformed differently.
         numbered = order.enumerate(start=epoch * split.records)
         # Batched within an epoch: each epoch shows every example once, as on the slides.
@@ -104,8 +109,13 @@ def _split(records_dir: Path, manifest: Manifest, name: str) -> SplitInfo:
     return manifest.splits[name]
 
 
-def _read(records_dir: Path, split: SplitInfo, image_size: int, *, in_turn: bool) -> tf.data.Dataset:
-    """Examples (image, label) in the order of the records, or one of each shard in turn: another fixed order."""
+def _read(
+    records_dir: Path, split: SplitInfo, image_size: int, *, in_turn: bool, with_keys: bool = False
+) -> tf.data.Dataset:
+    """Examples (image, label) in the order of the records, or one of each shard in turn: another fixed order.
+
+    With keys, each comes as (key, image, label): slices of one group and place share a key.
+    """
     paths = [str(records_dir / shard.name) for shard in split.shards]
     if in_turn:
         # In an order without meaning, so that those open at a time stand for all; the same for all seeds and epochs,
@@ -115,9 +125,24 @@ def _read(records_dir: Path, split: SplitInfo, image_size: int, *, in_turn: bool
         records = files.interleave(tf.data.TFRecordDataset, cycle_length=min(len(paths), _OPEN_SHARDS))
     else:
         records = tf.data.TFRecordDataset(paths)
-    examples = records.map(lambda each: parse_example(each, image_size), num_parallel_calls=tf.data.AUTOTUNE)
+    if with_keys:
+        examples = records.map(lambda each: (parse_pair_key(each), *parse_example(each, image_size)))
+    else:
+        examples = records.map(lambda each: parse_example(each, image_size), num_parallel_calls=tf.data.AUTOTUNE)
     # The manifest promises this number; a data set that ends early fails here and is never trained on.
     return examples.apply(tf.data.experimental.assert_cardinality(split.records))
+
+
+def _pair_up(keyed: tf.data.Dataset) -> tf.data.Dataset:
+    """Batches (image, label) of one or two slices of the same key, each as soon as its second one was read.
+
+    Slices without a partner come at the end, one by one, and are held in memory until then.
+    """
+    return keyed.group_by_window(
+        key_func=lambda key, image, label: key,
+        reduce_func=lambda key, window: window.map(lambda _, image, label: (image, label)).batch(_PAIR),
+        window_size=_PAIR,
+    )
 
 
 def _cache(examples: tf.data.Dataset, manifest: Manifest, options: PipelineOptions) -> tf.data.Dataset:

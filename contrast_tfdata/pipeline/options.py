@@ -70,6 +70,7 @@ class PipelineOptions:
         cache_dir: folder for the disk cache.
         augmentation: random transforms of training images.
         class_weights: weight of each class in the training loss.
+        pairs: keep slices of one group and place together, so that a batch shows them before and after contrast.
         static_shapes: pad the last batch of an epoch, with weight 0, so that a compiled step serves every batch.
     """
 
@@ -79,6 +80,7 @@ class PipelineOptions:
     cache_dir: Path | None = None
     augmentation: Augmentation = Augmentation()
     class_weights: tuple[float, float] = (1.0, 1.0)
+    pairs: bool = False
     static_shapes: bool = False
 
     def __post_init__(self):

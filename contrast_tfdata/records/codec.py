@@ -131,6 +131,18 @@ def parse_example(serialized: tf.Tensor, image_size: int) -> tuple[tf.Tensor, tf
         return image, tf.gather(tf.constant([0.0, 1.0]), features["label"])
 
 
+def parse_pair_key(serialized: tf.Tensor) -> tf.Tensor:
+    """Returns a number that slices of one group and place share, in a TensorFlow graph: scalar int64.
+
+    Those are a slice before contrast and the one of the same place after it. It is a 62-bit hash of `group` and
+    `slice_index`: two of a million keys coincide with a probability of one in ten million.
+    """
+    with tf.name_scope(PARSING):
+        features = tf.io.parse_single_example(serialized, {key: FEATURES[key] for key in ("group", "slice_index")})
+        name = tf.strings.join([features["group"], tf.strings.as_string(features["slice_index"])], "/")
+        return tf.strings.to_hash_bucket_fast(name, 1 << 62)
+
+
 def _bytes(value: bytes) -> tf.train.Feature:
     return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
 

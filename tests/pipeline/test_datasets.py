@@ -49,6 +49,27 @@ def write_records(directory, num_train, num_shards=2, num_validation=3, by_class
     return manifest
 
 
+def write_pairs(directory, places, num_shards=1):
+    """Writes slices before and after contrast of `places` in two groups, and then one without a partner.
+
+    The first half of a group's records is before contrast, as the phantom's are; pixels hold the record's number.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    keys = [(group, place, label) for group in "ab" for label in (0, 1) for place in range(places)] + [("c", 0, 1)]
+    shards = []
+    for shard in range(num_shards):
+        path = directory / f"contrast-train.tfrecord-{shard:05d}-of-{num_shards:05d}"
+        numbers = range(shard * len(keys) // num_shards, (shard + 1) * len(keys) // num_shards)
+        with tf.io.TFRecordWriter(str(path)) as writer:
+            for number in numbers:
+                group, place, label = keys[number]
+                pixels = np.full((SIZE, SIZE), number, np.uint8)
+                writer.write(codec.encode(codec.SliceRecord(pixels, label, f"{number}", group, "s", place)))
+        shards.append(manifests.Shard(path.name, path.stat().st_size, len(numbers), manifests.sha256_of(path)))
+    split = manifests.SplitInfo(tuple(shards), {"no_gad": 2 * places, "with_gad": 2 * places + 1}, 3)
+    return manifests.Manifest({"image_size": SIZE}, {"rule": "group"}, {"train": split}, True, {}), keys
+
+
 def train_epochs(directory, manifest, options, first_epoch=0, epochs=2):
     """Returns, per epoch, the batches as (numbers, labels, weights)."""
     dataset = create_train_dataset(
@@ -103,6 +124,37 @@ def test_batches_mix_the_classes_of_records_that_stand_class_by_class(tmp_path, 
         shares = [labels.mean() for _, labels, _ in epoch]
         assert min(shares) > 0.1
         assert max(shares) < 0.9
+
+
+@pytest.mark.parametrize("num_shards", [1, 3])
+@pytest.mark.parametrize("cache", ["memory", "disk", "none"])
+def test_pairs_come_in_one_batch(tmp_path, cache, num_shards):
+    manifest, keys = write_pairs(tmp_path, places=6, num_shards=num_shards)
+    options = PipelineOptions(batch_size=2, pairs=True, cache=cache, cache_dir=tmp_path / "cache")
+    epochs = [numbers_of(epoch) for epoch in train_epochs(tmp_path, manifest, options)]
+    for numbers in epochs:
+        assert sorted(numbers) == list(range(25))
+        alone = numbers.index(24)
+        paired = numbers[:alone] + numbers[alone + 1 :]
+        for first, second in zip(paired[::2], paired[1::2], strict=True):
+            assert keys[first][:2] == keys[second][:2]
+            assert {keys[first][2], keys[second][2]} == {0, 1}
+    assert epochs[0] != epochs[1]
+
+
+def test_pairs_of_an_epoch_are_the_same_for_a_run_that_starts_there(tmp_path):
+    manifest, _ = write_pairs(tmp_path, places=5)
+    options = PipelineOptions(batch_size=4, pairs=True)
+    whole = train_epochs(tmp_path, manifest, options)
+    (resumed,) = train_epochs(tmp_path, manifest, options, first_epoch=1)
+    assert numbers_of(whole[1]) == numbers_of(resumed)
+
+
+def test_without_pairs_partners_are_apart(tmp_path):
+    manifest, keys = write_pairs(tmp_path, places=6)
+    (numbers,) = map(numbers_of, train_epochs(tmp_path, manifest, PipelineOptions(batch_size=2), epochs=1))
+    together = [keys[a][:2] == keys[b][:2] for a, b in zip(numbers[:-1:2], numbers[1::2], strict=True)]
+    assert sum(together) < len(together) / 2
 
 
 PEAK = """
