@@ -1,0 +1,1 @@
+"""How networks do on real images of scanners that they never saw: `python -m benchmarks.transfer --help`."""

@@ -1,0 +1,94 @@
+"""Measures networks on real images that none of them was trained on.
+
+    python -m benchmarks.transfer --real=FOLDER [--output=FILE.json] NETWORK [NETWORK ...]
+
+FOLDER holds jpeg/ and nifti/, each with no_gad/ and with_gad/. A NETWORK is a run's workdir, `shipped`, or an .h5 file
+of the slides' network; several workdirs separated by commas are seeds of one recipe: mean and spread are shown.
+"""
+
+import argparse
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from benchmarks.transfer import figures, sources
+from contrast_tfdata.images.preprocessing import Preprocessing
+from contrast_tfdata.model import runtime_plan
+
+_COLUMNS = (
+    ("AUC", "auc"),
+    ("AUC matched", "auc_matched"),
+    ("series AUC", "series_auc"),
+    ("slice bal. acc.", "slice_balanced_accuracy"),
+    ("series bal. acc.", "series_balanced_accuracy"),
+    ("pairs in order", "pairs_in_order"),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Reads the images, scores them with every network, prints a table and writes the figures."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.transfer", description=__doc__.splitlines()[0])
+    parser.add_argument("--real", type=Path, default=os.environ.get("CONTRAST_REAL_DATA"), help="folder of real images")
+    parser.add_argument("--output", type=Path, help="JSON file for the figures")
+    parser.add_argument("networks", nargs="+", help="workdirs (commas between seeds), `shipped`, or an .h5 file")
+    options = parser.parse_args(arguments)
+    if options.real is None:
+        parser.error("name the folder of real images with --real, or in CONTRAST_REAL_DATA")
+    runtime_plan.configure_environment()
+    results = {name: _measure(name.split(","), options.real) for name in options.networks}
+    print("\n".join(table(results)))
+    if options.output:
+        options.output.write_text(json.dumps(results, indent=1) + "\n")
+
+
+def _measure(seeds: Sequence[str], real: Path) -> dict[str, list[dict]]:
+    """Returns, by source, the figures of each seed."""
+    found: dict[str, list[dict]] = {name: [] for name in sources.PATIENT}
+    read: dict[tuple[str, Preprocessing], sources.Source] = {}
+    for seed in seeds:
+        predict, preprocessing, threshold = _network(seed)
+        for name, rows in found.items():
+            key = name, preprocessing
+            if key not in read:
+                read[key] = sources.read(real / name, preprocessing)
+            rows.append(figures.summarize(read[key].scored(predict), threshold))
+    return found
+
+
+def _network(name: str):
+    """Returns a network as a function from images to logits, its preprocessing, and its threshold as a logit."""
+    import numpy as np
+    from contrast_tfdata.model.pretrained import model_folder
+
+    from contrast_tfdata.model import starting_point, views
+    from contrast_tfdata.model.inference import Predictor
+    from contrast_tfdata.model.weights import load_model
+
+    if name.endswith(".h5"):
+        preprocessing = Preprocessing(interpolation="nearest", intensity="stored", aspect="stretch")
+        model = starting_point.build(preprocessing.image_size, pooling="native", seed=0, init_weights=name)
+        return Predictor(model), preprocessing, 0.0
+    model, description = load_model(model_folder(name), pooling="native")
+    threshold = description["operating_point"]["threshold"]
+    predictor = Predictor(model, views=views.stored(description))
+    return predictor, Preprocessing.from_json(description["preprocessing"]), float(np.log(threshold / (1 - threshold)))
+
+
+def table(results: dict[str, dict[str, list[dict]]]) -> Iterator[str]:
+    """Yields the lines of a Markdown table: a row for each network and source."""
+    yield "| network | source | slices | seeds | " + " | ".join(title for title, _ in _COLUMNS) + " |"
+    yield "|---|---|---:|---:|" + "---:|" * len(_COLUMNS)
+    for network, by_source in results.items():
+        for source, rows in by_source.items():
+            spread = figures.mean_and_spread(rows)
+            cells = [_cell(*spread[name], many=len(rows) > 1) for _, name in _COLUMNS]
+            yield f"| {network} | {source} | {rows[0]['slices']} | {len(rows)} | " + " | ".join(cells) + " |"
+
+
+def _cell(mean: float, deviation: float, *, many: bool) -> str:
+    return f"{mean:.3f} ± {deviation:.3f}" if many else f"{mean:.3f}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""Scores of real slices to the figures that say how far a network transfers. NumPy only."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from contrast_tfdata.evaluation.auc import auc_components, auc_interval
+
+
+@dataclasses.dataclass(frozen=True)
+class Scored:
+    """A network's answers on one source of images.
+
+    Attributes:
+        labels: (n,) 0 before contrast, 1 after it.
+        series: (n,) name of each slice's series; a series has one label.
+        patients: (n,) name of each slice's patient, or of whatever groups slices where patients are unknown.
+        logits: (n,) of the slices.
+        matched_logits: (n,) of the slices once their foreground histograms were matched to one reference.
+    """
+
+    labels: np.ndarray
+    series: np.ndarray
+    patients: np.ndarray
+    logits: np.ndarray
+    matched_logits: np.ndarray
+
+
+def summarize(scored: Scored, threshold: float) -> dict:
+    """Returns the figures of one network on one source.
+
+    Args:
+        scored: its answers.
+        threshold: logit above which a slice, or the mean of a series, is called post contrast.
+
+    Returns:
+        slices, series, patients: counts. auc, auc_matched: of slices. auc_ci95: by patients, None where there is none.
+        slice_balanced_accuracy, series_balanced_accuracy: at the threshold. series_auc. pairs, pairs_in_order: patients
+        with series of both classes, and those whose series after contrast all score above those before.
+    """
+    series = _per_series(scored)
+    labels = np.array([label for label, _, _ in series])
+    means = np.array([mean for _, _, mean in series])
+    interval = auc_interval(scored.labels, scored.logits, scored.patients)
+    pairs = _pairs(series)
+    return {
+        "slices": len(scored.labels),
+        "series": len(series),
+        "patients": len(set(scored.patients.tolist())),
+        "auc": area(scored.labels, scored.logits),
+        "auc_ci95": list(interval) if interval else None,
+        "auc_matched": area(scored.labels, scored.matched_logits),
+        "slice_balanced_accuracy": balanced_accuracy(scored.labels, scored.logits > threshold),
+        "series_auc": area(labels, means),
+        "series_balanced_accuracy": balanced_accuracy(labels, means > threshold),
+        "pairs": len(pairs),
+        "pairs_in_order": sum(pairs),
+    }
+
+
+def mean_and_spread(figures: Sequence[Mapping]) -> dict[str, tuple[float, float]]:
+    """Returns mean and standard deviation (n - 1; 0 for one network) of each figure that is a number, over networks."""
+    names = [name for name, value in figures[0].items() if isinstance(value, (int, float))]
+    columns = {name: np.array([each[name] for each in figures], np.float64) for name in names}
+    return {
+        name: (float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else 0.0)
+        for name, values in columns.items()
+    }
+
+
+def area(labels: np.ndarray, scores: np.ndarray) -> float:
+    """Returns the AUC.
+
+    Raises:
+        ValueError: a class is missing.
+    """
+    components = auc_components(labels, scores)
+    if components is None:
+        raise ValueError("An AUC needs both classes.")
+    return components.auc
+
+
+def balanced_accuracy(labels: np.ndarray, answers: np.ndarray) -> float:
+    """Returns the mean of sensitivity and specificity; both classes must be there."""
+    labels, answers = np.asarray(labels), np.asarray(answers)
+    return float(np.mean([(answers[labels == label] == label).mean() for label in (0, 1)]))
+
+
+def _per_series(scored: Scored) -> list[tuple[int, str, float]]:
+    """Returns label, patient and mean logit of each series, in the order of their names."""
+    rows = []
+    for name in sorted(set(scored.series.tolist())):
+        mine = scored.series == name
+        rows.append((int(scored.labels[mine][0]), str(scored.patients[mine][0]), float(scored.logits[mine].mean())))
+    return rows
+
+
+def _pairs(series: Sequence[tuple[int, str, float]]) -> list[bool]:
+    """Returns, for each patient with series of both classes, whether all after contrast score above all before."""
+    found = []
+    for patient in sorted({patient for _, patient, _ in series}):
+        before, after = (
+            [mean for label, who, mean in series if (label, who) == (wanted, patient)] for wanted in (0, 1)
+        )
+        if before and after:
+            found.append(min(after) > max(before))
+    return found

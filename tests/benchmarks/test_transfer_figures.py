@@ -1,0 +1,60 @@
+"""The arithmetic behind the table of real images, on answers whose figures are counted by hand."""
+
+import numpy as np
+import pytest
+
+from benchmarks.transfer import figures
+from benchmarks.transfer.__main__ import table
+
+
+def scored(logits, matched=None):
+    """Two patients with two slices before and two after contrast, and one with two slices before it."""
+    labels = np.array([0, 0, 1, 1, 0, 0, 1, 1, 0, 0])
+    patients = np.array(["a"] * 4 + ["b"] * 4 + ["c"] * 2)
+    series = np.char.add(patients, labels.astype(str))
+    logits = np.array(logits, float)
+    return figures.Scored(labels, series, patients, logits, logits if matched is None else np.array(matched, float))
+
+
+def test_counts_and_areas():
+    result = figures.summarize(scored([-2, -1, 1, 2, -2, 3, 2.5, 4, -3, -4], matched=[0] * 10), threshold=0.0)
+    assert (result["slices"], result["series"], result["patients"]) == (10, 5, 3)
+    # Of 6 x 4 pairs of slices, the one that scores 3 stands above three of the four after contrast.
+    assert result["auc"] == pytest.approx(1 - 3 / 24)
+    assert result["auc_matched"] == 0.5
+
+
+def test_series_are_judged_by_their_mean():
+    result = figures.summarize(scored([-2, -1, 1, 2, -2, 3, 2.5, 4, -3, -4]), threshold=0.0)
+    # Means: a -1.5 and 1.5, b 0.5 and 3.25, c -3.5: one of three series before contrast is called post.
+    assert result["series_balanced_accuracy"] == pytest.approx((2 / 3 + 1) / 2)
+    assert result["slice_balanced_accuracy"] == pytest.approx((5 / 6 + 1) / 2)
+    assert result["series_auc"] == 1.0
+    shifted = figures.summarize(scored([-2, -1, 1, 2, -2, 3, 2.5, 4, -3, -4]), threshold=1.0)
+    assert shifted["series_balanced_accuracy"] == 1.0
+
+
+def test_pairs_are_patients_with_both_series():
+    in_order = figures.summarize(scored([-1, -1, 1, 1, -1, -1, 1, 1, 9, 9]), threshold=0.0)
+    assert (in_order["pairs"], in_order["pairs_in_order"]) == (2, 2)
+    one_wrong = figures.summarize(scored([-1, -1, 1, 1, 2, 2, 1, 1, 9, 9]), threshold=0.0)
+    assert one_wrong["pairs_in_order"] == 1
+
+
+def test_mean_and_spread_over_seeds():
+    spread = figures.mean_and_spread([{"auc": 0.8, "auc_ci95": [0, 1]}, {"auc": 0.9, "auc_ci95": None}])
+    assert spread == {"auc": (pytest.approx(0.85), pytest.approx(np.std([0.8, 0.9], ddof=1)))}
+    assert figures.mean_and_spread([{"auc": 0.8}])["auc"] == (0.8, 0.0)
+
+
+def test_one_class_has_no_area():
+    with pytest.raises(ValueError, match="both classes"):
+        figures.area(np.ones(3), np.arange(3))
+
+
+def test_table_has_a_row_for_each_network_and_source():
+    one = figures.summarize(scored([-2, -1, 1, 2, -2, 3, 2.5, 4, -3, -4]), threshold=0.0)
+    lines = list(table({"run": {"jpeg": [one, one], "nifti": [one]}}))
+    assert len(lines) == 4
+    assert lines[2].startswith("| run | jpeg | 10 | 2 | 0.875 ± 0.000 |")
+    assert lines[3].startswith("| run | nifti | 10 | 1 | 0.875 |")
