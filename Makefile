@@ -7,12 +7,14 @@ READY := $(VENV)/.ready
 PYTHON ?= $(shell for name in python3.11 python3.10 python3 python; do \
 	$$name -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 12))' 2>/dev/null && { echo $$name; break; }; done)
 DEMO ?= demo
+PRETRAIN ?= pretrain
 
-.PHONY: help setup demo test fuzz bench card lint format lock clean
+.PHONY: help setup demo pretrain card test fuzz bench lint format lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo     records from synthetic patients, training, evaluation and a report in $(DEMO)/"
+	@echo "make pretrain the shipped weights anew, from synthetic patients alone, in $(PRETRAIN)/"
 	@echo "make test     lint and every test"
 	@echo "make fuzz     a longer search for files and records that break the readers"
 	@echo "make bench    the benchmarks"
@@ -41,6 +43,10 @@ demo: $(READY)
 	$(BIN)/python -m contrast_tfdata.make_records --flagfile=flags/demo.flags --output_dir=$(DEMO)/records --overwrite
 	$(BIN)/python -m contrast_tfdata.train --flagfile=flags/demo.flags --records_dir=$(DEMO)/records --workdir=$(DEMO)/run --resume=never
 
+pretrain: $(READY)
+	$(BIN)/python -m contrast_tfdata.make_records --flagfile=flags/pretrain.flags --output_dir=$(PRETRAIN)/records --overwrite
+	$(BIN)/python -m contrast_tfdata.train --flagfile=flags/pretrain.flags --records_dir=$(PRETRAIN)/records --workdir=$(PRETRAIN)/run
+
 test: $(READY) lint
 	$(BIN)/python -m pytest
 
@@ -68,4 +74,4 @@ lock:
 	  --output-file requirements.lock pyproject.toml
 
 clean:
-	rm -rf $(VENV) $(DEMO) .pytest_cache .ruff_cache .benchmarks build dist *.egg-info
+	rm -rf $(VENV) $(DEMO) $(PRETRAIN) .pytest_cache .ruff_cache .benchmarks build dist *.egg-info

@@ -59,10 +59,10 @@ def _measure(seeds: Sequence[str], real: Path) -> dict[str, list[dict]]:
 def _network(name: str):
     """Returns a network as a function from images to logits, its preprocessing, and its threshold as a logit."""
     import numpy as np
-    from contrast_tfdata.model.pretrained import model_folder
 
     from contrast_tfdata.model import starting_point, views
     from contrast_tfdata.model.inference import Predictor
+    from contrast_tfdata.model.pretrained import model_folder
     from contrast_tfdata.model.weights import load_model
 
     if name.endswith(".h5"):
