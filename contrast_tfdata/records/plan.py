@@ -104,8 +104,7 @@ def make_plan(sources: Sources, conversion: ConversionOptions, workers: Workers,
     pools = _pools(chosen, names, options, findings)
     findings.problems += _missing_classes(sources, chosen)
     findings.refuse([] if conversion.skip_bad_images else rejected)
-    warnings, patients_known = findings.warnings, all(name.known for name in names)
-    pairs = None
+    warnings, patients_known, pairs = findings.warnings, all(name.known for name in names), None
     if options.split.rule == "keras":
         groups = [name.text for name in names]
         splits, applied = _split_by_position(sources, chosen, warnings), options.split
@@ -118,8 +117,8 @@ def make_plan(sources: Sources, conversion: ConversionOptions, workers: Workers,
         warnings += _joined_warnings(pairs or [], groups)
         warnings += [] if patients_known else [PATIENTS_UNKNOWN]
     hashed = [group_key(group, options.secret) for group in groups]
-    shown = [_source(unit, name, options) for (unit, _, _), name in zip(chosen, names, strict=True)]
-    planned = [PlannedUnit(*parts, *more) for parts, *more in zip(chosen, hashed, shown, splits, strict=True)]
+    hidden = _sources(chosen, names, options)
+    planned = [PlannedUnit(*parts, *more) for parts, *more in zip(chosen, hashed, hidden, splits, strict=True)]
     parted = _parted(planned, pairs, options.split.rule)
     if options.split.rule == "group":
         # By content, hence in no order that means anything: training without a cache needs only a small shuffle buffer.
@@ -135,10 +134,14 @@ def _scan(sources: Sources, workers: Workers, progress: Progress) -> tuple[list[
     return [(unit, facts) for _, unit, facts in usable], unlisted + unreadable
 
 
-def _source(unit: Unit, name: grouping.Name, options: PlanOptions) -> str:
-    if not options.hash_paths or not name.known or isinstance(unit, PhantomUnit):
-        return unit.path
-    return hide_patient(unit.path, name.text.removeprefix(grouping.PATIENT), options.secret)
+def _sources(chosen: Sequence[Chosen], names: Sequence[grouping.Name], options: PlanOptions) -> list[str]:
+    """Returns the paths as records hold them."""
+    return [
+        hide_patient(unit.path, name.text.removeprefix(grouping.PATIENT), options.secret)
+        if options.hash_paths and name.known and isinstance(unit, FileUnit)
+        else unit.path
+        for (unit, _, _), name in zip(chosen, names, strict=True)
+    ]
 
 
 def shown_path(unit: Unit) -> str:
