@@ -8,6 +8,7 @@ PYTHON ?= $(shell for name in python3.11 python3.10 python3 python; do \
 	$$name -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 12))' 2>/dev/null && { echo $$name; break; }; done)
 DEMO ?= demo
 PRETRAIN ?= pretrain
+TEST_PROCESSES ?= 2
 
 .PHONY: help setup demo pretrain card test fuzz bench lint format lock clean
 .DEFAULT_GOAL := help
@@ -47,8 +48,9 @@ pretrain: $(READY)
 	$(BIN)/python -m contrast_tfdata.make_records --flagfile=flags/pretrain.flags --output_dir=$(PRETRAIN)/records --overwrite
 	$(BIN)/python -m contrast_tfdata.train --flagfile=flags/pretrain.flags --records_dir=$(PRETRAIN)/records --workdir=$(PRETRAIN)/run
 
+# Two processes: many tests wait for children. Each file stays in one, so that what its tests share is made once.
 test: $(READY) lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
 
 fuzz: $(READY)
 	FUZZ_EXAMPLES=100000 CONTRAST_FUZZ=2000 CONTRAST_KILLS=200 $(BIN)/python -m pytest \
