@@ -32,7 +32,8 @@ def augment(images: tf.Tensor, seeds: tf.Tensor, options: Augmentation) -> tf.Te
         fill_mode=options.fill_mode,
         fill_value=options.fill_value,
     )
-    return tf.cast(tf.clip_by_value(tf.round(transformed[..., 0]), 0.0, 255.0), tf.uint8)
+    rounded = tf.cast(tf.clip_by_value(tf.round(transformed[..., 0]), 0.0, 255.0), tf.uint8)
+    return tf.ensure_shape(rounded, images.shape)  # Addons' operation forgets it, and the network needs it.
 
 
 def _matrices(draws: tf.Tensor, options: Augmentation, height: float, width: float) -> tf.Tensor:

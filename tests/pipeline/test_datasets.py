@@ -150,6 +150,18 @@ def test_pairs_of_an_epoch_are_the_same_for_a_run_that_starts_there(tmp_path):
     assert numbers_of(whole[1]) == numbers_of(resumed)
 
 
+@pytest.mark.parametrize("pairs", [False, True])
+@pytest.mark.parametrize("augmentation", ["", "horizontal_flip", "rotation=10,zoom=0.1"])
+@pytest.mark.parametrize(("static_shapes", "batch"), [(False, None), (True, 4)])
+def test_the_network_is_told_the_size_of_images(tmp_path, pairs, augmentation, static_shapes, batch):
+    manifest, _ = write_pairs(tmp_path, places=2)
+    options = PipelineOptions(
+        batch_size=4, pairs=pairs, static_shapes=static_shapes, augmentation=Augmentation.parse(augmentation)
+    )
+    dataset = create_train_dataset(records_dir=tmp_path, manifest=manifest, options=options, first_epoch=0, epochs=1)
+    assert [spec.shape.as_list() for spec in dataset.element_spec] == [[batch, SIZE, SIZE], [batch, 1], [batch]]
+
+
 def test_without_pairs_partners_are_apart(tmp_path):
     manifest, keys = write_pairs(tmp_path, places=6)
     (numbers,) = map(numbers_of, train_epochs(tmp_path, manifest, PipelineOptions(batch_size=2), epochs=1))
