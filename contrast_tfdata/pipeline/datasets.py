@@ -1,14 +1,18 @@
 """The input pipelines: one function for training, one for evaluation, each to be read from top to bottom."""
 
+import dataclasses
 import random
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import tensorflow as tf
 
 from contrast_tfdata.errors import DataError
 from contrast_tfdata.pipeline.augmentation import augment
+from contrast_tfdata.pipeline.mixing import PhantomPart
 from contrast_tfdata.pipeline.options import PipelineOptions
+from contrast_tfdata.pipeline.weighing import make_weigher
 from contrast_tfdata.records.codec import parse_example, parse_pair_key
 from contrast_tfdata.records.manifest import Manifest, SplitInfo
 
@@ -20,6 +24,10 @@ _OPEN_SHARDS = 64
 _PAIR = 2
 _PREFETCHED = 2
 """Batches made ahead. AUTOTUNE was no faster, and leaves open how much it holds."""
+_PHANTOM_SEEDS = 1 << 32
+"""Added to the seed for the order of synthetic slices; seeds end below it, so no real pass is shuffled alike."""
+_PHANTOM_NUMBERS = 1 << 62
+"""Where the numbers of synthetic slices begin, by which they are augmented: above those of real ones."""
 
 
 def shuffle_buffer(num_examples: int, image_size: int) -> int:
@@ -27,13 +35,19 @@ def shuffle_buffer(num_examples: int, image_size: int) -> int:
     return min(num_examples, max(1, SHUFFLE_BYTES // image_size**2))
 
 
-def steps_per_epoch(num_examples: int, batch_size: int) -> int:
-    """Batches that hold every example once; the last one may be smaller (or padded)."""
-    return -(-num_examples // batch_size)
+def steps_per_epoch(num_examples: int, batch_size: int, phantom: PhantomPart | None = None) -> int:
+    """Batches that hold every (real) example once; the last one may be smaller (or padded)."""
+    return -(-num_examples // _shares(batch_size, phantom)[0])
 
 
 def create_train_dataset(
-    *, records_dir: Path, manifest: Manifest, options: PipelineOptions, first_epoch: int, epochs: int
+    *,
+    records_dir: Path,
+    manifest: Manifest,
+    options: PipelineOptions,
+    first_epoch: int,
+    epochs: int,
+    phantom: PhantomPart | None = None,
 ) -> tf.data.Dataset:
     """Batches of the training split for the epochs from `first_epoch` (counted from 0) to `epochs` - 1.
 
@@ -44,42 +58,42 @@ def create_train_dataset(
     apart in their shards do not meet in a batch. One shard that stands class by class and is larger than the buffer
     would give batches of one class; `make_records` writes one only if told to (`--split=keras --num_shards=1`).
 
+    With a phantom part, an epoch is a pass over the real slices alone, and every batch has the same number of synthetic
+    ones beside them, the last one too: few real slices then weigh no more than in a full batch. The synthetic ones go
+    on where the epoch before stopped, pass after pass, each in an order of its own, so that all of them are seen
+    however few an epoch takes. Their weight is 1.
+
     Except with `cache=memory`, memory does not grow with the split.
 
     Returns:
         A data set of (images (B, S, S) uint8, labels (B, 1) float32, weights (B,) float32) with `steps_per_epoch`
-        batches an epoch.
+        batches an epoch; real slices come first in a batch.
 
     Raises:
         DataError: there is no training split.
     """
     split = _split(records_dir, manifest, "train")
-    examples = _read(records_dir, split, manifest.image_size, in_turn=True, with_keys=options.pairs)
-    if options.pairs:
-        examples = _pair_up(examples)
-    # Cached before shuffling: the other way round, every epoch would repeat the first one's batches.
-    examples = _cache(examples, manifest, options)
-    buffer = shuffle_buffer(split.records, manifest.image_size)
-    buffer = -(-buffer // 2) if options.pairs else buffer
+    steps, (real, _) = steps_per_epoch(split.records, options.batch_size, phantom), _shares(options.batch_size, phantom)
+    shuffled = _shuffled_passes(records_dir, manifest, options, "train")
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        # A seed per epoch, and no state that is carried from one to the next.
-        order = examples.shuffle(buffer, seed=options.seed + epoch, reshuffle_each_iteration=False)
-        order = order.unbatch() if options.pairs else order
-        # Numbered after shuffling, over all epochs: each appearance of an example is transformed differently.
-        numbered = order.enumerate(start=epoch * split.records)
+        # A seed per epoch, and no state that is carried from one to the next. Numbered after shuffling, over all
+        # epochs: each appearance of an example is transformed differently.
+        numbered = shuffled(options.seed + epoch).enumerate(start=epoch * split.records)
         # Batched within an epoch: each epoch shows every example once, as on the slides.
-        return numbered.batch(options.batch_size)
+        return numbered.batch(real)
 
+    batches = tf.data.Dataset.range(first_epoch, epochs).flat_map(one_epoch)
+    if phantom:
+        beside = _phantom_batches(phantom, options, first_step=first_epoch * steps, last_step=epochs * steps)
+        batches = tf.data.Dataset.zip((batches, beside)).map(_one_behind_the_other)
     # Vectorised after batching: one call a batch instead of 64. In parallel for the sake of augmentation; without it
     # this takes nothing worth measuring.
-    batches = tf.data.Dataset.range(first_epoch, epochs).flat_map(one_epoch)
     batches = batches.map(
         lambda number, example: _finish(number, *example, options), num_parallel_calls=tf.data.AUTOTUNE
     )
     batches = batches.with_options(_tf_options(options.cache)).prefetch(_PREFETCHED)
-    total = (epochs - first_epoch) * steps_per_epoch(split.records, options.batch_size)
-    return batches.apply(tf.data.experimental.assert_cardinality(total))
+    return batches.apply(tf.data.experimental.assert_cardinality((epochs - first_epoch) * steps))
 
 
 def create_eval_dataset(
@@ -94,7 +108,7 @@ def create_eval_dataset(
         DataError: there is no such split.
     """
     info = _split(records_dir, manifest, split)
-    examples = _read(records_dir, info, manifest.image_size, in_turn=False)
+    examples = _read(records_dir, info, lambda each: parse_example(each, manifest.image_size), in_turn=False)
     batches = examples.batch(options.batch_size)
     # Padded, not dropped: no example is lost, and one compiled step serves all.
     batches = batches.map(lambda image, label: _pad(image, label, options.batch_size))
@@ -103,19 +117,74 @@ def create_eval_dataset(
     return batches.with_options(_tf_options(options.cache)).prefetch(_PREFETCHED)
 
 
+def _shares(batch_size: int, phantom: PhantomPart | None) -> tuple[int, int]:
+    return phantom.shares(batch_size) if phantom else (batch_size, 0)
+
+
+def _shuffled_passes(
+    records_dir: Path, manifest: Manifest, options: PipelineOptions, cache_name: str
+) -> Callable[[tf.Tensor], tf.data.Dataset]:
+    """Returns a function from a seed to one pass over the training split, example by example, in that seed's order."""
+    split = _split(records_dir, manifest, "train")
+    examples = _read_weighed(records_dir, split, manifest.image_size, options)
+    if options.pairs:
+        examples = _pair_up(examples)
+    # Cached before shuffling: the other way round, every epoch would repeat the first one's batches.
+    examples = _cache(examples, manifest, options, cache_name)
+    buffer = shuffle_buffer(split.records, manifest.image_size)
+    buffer = -(-buffer // 2) if options.pairs else buffer
+
+    def one_pass(seed: tf.Tensor) -> tf.data.Dataset:
+        order = examples.shuffle(buffer, seed=seed, reshuffle_each_iteration=False)
+        return order.unbatch() if options.pairs else order
+
+    return one_pass
+
+
+def _phantom_batches(
+    phantom: PhantomPart, options: PipelineOptions, *, first_step: int, last_step: int
+) -> tf.data.Dataset:
+    """The synthetic part of the batches from `first_step` (counted over all epochs) to `last_step` - 1."""
+    split = _split(phantom.records_dir, phantom.manifest, "train")
+    options = dataclasses.replace(options, class_weights=(1.0, 1.0))
+    shuffled = _shuffled_passes(phantom.records_dir, phantom.manifest, options, "phantom")
+    _, share = phantom.shares(options.batch_size)
+    first, last = first_step * share, last_step * share
+    # Where a run starts follows from its step alone: within the pass that an uninterrupted run would be in.
+    passes = tf.data.Dataset.range(first // split.records, -(-last // split.records))
+    examples = passes.flat_map(lambda each: shuffled(options.seed + _PHANTOM_SEEDS + each)).skip(first % split.records)
+    return examples.enumerate(start=_PHANTOM_NUMBERS + first).batch(share, drop_remainder=True)
+
+
+def _one_behind_the_other(real, synthetic):
+    """Joins two batches of the same structure."""
+    return tf.nest.map_structure(lambda *parts: tf.concat(parts, axis=0), real, synthetic)
+
+
 def _split(records_dir: Path, manifest: Manifest, name: str) -> SplitInfo:
     if name not in manifest.splits:
         raise DataError(f"{records_dir}: no {name} split; it has {', '.join(manifest.splits)}")
     return manifest.splits[name]
 
 
-def _read(
-    records_dir: Path, split: SplitInfo, image_size: int, *, in_turn: bool, with_keys: bool = False
-) -> tf.data.Dataset:
-    """Examples (image, label) in the order of the records, or one of each shard in turn: another fixed order.
+def _read_weighed(records_dir: Path, split: SplitInfo, image_size: int, options: PipelineOptions) -> tf.data.Dataset:
+    """Examples (image, label, weight), one of each shard in turn; with pairs (key, image, label, weight)."""
+    weigh = make_weigher(records_dir, split, options)
 
-    With keys, each comes as (key, image, label): slices of one group and place share a key.
-    """
+    def parse(serialized: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        image, label = parse_example(serialized, image_size)
+        # Weighed here, where the group is known, and not in the batch, which may hold slices of two sources.
+        example = (image, label, weigh(serialized, label))
+        # Slices of one group and place share a key.
+        return (parse_pair_key(serialized), *example) if options.pairs else example
+
+    return _read(records_dir, split, parse, in_turn=True)
+
+
+def _read(
+    records_dir: Path, split: SplitInfo, parse: Callable[[tf.Tensor], tuple[tf.Tensor, ...]], *, in_turn: bool
+) -> tf.data.Dataset:
+    """What `parse` makes of the records, in their order, or one of each shard in turn: another fixed order."""
     paths = [str(records_dir / shard.name) for shard in split.shards]
     if in_turn:
         # In an order without meaning, so that those open at a time stand for all; the same for all seeds and epochs,
@@ -125,44 +194,40 @@ def _read(
         records = files.interleave(tf.data.TFRecordDataset, cycle_length=min(len(paths), _OPEN_SHARDS))
     else:
         records = tf.data.TFRecordDataset(paths)
-    if with_keys:
-        examples = records.map(lambda each: (parse_pair_key(each), *parse_example(each, image_size)))
-    else:
-        examples = records.map(lambda each: parse_example(each, image_size), num_parallel_calls=tf.data.AUTOTUNE)
+    examples = records.map(parse, num_parallel_calls=tf.data.AUTOTUNE)
     # The manifest promises this number; a data set that ends early fails here and is never trained on.
     return examples.apply(tf.data.experimental.assert_cardinality(split.records))
 
 
 def _pair_up(keyed: tf.data.Dataset) -> tf.data.Dataset:
-    """Batches (image, label) of one or two slices of the same key, each as soon as its second one was read.
+    """Batches (image, label, weight) of one or two slices of the same key, each as soon as its second one was read.
 
     Slices without a partner come at the end, one by one, and are held in memory until then.
     """
     return keyed.group_by_window(
-        key_func=lambda key, image, label: key,
-        reduce_func=lambda key, window: window.map(lambda _, image, label: (image, label)).batch(_PAIR),
+        key_func=lambda key, *example: key,
+        reduce_func=lambda key, window: window.map(lambda _, *example: example).batch(_PAIR),
         window_size=_PAIR,
     )
 
 
-def _cache(examples: tf.data.Dataset, manifest: Manifest, options: PipelineOptions) -> tf.data.Dataset:
+def _cache(examples: tf.data.Dataset, manifest: Manifest, options: PipelineOptions, name: str) -> tf.data.Dataset:
     if options.cache == "none":
         return examples
     if options.cache == "memory":
         return examples.cache()
     # Named by content, so that a cache of other records is never taken up; made anew by each run, since a killed one
     # leaves it incomplete and locked.
-    path = options.cache_dir / f"train-{manifest.fingerprint[:16]}"
+    path = options.cache_dir / f"{name}-{manifest.fingerprint[:16]}"
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True)
     return examples.cache(str(path / "examples"))
 
 
-def _finish(number: tf.Tensor, image: tf.Tensor, label: tf.Tensor, options: PipelineOptions):
-    """Augments a batch, weighs its classes and, where shapes must not change, pads it."""
+def _finish(number: tf.Tensor, image: tf.Tensor, label: tf.Tensor, weight: tf.Tensor, options: PipelineOptions):
+    """Augments a batch and, where shapes must not change, pads it."""
     seeds = tf.stack([tf.fill(tf.shape(number), tf.cast(options.seed, tf.int64)), number], axis=1)
     image = augment(image, seeds, options.augmentation)
-    weight = tf.gather(tf.constant(options.class_weights, tf.float32), tf.cast(label, tf.int32))
     if options.static_shapes:
         image, padded, real = _pad(image, label, options.batch_size)
         return image, padded, real * tf.pad(weight, [[0, options.batch_size - tf.shape(weight)[0]]])

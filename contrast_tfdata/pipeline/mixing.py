@@ -1,0 +1,62 @@
+"""Synthetic slices beside real ones: how many of each a batch holds, and from which records; no TensorFlow here."""
+
+import dataclasses
+import math
+from pathlib import Path
+
+from contrast_tfdata.errors import DataError, UsageError
+from contrast_tfdata.records.manifest import Manifest
+
+
+@dataclasses.dataclass(frozen=True)
+class PhantomPart:
+    """Records of synthetic patients that give a part of every batch.
+
+    Attributes:
+        records_dir: their folder.
+        manifest: theirs, already checked.
+        fraction: share of a batch, between 0 and 1.
+    """
+
+    records_dir: Path
+    manifest: Manifest
+    fraction: float
+
+    def shares(self, batch_size: int) -> tuple[int, int]:
+        """Returns how many slices of a batch are real and how many synthetic."""
+        return shares(batch_size, self.fraction)
+
+
+def shares(batch_size: int, phantom_fraction: float) -> tuple[int, int]:
+    """Returns how many slices of a batch are real and how many synthetic; a half goes to the real ones.
+
+    Raises:
+        UsageError: one of the two would have none.
+    """
+    real = math.floor(batch_size * (1 - phantom_fraction) + 0.5) if 0 < phantom_fraction < 1 else 0
+    if not 0 < real < batch_size:
+        raise UsageError(
+            "phantom_fraction must be between 0 and 1 and leave a batch at least one slice of each kind. Received: "
+            f"phantom_fraction={phantom_fraction}, batch_size={batch_size}"
+        )
+    return real, batch_size - real
+
+
+def refuse_other_preprocessing(phantom: PhantomPart, manifest: Manifest) -> None:
+    """Holds synthetic records to the real ones beside them: what they are must not show in greys, size or proportions.
+
+    Raises:
+        DataError: they were made in another way; every difference is listed.
+    """
+    real, synthetic = manifest.preprocessing, phantom.manifest.preprocessing
+    differences = [
+        f"{key}: real {real.get(key)!r}, synthetic {synthetic.get(key)!r}"
+        for key in sorted(real.keys() | synthetic.keys())
+        if real.get(key) != synthetic.get(key)
+    ]
+    if differences:
+        raise DataError.listing(
+            f"{phantom.records_dir}: the synthetic records were made in another way than the real ones; make one of "
+            "them again with the other's flags:",
+            differences,
+        )
