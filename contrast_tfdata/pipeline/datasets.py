@@ -146,7 +146,7 @@ def _phantom_batches(
 ) -> tf.data.Dataset:
     """The synthetic part of the batches from `first_step` (counted over all epochs) to `last_step` - 1."""
     split = _split(phantom.records_dir, phantom.manifest, "train")
-    options = dataclasses.replace(options, class_weights=(1.0, 1.0))
+    options = dataclasses.replace(options, class_weights=(1.0, 1.0), balance_patients=False)
     shuffled = _shuffled_passes(phantom.records_dir, phantom.manifest, options, "phantom")
     _, share = phantom.shares(options.batch_size)
     first, last = first_step * share, last_step * share

@@ -70,6 +70,8 @@ class PipelineOptions:
         cache_dir: folder for the disk cache.
         augmentation: random transforms of training images.
         class_weights: weight of each class in the training loss.
+        balance_patients: instead of these, weights with which each class counts the same, and so does each patient in
+            a class.
         pairs: keep slices of one group and place together, so that a batch shows them before and after contrast.
         static_shapes: pad the last batch of an epoch, with weight 0, so that a compiled step serves every batch.
     """
@@ -80,6 +82,7 @@ class PipelineOptions:
     cache_dir: Path | None = None
     augmentation: Augmentation = Augmentation()
     class_weights: tuple[float, float] = (1.0, 1.0)
+    balance_patients: bool = False
     pairs: bool = False
     static_shapes: bool = False
 
@@ -92,6 +95,11 @@ class PipelineOptions:
             raise UsageError("cache=disk needs a cache_dir")
         if min(self.class_weights) < 0 or max(self.class_weights) <= 0:
             raise UsageError(f"class_weights must not be negative. Received: class_weights={self.class_weights}")
+        if self.balance_patients and self.class_weights != (1.0, 1.0):
+            raise UsageError(
+                "balance_patients weighs classes too: leave class_weights at 1. Received: "
+                f"class_weights={self.class_weights}"
+            )
 
 
 def _parse_value(name: str, value: str, kind: type):

@@ -143,6 +143,18 @@ def parse_pair_key(serialized: tf.Tensor) -> tf.Tensor:
         return tf.strings.to_hash_bucket_fast(name, 1 << 62)
 
 
+def parse_group_and_label(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns group (string) and label (int64) of one record or of many, in a TensorFlow graph; pixels are passed over.
+
+    Args:
+        serialized: string, a scalar or (N,).
+    """
+    parse = tf.io.parse_example if serialized.shape.rank else tf.io.parse_single_example
+    with tf.name_scope(PARSING):
+        features = parse(serialized, {key: FEATURES[key] for key in ("group", "label")})
+        return features["group"], features["label"]
+
+
 def _bytes(value: bytes) -> tf.train.Feature:
     return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
 

@@ -8,7 +8,7 @@ from contrast_tfdata.errors import DataError, UsageError
 SCHEDULES = ("constant", "cosine")
 OPTIMIZERS = ("adam", "adamw", "lamb")
 LOSSES = ("cross_entropy", "focal")
-CLASS_WEIGHTS = ("none", "balanced", "batch")
+CLASS_WEIGHTS = ("none", "balanced", "balanced_patients", "batch")
 INITIAL_BIASES = ("none", "class_balance")
 FINAL_WEIGHTS = ("last", "best")
 
@@ -30,8 +30,9 @@ class TrainingOptions:
         focal_gamma: exponent of the focal loss (2 in its paper).
         focal_alpha: weight of class 1 in the focal loss (0.25 in its paper).
         ema_decay: 0 for none, else the largest decay of the moving average of weights that becomes the result.
-        class_weights: `none`; `balanced`: inversely proportional to the class's share in the training split; or
-            `batch`: to its share in each batch.
+        class_weights: `none`; `balanced`: inversely proportional to the class's share in the training split;
+            `balanced_patients`: so that each class counts the same there, and so does each patient in a class; or
+            `batch`: inversely proportional to the class's share in each batch.
         initial_bias: of the output: `none` (0), or `class_balance`: the log odds of class 1 in the training split.
         final_weights: `last`, or `best`: of the epoch with the smallest validation loss.
     """
@@ -80,7 +81,8 @@ class TrainingOptions:
     def weight_of_classes(self, counts: dict[str, int]) -> tuple[float, float]:
         """Returns the loss weight of each class over the split; `balanced` is n / (2 n_class), scikit-learn's rule.
 
-        Those of `batch` differ from batch to batch (see `balancing`); over the split they are 1.
+        Those of `batch` differ from batch to batch (see `balancing`), those of `balanced_patients` from patient to
+        patient (see `pipeline.weighing`); here both are 1.
 
         Args:
             counts: examples per class in the training split, class 0 first.
