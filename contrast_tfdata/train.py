@@ -8,10 +8,19 @@ from absl import flags
 from contrast_tfdata import cli, common_flags
 from contrast_tfdata.errors import UsageError
 from contrast_tfdata.model import pretrained, views
+from contrast_tfdata.pipeline import mixing
 from contrast_tfdata.pipeline.options import CACHES, Augmentation, PipelineOptions
 from contrast_tfdata.training import options as training_options
 
 _RECORDS_DIR = common_flags.records_dir()
+_PHANTOM_RECORDS_DIR = flags.DEFINE_string(
+    "phantom_records_dir", None, "folder of records of synthetic patients, from which --phantom_fraction is taken"
+)
+_PHANTOM_FRACTION = flags.DEFINE_float(
+    "phantom_fraction",
+    None,
+    "share of every batch that synthetic slices make up, as in 0.5; an epoch is a pass over --records_dir all the same",
+)
 _VERIFY = common_flags.verify()
 _WORKDIR = common_flags.workdir()
 _EPOCHS = flags.DEFINE_integer("epochs", 15, "passes over the training split", lower_bound=1)
@@ -45,7 +54,8 @@ _CLASS_WEIGHTS = flags.DEFINE_enum(
     "class_weights",
     "none",
     list(training_options.CLASS_WEIGHTS),
-    "inversely proportional to a class's share in the training split (balanced) or in each batch (batch)",
+    "inversely proportional to a class's share in the training split (balanced) or in each batch (batch), or such that "
+    "each patient of a class counts the same too (balanced_patients)",
 )
 _INITIAL_BIAS = flags.DEFINE_enum(
     "initial_bias",
@@ -81,6 +91,7 @@ def main(argv: list[str]) -> None:
     if pretrained.is_shipped(_WORKDIR.value):
         raise UsageError("--workdir=shipped stands for the weights of this package; for a folder write ./shipped")
     training, pipeline, scored_views = _training_options(), _pipeline_options(workdir), views.parse(_VIEWS.value)
+    _refuse_half_a_mixture()
     plan = cli.start_tensorflow(_PRECISION.value, _JIT_COMPILE.value, deterministic=_DETERMINISTIC.value)
 
     from contrast_tfdata import outcome
@@ -92,7 +103,7 @@ def main(argv: list[str]) -> None:
     outcome.check_records(records_dir, manifest, full=_VERIFY.value == "full")
     run = outcome.Run(workdir, records_dir, manifest, plan, _BATCH_SIZE.value, scored_views)
     run.announce(cli.console)
-    job = loop.Job(records_dir, manifest, workdir, training, pipeline, plan)
+    job = loop.Job(records_dir, manifest, workdir, training, pipeline, plan, _phantom_part())
     model = starting_point.build(
         manifest.image_size,
         pooling=plan.pooling,
@@ -119,6 +130,32 @@ def main(argv: list[str]) -> None:
     )
     outcome.say_confounders(metrics, cli.console)
     cli.console.print(outcome.headline(metrics, report), style="bold" if cli.console.is_terminal else None)
+
+
+def _refuse_half_a_mixture() -> None:
+    """Raises UsageError where only one of the two flags of a mixture was given, or a share of it is empty."""
+    if _PHANTOM_FRACTION.value is not None and not _PHANTOM_RECORDS_DIR.value:
+        raise UsageError(
+            f"--phantom_fraction={_PHANTOM_FRACTION.value} needs --phantom_records_dir=P, records of synthetic "
+            "patients: make_records --flagfile=flags/pretrain.flags --output_dir=P"
+        )
+    if _PHANTOM_RECORDS_DIR.value and _PHANTOM_FRACTION.value is None:
+        raise UsageError("--phantom_records_dir needs --phantom_fraction, their share of every batch, as in 0.5")
+    if _PHANTOM_RECORDS_DIR.value:
+        mixing.shares(_BATCH_SIZE.value, _PHANTOM_FRACTION.value)
+
+
+def _phantom_part() -> mixing.PhantomPart | None:
+    """Returns the synthetic records, checked as the others are, or None where there are none."""
+    if not _PHANTOM_RECORDS_DIR.value:
+        return None
+    from contrast_tfdata import outcome
+    from contrast_tfdata.records import manifest as manifests
+
+    phantom_dir = Path(_PHANTOM_RECORDS_DIR.value)
+    manifest = manifests.load(phantom_dir)
+    outcome.check_records(phantom_dir, manifest, full=_VERIFY.value == "full")
+    return mixing.PhantomPart(phantom_dir, manifest, _PHANTOM_FRACTION.value)
 
 
 def _training_options() -> training_options.TrainingOptions:

@@ -13,6 +13,7 @@ from contrast_tfdata.errors import DataError
 from contrast_tfdata.model.contrast_net import ContrastNet
 from contrast_tfdata.model.runtime_plan import RuntimePlan
 from contrast_tfdata.pipeline.datasets import create_eval_dataset, create_train_dataset, steps_per_epoch
+from contrast_tfdata.pipeline.mixing import PhantomPart, refuse_other_preprocessing
 from contrast_tfdata.pipeline.options import PipelineOptions
 from contrast_tfdata.records.manifest import Manifest
 from contrast_tfdata.training.balancing import balance_batch
@@ -34,9 +35,10 @@ class Job:
         training: the recipe.
         pipeline: how batches are made.
         plan: how the step runs.
+        phantom: synthetic slices for a part of every batch, or None.
 
     Raises:
-        DataError: there is no training example.
+        DataError: there is no training example, or the synthetic ones were made in another way than the others.
     """
 
     records_dir: Path
@@ -45,37 +47,53 @@ class Job:
     training: TrainingOptions
     pipeline: PipelineOptions
     plan: RuntimePlan
+    phantom: PhantomPart | None = None
 
     def __post_init__(self):
-        if "train" not in self.manifest.splits:
-            raise DataError(f"{self.records_dir}: the training split is empty")
+        for part in filter(None, (self, self.phantom)):
+            if "train" not in part.manifest.splits:
+                raise DataError(f"{part.records_dir}: the training split is empty")
+        if self.phantom:
+            refuse_other_preprocessing(self.phantom, self.manifest)
 
     @property
     def num_examples(self) -> int:
-        """Slices in the training split."""
+        """Slices in the training split, all of which an epoch shows."""
         return self.manifest.splits["train"].records
 
     @property
     def steps_per_epoch(self) -> int:
         """Optimizer updates in an epoch."""
-        return steps_per_epoch(self.num_examples, self.pipeline.batch_size)
+        return steps_per_epoch(self.num_examples, self.pipeline.batch_size, self.phantom)
 
     @property
     def batches(self) -> PipelineOptions:
         """The pipeline's options with all that recipe, plan and data add to them."""
         weights = self.training.weight_of_classes(self.manifest.splits["train"].classes)
-        return dataclasses.replace(self.pipeline, class_weights=weights, static_shapes=self.plan.static_shapes)
+        by_patient = self.training.class_weights == "balanced_patients"
+        return dataclasses.replace(
+            self.pipeline, class_weights=weights, balance_patients=by_patient, static_shapes=self.plan.static_shapes
+        )
 
     @property
     def initial_logit(self) -> float:
         """The bias with which the network's output begins."""
-        return self.training.initial_logit(self.manifest.splits["train"].classes)
+        return self.training.initial_logit(self._classes_of_an_epoch)
+
+    @property
+    def _classes_of_an_epoch(self) -> dict[str, float]:
+        classes = self.manifest.splits["train"].classes
+        if not self.phantom:
+            return classes
+        synthetic = self.phantom.manifest.splits["train"]
+        passes = self.steps_per_epoch * self.phantom.shares(self.pipeline.batch_size)[1] / synthetic.records
+        return {name: count + passes * synthetic.classes[name] for name, count in classes.items()}
 
     def recipe(self, model: ContrastNet) -> dict:
         """Everything that the result depends on; a run goes on only with the same."""
-        # Where examples are cached changes nothing about the result.
-        cache = ("cache", "cache_dir", "seed")
-        batches = {name: value for name, value in dataclasses.asdict(self.batches).items() if name not in cache}
+        # Where examples are cached changes nothing about the result; weights follow from the recipe's name for them.
+        left_out = ("cache", "cache_dir", "seed", "class_weights", "balance_patients")
+        batches = {name: value for name, value in dataclasses.asdict(self.batches).items() if name not in left_out}
         return {
             **dataclasses.asdict(self.training),
             **batches,
@@ -84,7 +102,14 @@ class Job:
             "deterministic": self.plan.deterministic,
             "initial_weights": _digest(model),
             "records": self.manifest.fingerprint,
+            **self._recipe_of_phantom,
         }
+
+    @property
+    def _recipe_of_phantom(self) -> dict:
+        if not self.phantom:
+            return {}
+        return {"phantom_records": self.phantom.manifest.fingerprint, "phantom_fraction": self.phantom.fraction}
 
 
 def train(
@@ -129,6 +154,9 @@ def _fit(model: ContrastNet, job: Job, checkpoints: Checkpoints, done: int, cons
     source = {"records_dir": job.records_dir, "manifest": job.manifest, "options": job.batches}
     epochs, steps = job.training.epochs, job.steps_per_epoch
     console.print(f"training: {job.num_examples} slices, {steps} steps an epoch, epochs {done + 1} to {epochs}")
+    if job.phantom:
+        real, synthetic = job.phantom.shares(job.pipeline.batch_size)
+        console.print(f"a batch: {real} of these slices and {synthetic} of synthetic patients")
     display = ProgressDisplay(console, epochs, steps)
     callbacks = [
         StopOnNonFiniteLoss(),  # before the checkpoint, so that broken weights are never saved
@@ -138,7 +166,7 @@ def _fit(model: ContrastNet, job: Job, checkpoints: Checkpoints, done: int, cons
         display,
     ]
     has_validation = "validation" in job.manifest.splits
-    batches = create_train_dataset(**source, first_epoch=done, epochs=epochs)
+    batches = create_train_dataset(**source, first_epoch=done, epochs=epochs, phantom=job.phantom)
     if job.training.class_weights == "batch":
         batches = batches.map(balance_batch)
     try:
