@@ -14,7 +14,13 @@ from pathlib import Path
 
 from benchmarks.transfer import figures, sources
 from contrast_tfdata.images.preprocessing import Preprocessing
-from contrast_tfdata.model import runtime_plan
+from contrast_tfdata.model import pretrained, runtime_plan
+
+TITLES = {
+    "jpeg": "Public JPEG slices of whole heads (figshare 1512427 and a Kaggle collection); chose the recipe",
+    "nifti": "Public NIfTI volumes (Lesjak et al. 2017, stripped, and TCGA-LGG); chose the recipe",
+}
+"""What a reader of the model card is told of a source: both were looked at while the phantom was made."""
 
 _COLUMNS = (
     ("AUC", "auc"),
@@ -31,8 +37,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.transfer", description=__doc__.splitlines()[0])
     parser.add_argument("--real", type=Path, default=os.environ.get("CONTRAST_REAL_DATA"), help="folder of real images")
     parser.add_argument("--output", type=Path, help="JSON file for the figures")
+    parser.add_argument(
+        "--measurements",
+        type=Path,
+        help="measurements.json of the shipped weights, to be written; then name only those",
+    )
     parser.add_argument("networks", nargs="+", help="workdirs (commas between seeds), `shipped`, or an .h5 file")
     options = parser.parse_args(arguments)
+    if options.measurements and options.networks != [pretrained.NAME]:
+        parser.error(f"--measurements goes with the one network {pretrained.NAME}")
     if options.real is None:
         parser.error("name the folder of real images with --real, or in CONTRAST_REAL_DATA")
     runtime_plan.configure_environment()
@@ -40,6 +53,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print("\n".join(table(results)))
     if options.output:
         options.output.write_text(json.dumps(results, indent=1) + "\n")
+    if options.measurements:
+        description = json.loads((pretrained.directory() / "model.json").read_text())
+        options.measurements.write_text(
+            json.dumps(measurements(results[pretrained.NAME], description), indent=1) + "\n"
+        )
 
 
 def _measure(seeds: Sequence[str], real: Path) -> dict[str, list[dict]]:
@@ -62,17 +80,34 @@ def _network(name: str):
 
     from contrast_tfdata.model import starting_point, views
     from contrast_tfdata.model.inference import Predictor
-    from contrast_tfdata.model.pretrained import model_folder
     from contrast_tfdata.model.weights import load_model
 
     if name.endswith(".h5"):
         preprocessing = Preprocessing(interpolation="nearest", intensity="stored", aspect="stretch")
         model = starting_point.build(preprocessing.image_size, pooling="native", seed=0, init_weights=name)
         return Predictor(model), preprocessing, 0.0
-    model, description = load_model(model_folder(name), pooling="native")
+    model, description = load_model(pretrained.model_folder(name), pooling="native")
     threshold = description["operating_point"]["threshold"]
     predictor = Predictor(model, views=views.stored(description))
     return predictor, Preprocessing.from_json(description["preprocessing"]), float(np.log(threshold / (1 - threshold)))
+
+
+def measurements(by_source: dict[str, list[dict]], description: dict) -> dict:
+    """Returns what the model card of the shipped weights is made of (see `report.shipped_card`)."""
+    rows = [
+        {
+            "source": TITLES[source],
+            "slices": found["slices"],
+            "patients": found["patients"],
+            "auc": found["auc"],
+            "auc_ci95": found["auc_ci95"],
+            "matched_auc": found["auc_matched"],
+            "series_balanced_accuracy": found["series_balanced_accuracy"],
+        }
+        for source, (found,) in by_source.items()
+    ]
+    threshold = description["operating_point"]["threshold"]
+    return {"weights_sha256": description["weights_sha256"], "threshold": threshold, "rows": rows}
 
 
 def table(results: dict[str, dict[str, list[dict]]]) -> Iterator[str]:

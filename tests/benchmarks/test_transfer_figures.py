@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from benchmarks.transfer import figures
-from benchmarks.transfer.__main__ import table
+from benchmarks.transfer.__main__ import measurements, table
+from contrast_tfdata.report.shipped_card import render_shipped_card
 
 
 def scored(logits, matched=None):
@@ -58,3 +59,12 @@ def test_table_has_a_row_for_each_network_and_source():
     assert len(lines) == 4
     assert lines[2].startswith("| run | jpeg | 10 | 2 | 0.875 ± 0.000 |")
     assert lines[3].startswith("| run | nifti | 10 | 1 | 0.875 |")
+
+
+def test_measurements_are_what_the_model_card_takes():
+    one = figures.summarize(scored([-2, -1, 1, 2, -2, 3, 2.5, 4, -3, -4]), threshold=0.0)
+    description = {"weights_sha256": "f" * 64, "operating_point": {"threshold": 0.5}, "name": "n"}
+    written = measurements({"jpeg": [one], "nifti": [one]}, description)
+    assert [row["auc"] for row in written["rows"]] == [one["auc"]] * 2
+    assert written["rows"][0]["series_balanced_accuracy"] == one["series_balanced_accuracy"]
+    assert "0.875" in render_shipped_card(description, written)
