@@ -1,6 +1,7 @@
 """The commands as a user runs them: whole lines on real files, and what they say and return when something is wrong."""
 
 import csv
+import functools
 import json
 import os
 import shutil
@@ -561,13 +562,15 @@ def test_fault_35_existing_records_are_kept(png_tree, tmp_path):
 def test_fault_33_stopped_conversion_leaves_nothing(tmp_path, sent):
     words = ["--phantom_patients=300", f"--output_dir={tmp_path}/records", "--num_workers=1"]
     command = [sys.executable, "-m", "contrast_tfdata.make_records", *words]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
+    heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # also if the tests run in the background
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heed)
+    deadline = time.monotonic() + 600  # far more than it takes on a machine that has other work, too
     while not list(tmp_path.glob(".records.incomplete-*/contrast-*")):
+        assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < deadline, "the conversion did not start"
         time.sleep(0.05)
     process.send_signal(sent)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=600)
     assert process.returncode == 75
     assert "unchanged" in said
     assert list(tmp_path.iterdir()) == []

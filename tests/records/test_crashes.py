@@ -81,28 +81,51 @@ def test_fault_32_killed_at_any_moment(png_tree, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["pictures", "records", "whole-0", "whole-1"]
 
 
-def start(*arguments):
-    command = [sys.executable, "-m", "contrast_tfdata.make_records", *arguments]
-    return subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+def heed_interrupts():
+    """Undoes in a child what a shell did if it started the tests in the background, where Ctrl-C is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+HANG = 600
+"""Seconds after which a command hangs: far more than it takes on a machine that has other work, too."""
+
+
+@contextlib.contextmanager
+def started(*arguments):
+    """Starts the command in a group of its own; nothing of it outlives the block."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "contrast_tfdata.make_records", *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=heed_interrupts,
     )
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stderr.close()
 
 
 @contextlib.contextmanager
 def old_records(png_tree, output):
     """Makes records in a folder, and checks that they are the same and alone when the block ends."""
     make = [f"--train_dir={png_tree((8, 8))}", f"--output_dir={output}/records", "--image_size=24", "--num_workers=1"]
-    process = start(*make)
-    assert process.communicate()[1] == ""
+    with started(*make) as process:
+        assert process.communicate(timeout=HANG)[1] == ""
     before = {path.name: path.read_bytes() for path in (output / "records").iterdir()}
     yield
     assert {path.name: path.read_bytes() for path in (output / "records").iterdir()} == before
     assert {path.name for path in output.iterdir()} <= {"pictures", "records"}
 
 
-def wait_until_writing(tmp_path):
-    deadline = time.monotonic() + 60
+def wait_until_writing(process, tmp_path):
+    deadline = time.monotonic() + HANG
     while not list(tmp_path.glob(".records.incomplete-*/contrast-*")):
+        assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < deadline, "the conversion did not start"
         time.sleep(0.02)
 
@@ -114,11 +137,10 @@ LARGE = ("--phantom_patients=300", "--num_workers=2", "--overwrite")
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_fault_33_stop_reaches_workers_too(png_tree, tmp_path, sent):
     """As Ctrl-C in a terminal, or a scheduler that ends a job, does it: to all processes at once."""
-    with old_records(png_tree, tmp_path):
-        process = start(*LARGE, f"--output_dir={tmp_path}/records")
-        wait_until_writing(tmp_path)
+    with old_records(png_tree, tmp_path), started(*LARGE, f"--output_dir={tmp_path}/records") as process:
+        wait_until_writing(process, tmp_path)
         os.killpg(process.pid, sent)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=HANG)
         assert process.returncode == 75
         assert "unchanged" in said
         assert "Traceback" not in said
@@ -126,11 +148,10 @@ def test_fault_33_stop_reaches_workers_too(png_tree, tmp_path, sent):
 
 @pytest.mark.slow
 def test_fault_37_dead_worker_ends_the_command(png_tree, tmp_path):
-    with old_records(png_tree, tmp_path):
-        process = start(*LARGE, f"--output_dir={tmp_path}/records")
-        wait_until_writing(tmp_path)
+    with old_records(png_tree, tmp_path), started(*LARGE, f"--output_dir={tmp_path}/records") as process:
+        wait_until_writing(process, tmp_path)
         os.kill(workers_of(process.pid)[0], signal.SIGKILL)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=HANG)
         assert process.returncode == 70
         assert said.startswith("error: a worker process died")
         assert len(said.splitlines()) == 1
@@ -164,8 +185,8 @@ def test_fault_34_too_large_a_shard_keeps_the_old(png_tree, tmp_path):
 
 @pytest.mark.slow
 def test_fault_34_small_disk_is_refused_before_writing(png_tree, tmp_path):
-    with small_disk(tmp_path / "disk", 512 << 10) as disk, old_records(png_tree, disk):
-        process = start("--phantom_patients=10", "--num_workers=1", "--overwrite", f"--output_dir={disk}/records")
-        _, said = process.communicate()
+    words = ["--phantom_patients=10", "--num_workers=1", "--overwrite", f"--output_dir={tmp_path}/disk/records"]
+    with small_disk(tmp_path / "disk", 512 << 10) as disk, old_records(png_tree, disk), started(*words) as process:
+        _, said = process.communicate(timeout=HANG)
         assert process.returncode == 74
         assert re.search(r"too little space \(about 8\.\d MB needed, 0\.\d MB free before\); nothing there was", said)

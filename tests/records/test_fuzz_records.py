@@ -65,9 +65,9 @@ def hold_to_limits(attempt):
     attempt(random.Random(-1))
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for number in range(EXAMPLES):
-        began = time.monotonic()
+        began = time.process_time()  # not that of others on the machine
         accepted += attempt(random.Random(number))
-        slowest = max(slowest, time.monotonic() - began)
+        slowest = max(slowest, time.process_time() - began)
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory
     print(f"{EXAMPLES} tried, {accepted} accepted, slowest {slowest:.2f} s, memory grew by {grown / 1000:.0f} MB")
     assert slowest < SLOWEST_SECONDS

@@ -149,6 +149,7 @@ def test_fault_32_workers_end_when_their_parent_is_killed():
 INTERRUPTED = """
 import os, signal, sys, threading, time
 from contrast_tfdata.records.workers import Workers
+signal.signal(signal.SIGINT, signal.default_int_handler)  # A shell has it ignored in what runs in the background.
 for delay in map(float, sys.argv[1:]):
     try:
         with Workers(2) as workers:
