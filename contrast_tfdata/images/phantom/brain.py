@@ -138,7 +138,7 @@ def _folds(grid, mid, grey, mask, plane: Plane, cortex: Cortex, rng) -> tuple[np
     folia = (
         _ridge(drawing.noise_field(rng, shape, period), 0.3 / plane.spacing) * ~above_tentorium * (grid[..., 0] < -46.0)
     )
-    sulci = np.maximum(cerebral, (0.2 + 0.5 * cortex.folding) * folia * grey) * (0.4 + 0.6 * grey)
+    sulci = np.maximum(cerebral, 0.3 * folia * grey) * (0.4 + 0.6 * grey)
     depth = _depth(mask, plane.spacing)
     grey_mm = _CORTEX_MM + width * plane.spacing
     core = np.clip((away * plane.spacing - grey_mm) / 0.8, 0.0, 1.0) * np.clip((depth - _CORTEX_MM) / 0.8, 0.0, 1.0)

@@ -185,9 +185,6 @@ class Display:
         bottom: the same for its lower end.
         headroom: least grey level of the window's upper end, relative to the brain's bright end: who sets a window
             looks at the brain.
-        sharpening: how much of what a blur of `blur` pixels takes away is added again (unsharp masking): scanners and
-            reading rooms enhance edges. 0 where none did.
-        blur: standard deviation in pixels.
         gamma: exponent on the windowed values.
         matched: whether a pipeline gave the picture a fixed histogram, as some do before they compare scanners.
         jpeg_quality: 0 where the picture was never a JPEG.
@@ -196,8 +193,6 @@ class Display:
     top: float
     bottom: float
     headroom: float
-    sharpening: float
-    blur: float
     gamma: float
     matched: bool
     jpeg_quality: int
@@ -210,9 +205,7 @@ def draw_display(rng: np.random.Generator, options: PhantomOptions) -> Display:
         top=float(np.exp(rng.uniform(np.log(0.55), np.log(1.9)))),
         bottom=float(rng.uniform(-0.06, 0.06)),
         headroom=float(rng.uniform(0.95, 1.5)),
-        sharpening=float(rng.uniform(0.2, 1.5)) if rng.random() < 0.4 else 0.0,
-        blur=float(rng.uniform(0.7, 1.8)),
-        gamma=float(np.exp(rng.normal(0.0, 0.22))),
+        gamma=float(np.exp(rng.normal(0.0, 0.18))),
         matched=bool(rng.random() < options.matched_rate),
         jpeg_quality=int(rng.integers(45, 95)) if jpeg else 0,
     )
@@ -226,7 +219,6 @@ def develop(magnitude: np.ndarray, display: Display, brain: np.ndarray) -> np.nd
         display: the window.
         brain: (n, n) bool, where the brain is.
     """
-    magnitude = _sharpened(magnitude, display) if display.sharpening else magnitude
     reference = _bright_end(magnitude[magnitude > 0.25 * magnitude.mean()], 99.0)
     top = max(display.top * reference, display.headroom * _bright_end(magnitude[brain], 95.0))
     span = max(top - display.bottom * reference, 1e-9)
@@ -235,12 +227,6 @@ def develop(magnitude: np.ndarray, display: Display, brain: np.ndarray) -> np.nd
     pixels[magnitude == 0.0] = 0  # What a stripping tool has removed stays black in any window.
     pixels = match_foreground(pixels) if display.matched else pixels
     return _through_jpeg(pixels, display.jpeg_quality) if display.jpeg_quality else pixels
-
-
-def _sharpened(magnitude: np.ndarray, display: Display) -> np.ndarray:
-    """Returns the picture with its edges enhanced, 0 or more; what is 0 stays so."""
-    fine = magnitude - ndimage.gaussian_filter(magnitude, display.blur)
-    return np.where(magnitude > 0.0, np.maximum(magnitude + np.float32(display.sharpening) * fine, 0.0), magnitude)
 
 
 def _bright_end(values: np.ndarray, percentile: float) -> float:
