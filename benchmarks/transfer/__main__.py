@@ -16,12 +16,6 @@ from benchmarks.transfer import figures, sources
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.model import pretrained, runtime_plan
 
-TITLES = {
-    "jpeg": "Public JPEG slices of whole heads (figshare 1512427 and a Kaggle collection); chose the recipe",
-    "nifti": "Public NIfTI volumes (Lesjak et al. 2017, stripped, and TCGA-LGG); chose the recipe",
-}
-"""What a reader of the model card is told of a source: both were looked at while the phantom was made."""
-
 _COLUMNS = (
     ("AUC", "auc"),
     ("AUC matched", "auc_matched"),
@@ -44,8 +38,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("networks", nargs="+", help="workdirs (commas between seeds), `shipped`, or an .h5 file")
     options = parser.parse_args(arguments)
-    if options.measurements and options.networks != [pretrained.NAME]:
-        parser.error(f"--measurements goes with the one network {pretrained.NAME}")
     if options.real is None:
         parser.error("name the folder of real images with --real, or in CONTRAST_REAL_DATA")
     runtime_plan.configure_environment()
@@ -53,11 +45,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print("\n".join(table(results)))
     if options.output:
         options.output.write_text(json.dumps(results, indent=1) + "\n")
-    if options.measurements:
-        description = json.loads((pretrained.directory() / "model.json").read_text())
-        options.measurements.write_text(
-            json.dumps(measurements(results[pretrained.NAME], description), indent=1) + "\n"
-        )
 
 
 def _measure(seeds: Sequence[str], real: Path) -> dict[str, list[dict]]:
@@ -65,7 +52,7 @@ def _measure(seeds: Sequence[str], real: Path) -> dict[str, list[dict]]:
     found: dict[str, list[dict]] = {name: [] for name in sources.PATIENT}
     read: dict[tuple[str, Preprocessing], sources.Source] = {}
     for seed in seeds:
-        predict, preprocessing, threshold = _network(seed)
+        predict, preprocessing, threshold = network(seed)
         for name, rows in found.items():
             key = name, preprocessing
             if key not in read:
@@ -74,7 +61,7 @@ def _measure(seeds: Sequence[str], real: Path) -> dict[str, list[dict]]:
     return found
 
 
-def _network(name: str):
+def network(name: str):
     """Returns a network as a function from images to logits, its preprocessing, and its threshold as a logit."""
     import numpy as np
 
@@ -90,24 +77,6 @@ def _network(name: str):
     threshold = description["operating_point"]["threshold"]
     predictor = Predictor(model, views=views.stored(description))
     return predictor, Preprocessing.from_json(description["preprocessing"]), float(np.log(threshold / (1 - threshold)))
-
-
-def measurements(by_source: dict[str, list[dict]], description: dict) -> dict:
-    """Returns what the model card of the shipped weights is made of (see `report.shipped_card`)."""
-    rows = [
-        {
-            "source": TITLES[source],
-            "slices": found["slices"],
-            "patients": found["patients"],
-            "auc": found["auc"],
-            "auc_ci95": found["auc_ci95"],
-            "matched_auc": found["auc_matched"],
-            "series_balanced_accuracy": found["series_balanced_accuracy"],
-        }
-        for source, (found,) in by_source.items()
-    ]
-    threshold = description["operating_point"]["threshold"]
-    return {"weights_sha256": description["weights_sha256"], "threshold": threshold, "rows": rows}
 
 
 def table(results: dict[str, dict[str, list[dict]]]) -> Iterator[str]:

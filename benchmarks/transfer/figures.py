@@ -69,6 +69,28 @@ def mean_and_spread(figures: Sequence[Mapping]) -> dict[str, tuple[float, float]
     }
 
 
+def choose_threshold(sources: Sequence[Scored]) -> float:
+    """Returns the logit at which series are told apart best, each source counting the same.
+
+    Of the middles between neighbouring means of series, the one with the largest mean of the sources' balanced
+    accuracies; of several, the one in the middle of the widest gap.
+
+    Args:
+        sources: a network's answers; each source has series of both classes.
+    """
+    series = [_per_series(source) for source in sources]
+    labels = [np.array([label for label, _, _ in each]) for each in series]
+    means = [np.array([mean for _, _, mean in each]) for each in series]
+    values = np.unique(np.concatenate(means))
+    middles, gaps = (values[:-1] + values[1:]) / 2, np.diff(values)
+    merits = [
+        np.mean([balanced_accuracy(one, each > middle) for one, each in zip(labels, means, strict=True)])
+        for middle in middles
+    ]
+    best = np.flatnonzero(np.isclose(merits, max(merits)))
+    return float(middles[best[np.argmax(gaps[best])]])
+
+
 def area(labels: np.ndarray, scores: np.ndarray) -> float:
     """Returns the AUC.
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from benchmarks.transfer import figures
-from benchmarks.transfer.__main__ import measurements, table
+from benchmarks.transfer.__main__ import table
+from benchmarks.transfer.ship import measurements
 from contrast_tfdata.report.shipped_card import render_shipped_card
 
 
@@ -48,6 +49,17 @@ def test_mean_and_spread_over_seeds():
     assert figures.mean_and_spread([{"auc": 0.8}])["auc"] == (0.8, 0.0)
 
 
+def test_threshold_lies_where_both_sources_are_told_apart():
+    low, high = [-4, -4, -1, -1, -3, -3, 0, 0, -5, -5], [-1, -1, 4, 4, -2, -2, 3, 3, -3, -3]
+    # Series of one source: -5, -4, -3 before and -1, 0 after; of the other -3, -2, -1 and 3, 4: no threshold fits both.
+    one, other = scored(low), scored(high)
+    assert figures.choose_threshold([one]) == -2.0
+    assert figures.choose_threshold([other]) == 1.0
+    both = figures.choose_threshold([one, other])
+    merits = [figures.summarize(each, both)["series_balanced_accuracy"] for each in (one, other)]
+    assert np.mean(merits) == pytest.approx((1 + 5 / 6) / 2)
+
+
 def test_one_class_has_no_area():
     with pytest.raises(ValueError, match="both classes"):
         figures.area(np.ones(3), np.arange(3))
@@ -64,7 +76,7 @@ def test_table_has_a_row_for_each_network_and_source():
 def test_measurements_are_what_the_model_card_takes():
     one = figures.summarize(scored([-2, -1, 1, 2, -2, 3, 2.5, 4, -3, -4]), threshold=0.0)
     description = {"weights_sha256": "f" * 64, "operating_point": {"threshold": 0.5}, "name": "n"}
-    written = measurements({"jpeg": [one], "nifti": [one]}, description)
+    written = measurements({"jpeg": one, "nifti": one}, description)
     assert [row["auc"] for row in written["rows"]] == [one["auc"]] * 2
     assert written["rows"][0]["series_balanced_accuracy"] == one["series_balanced_accuracy"]
     assert "0.875" in render_shipped_card(description, written)
