@@ -40,7 +40,7 @@ def convert(
     # A folder of this user alone: what a scan learns about a DICOM file, its PatientID too, comes back through it.
     with tempfile.TemporaryDirectory(prefix=".beam-", dir=directory) as folder:
         workers = BeamWorkers(Path(folder), beam_options)
-        plan = make_plan(sources, options, workers, progress)
+        plan = make_plan(sources, options, workers, progress, directory)
         needed = conversion.needed_bytes(plan, options.preprocessing)
         with space_for(directory, needed), look_alikes.comparing(plan, directory) as thumbnails:
             outcome = _write_splits(plan, directory, options, workers, progress, thumbnails)

@@ -20,6 +20,7 @@ from contrast_tfdata.records.plan import Plan, PlannedUnit, make_plan, shown_pat
 from contrast_tfdata.records.scanning import Progress, Rejection, unusable
 from contrast_tfdata.records.sources import SPLITS, Sources
 from contrast_tfdata.records.staging import space_for
+from contrast_tfdata.records.thumbnails import THUMBNAIL_BYTES
 from contrast_tfdata.records.verification import verify
 from contrast_tfdata.records.workers import Workers
 
@@ -52,7 +53,7 @@ def convert(
         StorageError: the disk is too small for the records, or failed.
         OSError: the folder cannot be written.
     """
-    plan = make_plan(sources, options, workers, progress)
+    plan = make_plan(sources, options, workers, progress, directory)
     needed = needed_bytes(plan, options.preprocessing)
     with space_for(directory, needed), look_alikes.comparing(plan, directory) as thumbnails:
         outcome = _write_splits(plan, directory, options, workers, progress, thumbnails)
@@ -85,7 +86,7 @@ def finish(
 def needed_bytes(plan: Plan, preprocessing: Preprocessing) -> int:
     """Returns about how many bytes the records of a plan will take."""
     planned = [unit for units in plan.units.values() for unit in units]
-    thumbnails = len(planned) * look_alikes.THUMBNAIL_BYTES if plan.parted is None else 0
+    thumbnails = len(planned) * THUMBNAIL_BYTES if plan.parted is None else 0
     return thumbnails + shards.expected_bytes(sum(len(each.indices) for each in planned), preprocessing.image_size)
 
 

@@ -3,12 +3,14 @@
 import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from contrast_tfdata.images.slices import FileFacts, RejectedImageError
 from contrast_tfdata.records import assignment, near_duplicates
 from contrast_tfdata.records.scanning import Progress
+from contrast_tfdata.records.thumbnails import ThumbnailFile
 from contrast_tfdata.records.units import Unit
 from contrast_tfdata.records.workers import Workers
 
@@ -92,23 +94,25 @@ def _patient_id(facts: FileFacts) -> str | None:
 
 
 def find_look_alikes(
-    chosen: Sequence[tuple[Unit, FileFacts, tuple[int, ...]]], workers: Workers, progress: Progress
+    chosen: Sequence[tuple[Unit, FileFacts, tuple[int, ...]]], workers: Workers, progress: Progress, folder: Path
 ) -> list[near_duplicates.Pair]:
     """Returns pairs of units, by position, that show the same thing; a volume is represented by its middle slice.
 
-    Every unit is decoded for it, so this is for data in which some patients are unknown.
+    Every unit is decoded for it, so this is for data in which some patients are unknown. Thumbnails are kept
+    on the disk of `folder` meanwhile.
     """
     # By content, so that the order of listing does not matter; files that cannot be decoded are rejected later.
     order = sorted(range(len(chosen)), key=lambda number: (chosen[number][1].sha256, chosen[number][0].path))
-    thumbnails, positions = [], []
+    positions = []
     progress("compare", 0, len(order))
     results = workers.map(_thumbnail, (chosen[number] for number in order))
-    for done, (number, thumbnail) in enumerate(zip(order, results, strict=True), start=1):
-        progress("compare", done, len(order))
-        if thumbnail is not None:
-            thumbnails.append(thumbnail)
-            positions.append(number)
-    pairs = near_duplicates.find_pairs(np.stack(thumbnails)) if thumbnails else []
+    with ThumbnailFile(folder) as thumbnails:
+        for done, (number, thumbnail) in enumerate(zip(order, results, strict=True), start=1):
+            progress("compare", done, len(order))
+            if thumbnail is not None:
+                thumbnails.append(thumbnail)
+                positions.append(number)
+        pairs = near_duplicates.find_pairs(thumbnails)
     return [dataclasses.replace(pair, first=positions[pair.first], second=positions[pair.second]) for pair in pairs]
 
 

@@ -1,20 +1,17 @@
 """Files that look alike and stand in different splits: found on thumbnails made while converting, and listed."""
 
 import contextlib
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
 from contrast_tfdata.csv_text import csv_line, guard_formula
 from contrast_tfdata.records import near_duplicates
-from contrast_tfdata.records.near_duplicates import THUMBNAIL_SIZE
 from contrast_tfdata.records.plan import Parted, Plan, PlannedUnit, parted_by_split, side_of
+from contrast_tfdata.records.thumbnails import ThumbnailFile
 
 FILE_NAME = "look_alikes.csv"
-THUMBNAIL_BYTES = THUMBNAIL_SIZE**2
 
 _COLUMNS = ("split", "path", "other_split", "other_path", "similarity")
 _SHOWN = 5
@@ -24,10 +21,10 @@ _SHOWN = 5
 def comparing(plan: Plan, directory: Path) -> Iterator["Thumbnails"]:
     """Gives a block that decodes a plan's units a place for their thumbnails; sets `Plan.parted` at its end, if open.
 
-    They stand in a file without a name in `directory`: memory does not grow with their number.
+    They are kept on the disk of `directory` meanwhile.
     """
-    with tempfile.TemporaryFile(dir=directory) as file:
-        thumbnails = Thumbnails(file, wanted=plan.parted is None)
+    with ThumbnailFile(directory) as kept:
+        thumbnails = Thumbnails(kept, wanted=plan.parted is None)
         yield thumbnails
         if thumbnails.wanted:
             plan.parted = thumbnails.find_parted(plan.split.rule)
@@ -37,30 +34,25 @@ class Thumbnails:
     """Thumbnails of units.
 
     Args:
-        file: to keep them in.
+        kept: where they are kept.
         wanted: whether they are to be made.
     """
 
-    def __init__(self, file: BinaryIO, *, wanted: bool):
+    def __init__(self, kept: ThumbnailFile, *, wanted: bool):
         self.wanted = wanted
-        self._file = file
+        self._kept = kept
         self._units: list[PlannedUnit] = []
 
     def add(self, unit: PlannedUnit, thumbnail: np.ndarray | None) -> None:
         """Keeps a unit's thumbnail, as `near_duplicates.thumbnail` makes it; where none are wanted, it is None."""
         if thumbnail is not None:
-            self._file.write(thumbnail.tobytes())
+            self._kept.append(thumbnail)
             self._units.append(unit)
 
     def find_parted(self, rule: str) -> list[Parted]:
         """Returns the units of different splits that look alike."""
-        if not self._units:
-            return []
-        self._file.flush()
-        shape = (len(self._units), THUMBNAIL_SIZE, THUMBNAIL_SIZE)
-        thumbnails = np.asarray(np.memmap(self._file, np.uint8, "r", shape=shape))
         sides = [side_of(unit.split, rule) for unit in self._units]
-        return parted_by_split(self._units, near_duplicates.find_pairs(thumbnails, sides))
+        return parted_by_split(self._units, near_duplicates.find_pairs(self._kept, sides))
 
 
 def warnings(parted: Sequence[Parted]) -> list[str]:

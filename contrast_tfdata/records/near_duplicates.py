@@ -15,9 +15,8 @@ import numpy as np
 from PIL import Image
 
 from contrast_tfdata.images.preprocessing import scale_foreground
+from contrast_tfdata.records.thumbnails import THUMBNAIL_SIZE, ThumbnailFile
 
-THUMBNAIL_SIZE = 48
-"""Side of the thumbnails in pixels."""
 THRESHOLD = 0.95
 """Least correlation of near-duplicates; `tests/records/test_near_duplicates.py` holds what it finds and mistakes."""
 
@@ -27,7 +26,8 @@ _COARSE_SIGMA = 2.0
 _COARSE_THRESHOLD = 0.92
 _COARSE_NORM = 2000  # Whole numbers of this length: their products are below 2**24, and float32 adds them exactly.
 _NEIGHBOURS = 8  # Candidates of a picture: bounds the work where all pictures are alike.
-_ROWS = 128  # Of the table of correlations that is held at a time.
+_MANY_NEAR = 64  # In a row, on average: from here on it pays to find the largest before they are put in order.
+_ROWS, _COLUMNS = 256, 4096  # Of the table of correlations, as much as is held at a time.
 _PAIRS = 256  # Compared at a time, so that arrays stay in the cache.
 _HALF_STEPS, _FULL_STEPS = 4, 3
 _HALF_THRESHOLD = 0.9
@@ -35,7 +35,7 @@ _MOST_SCALE, _MOST_SHIFT = 0.12, 0.12  # Of half a side: a crop of 5 % at each s
 _LEAST_OVERLAP = 0.75
 
 
-@dataclasses.dataclass(frozen=True, order=True)
+@dataclasses.dataclass(frozen=True, order=True, slots=True)
 class Pair:
     """Two pictures that show the same thing.
 
@@ -62,13 +62,14 @@ def thumbnail(pixels: np.ndarray) -> np.ndarray:
     return np.rint(scale_foreground(np.asarray(small))).astype(np.uint8)
 
 
-def find_pairs(thumbnails: np.ndarray, sides: Sequence[int] | None = None) -> list[Pair]:
+def find_pairs(thumbnails: np.ndarray | ThumbnailFile, sides: Sequence[int] | None = None) -> list[Pair]:
     """Finds near-duplicates, mirrored ones included.
 
-    Memory is some 3 kB a picture and 200 MB; time grows with the square of their number, but in matrix products only.
+    Memory is 128 bytes a picture, besides the thumbnails, up to 300 more where all look alike, and 50 MB; time grows
+    with the square of their number, but in matrix products only.
 
     Args:
-        thumbnails: (N, 48, 48) uint8, as `thumbnail` makes them.
+        thumbnails: (N, 48, 48) uint8, as `thumbnail` makes them, in memory or in a file.
         sides: of each picture; only pictures of different sides are compared. None to compare all.
 
     Returns:
@@ -83,51 +84,72 @@ def find_pairs(thumbnails: np.ndarray, sides: Sequence[int] | None = None) -> li
         block = slice(start, start + _PAIRS)
         ones, others = first[block], second[block]
         similarity = _compare(thumbnails[ones], _mirror_where(mirrored[block], thumbnails[others]))
-        found += zip(ones.tolist(), others.tolist(), similarity.tolist(), strict=True)
-    return sorted(Pair(*each) for each in found if each[2] >= THRESHOLD)
+        near = similarity >= THRESHOLD
+        found += map(Pair, ones[near].tolist(), others[near].tolist(), similarity[near].tolist())
+    return sorted(found)
 
 
-def _candidates(thumbnails: np.ndarray, sides: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _candidates(thumbnails: np.ndarray | ThumbnailFile, sides: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns positions i < j of pictures worth comparing, and whether j is to be mirrored for it."""
     numbers, counts = np.unique(sides, return_counts=True)
     # Pairs with the largest side are found from their other end; where all sides are alike, from both.
     rows = np.flatnonzero((sides != numbers[np.argmax(counts)]) | (counts.max() == 1))
-    coarse = _coarse(thumbnails)
-    plain, turned = (np.ascontiguousarray(each).reshape(len(each), -1) for each in (coarse, coarse[:, :, ::-1]))
-    pairs = [_nearest(plain, turned, sides, rows[start : start + _ROWS]) for start in range(0, len(rows), _ROWS)]
-    one, other, mirrored = (np.concatenate(each) for each in zip(*pairs, strict=True))
-    # Each of a pair may have named the other: once is enough.
-    keys = np.unique(np.stack([np.minimum(one, other), np.maximum(one, other), mirrored]), axis=1)
-    return keys[0], keys[1], keys[2].astype(bool)
+    count = len(thumbnails)
+    coarse = np.concatenate([_coarse(thumbnails[at : at + _COLUMNS]) for at in range(0, count, _COLUMNS)])
+    keys = []
+    for start in range(0, len(rows), _ROWS):
+        one, other, mirrored = _nearest(coarse, sides, rows[start : start + _ROWS])
+        # A pair and its mirroring as one number: each of a pair may have named the other, and once is enough.
+        keys.append((np.minimum(one, other) * count + np.maximum(one, other)) * 2 + mirrored)
+    keys = np.unique(np.concatenate(keys))
+    first, second = np.divmod(keys >> 1, count)
+    return first, second, (keys & 1).astype(bool)
 
 
-def _nearest(
-    plain: np.ndarray, turned: np.ndarray, sides: np.ndarray, rows: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _nearest(coarse: np.ndarray, sides: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns the nearest neighbours of other sides, above the threshold, of `rows`: (row, neighbour, mirrored)."""
-    straight, mirrored = plain[rows] @ plain.T, plain[rows] @ turned.T
-    best = np.maximum(straight, mirrored)
-    best[sides[rows, np.newaxis] == sides] = -1
-    here = np.arange(len(rows))
-    neighbours = [_largest(row) for row in best]
-    one = np.repeat(here, [len(each) for each in neighbours])
-    other = np.concatenate(neighbours)
-    return rows[one], other, (mirrored[one, other] > straight[one, other]).astype(np.int64)
+    wanted = _flat(coarse[rows])
+    least = np.full(len(rows), _COARSE_THRESHOLD * _COARSE_NORM**2, np.float32)
+    found = np.empty((0, 4), np.int64)
+    for place in range(0, len(coarse), _COLUMNS):
+        block = coarse[place : place + _COLUMNS]
+        straight, mirrored = wanted @ _flat(block).T, wanted @ _flat(block[:, :, ::-1]).T
+        best = np.maximum(straight, mirrored)
+        best[sides[rows, np.newaxis] == sides[place : place + _COLUMNS]] = -1
+        one, other = _near(best, least)
+        if len(one):
+            turned = mirrored[one, other] > straight[one, other]
+            new = np.stack([one, other + place, turned, best[one, other].astype(np.int64)], axis=1)
+            found = _largest(np.concatenate([found, new]))
+            full = found[_NEIGHBOURS - 1 :][found[_NEIGHBOURS - 1 :, 0] == found[: 1 - _NEIGHBOURS, 0]]
+            least[full[:, 0]] = full[:, 3]
+    return rows[found[:, 0]], found[:, 1], found[:, 2]
 
 
-def _largest(row: np.ndarray) -> np.ndarray:
-    """Returns the positions of the largest products, above the threshold; sorts only what is above it."""
-    near = np.flatnonzero(row >= _COARSE_THRESHOLD * _COARSE_NORM**2)
-    if len(near) <= _NEIGHBOURS:
-        return near
-    return near[np.argpartition(row[near], -_NEIGHBOURS)[-_NEIGHBOURS:]]
+def _near(best: np.ndarray, least: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns where a row's products reach its least; of many in a row only some of the largest."""
+    near = best >= least[:, np.newaxis]
+    if np.count_nonzero(near) > _MANY_NEAR * len(best):
+        near &= best >= np.partition(best, -_NEIGHBOURS, axis=1)[:, -_NEIGHBOURS, np.newaxis]
+    return np.nonzero(near)
+
+
+def _largest(found: np.ndarray) -> np.ndarray:
+    """Returns of each row the largest products, of equal ones the first; `found` has (row, neighbour, ..., product)."""
+    found = found[np.lexsort((found[:, 1], -found[:, 3], found[:, 0]))]
+    place_in_row = np.arange(len(found)) - np.searchsorted(found[:, 0], found[:, 0])
+    return found[place_in_row < _NEIGHBOURS]
+
+
+def _flat(coarse: np.ndarray) -> np.ndarray:
+    return coarse.reshape(len(coarse), -1).astype(np.float32)
 
 
 def _coarse(thumbnails: np.ndarray) -> np.ndarray:
-    """Returns (N, 8, 8) float32 holding whole numbers, of zero mean and the same length but for rounding."""
+    """Returns (N, 8, 8) int16, of zero mean and the same length but for rounding."""
     small = np.sqrt(_pooled(thumbnails, THUMBNAIL_SIZE // _COARSE_SIZE))
     small -= _blurred(small, _COARSE_SIGMA)
-    return np.rint(_normalised(small) * _COARSE_NORM)
+    return np.rint(_normalised(small) * _COARSE_NORM).astype(np.int16)
 
 
 def _pooled(images: np.ndarray, factor: int) -> np.ndarray:

@@ -3,6 +3,7 @@
 import dataclasses
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.errors import Problems
@@ -86,8 +87,10 @@ class Plan:
 Chosen = tuple[Unit, FileFacts, tuple[int, ...]]
 
 
-def make_plan(sources: Sources, conversion: ConversionOptions, workers: Workers, progress: Progress) -> Plan:
-    """Scans all files and decides where each goes.
+def make_plan(
+    sources: Sources, conversion: ConversionOptions, workers: Workers, progress: Progress, folder: Path
+) -> Plan:
+    """Scans all files and decides where each goes; keeps on the disk of `folder` meanwhile what is large.
 
     Raises:
         DataError: listing found problems, the same bytes stand in both classes, a class has no usable image; or, unless
@@ -110,7 +113,7 @@ def make_plan(sources: Sources, conversion: ConversionOptions, workers: Workers,
         splits, applied = _split_by_position(sources, chosen, warnings), options.split
     else:
         if not patients_known:
-            pairs = grouping.find_look_alikes(chosen, workers, progress)
+            pairs = grouping.find_look_alikes(chosen, workers, progress, folder)
         applied = assignment.effective_options([unit.split for unit in sources.units], options.split)
         groups = grouping.join(names, pools, pairs or [])
         splits = assignment.split_by_group(_members(chosen, groups, pools), applied)
