@@ -171,7 +171,8 @@ def _compare(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     similarity, motion = _align(_pooled(first, 2), _pooled(second, 2), _no_motion(len(first)), _HALF_STEPS)
     near = np.flatnonzero(similarity >= _HALF_THRESHOLD)
     similarity = np.zeros(len(first))
-    similarity[near], _ = _align(first[near], second[near], motion[near], _FULL_STEPS)
+    if len(near):
+        similarity[near], _ = _align(first[near], second[near], motion[near], _FULL_STEPS)
     return similarity
 
 

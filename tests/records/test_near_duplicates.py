@@ -115,6 +115,14 @@ def test_flat_pictures_are_not_alike():
     assert find_pairs(np.zeros((5, 48, 48), np.uint8)) == []
 
 
+def test_pictures_alike_in_the_large_only_are_not_alike():
+    """All of them are worth comparing, and none is left after the first comparison."""
+    rng = np.random.default_rng(0)
+    shades = Image.fromarray(rng.integers(80, 176, (8, 8), np.uint8)).resize((48, 48), Image.Resampling.BICUBIC)
+    pictures = np.asarray(shades) + rng.normal(0, 25, (4, 48, 48))
+    assert find_pairs(np.clip(pictures, 0, 255).astype(np.uint8)) == []
+
+
 def test_many_copies_of_one_picture_hang_together(heads):
     pairs = find_pairs(np.repeat(thumbnails_of(heads[:1]), 100, axis=0))
     reached, new = set(), {0}
