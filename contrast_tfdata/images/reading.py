@@ -27,7 +27,7 @@ def scan(data: bytes) -> FileFacts:
         UsageError: the package that reads this format is not installed.
     """
     image_format = sniff(data[:HEAD_BYTES])
-    sha256 = hashlib.sha256(data).hexdigest()
+    sha256 = hashlib.sha256(data).digest()
     with _rejecting(image_format):
         if image_format == "dicom":
             return _dicom_facts(data, sha256)
@@ -56,7 +56,7 @@ def read(data: bytes, facts: FileFacts, indices: Sequence[int]) -> list[Slice]:
         ValueError: `indices` does not fit the file.
     """
     _check_indices(facts, indices)
-    if hashlib.sha256(data).hexdigest() != facts.sha256:
+    if hashlib.sha256(data).digest() != facts.sha256:
         raise RejectedImageError("changed", "the file changed between being scanned and being read")
     with _rejecting(facts.format):
         if facts.format == "nifti":
@@ -66,7 +66,7 @@ def read(data: bytes, facts: FileFacts, indices: Sequence[int]) -> list[Slice]:
         return [raster.read_picture(data, facts.format, indices[0])]
 
 
-def _dicom_facts(data: bytes, sha256: str) -> FileFacts:
+def _dicom_facts(data: bytes, sha256: bytes) -> FileFacts:
     header = dicom.read_header(data)
     return FileFacts(
         sha256,

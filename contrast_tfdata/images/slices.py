@@ -46,12 +46,12 @@ class Slice:
     spacing: tuple[float, float] = (1.0, 1.0)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class FileFacts:
     """What a scan learns about a file without decoding its pixels.
 
     Attributes:
-        sha256: hex digest of the file's bytes.
+        sha256: digest of the file's bytes, 32 bytes: half of what it takes in hex digits.
         format: `png`, `jpeg`, `dicom` or `nifti`.
         num_slices: sagittal slices in the file (1 for a picture or a DICOM file).
         patient_id: DICOM PatientID as stored, else None. Never leaves this process: only its keyed hash does.
@@ -63,7 +63,7 @@ class FileFacts:
             `name_disagrees` (its name promises another format).
     """
 
-    sha256: str
+    sha256: bytes
     format: str
     num_slices: int = 1
     patient_id: str | None = None

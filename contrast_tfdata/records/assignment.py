@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.records.splits import SplitOptions, assign_groups, keras_split
@@ -11,7 +11,7 @@ DEVELOPMENT = "development"
 """Pool of files from a training folder that has a test folder beside it: train or validation, never test."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Member:
     """One file, or one synthetic patient, as far as splitting is concerned.
 
@@ -31,15 +31,24 @@ class Member:
 
 def contradictions(members: Sequence[Member]) -> list[str]:
     """Returns a line for each group whose members are fixed to different pools, with a path in each of them."""
+    contradicting = {group for group, pools in _pools(members).items() if not compatible(pools)}
     paths = defaultdict(lambda: defaultdict(list))
     for member in members:
-        if member.pool:
+        if member.pool and member.group in contradicting:
             paths[member.group][member.pool].append(member.path)
     return [
         ", ".join(f"{pool} {sorted(each)[0]}" for pool, each in sorted(pools.items()))
         for _, pools in sorted(paths.items())
-        if not compatible(pools)
     ]
+
+
+def _pools(members: Iterable[Member]) -> dict[str, frozenset[str]]:
+    """Returns the pools that each group's members are fixed to; groups with the same pools share one set."""
+    pools, sets = {}, {}
+    for member in members:
+        joined = pools.get(member.group, frozenset()) | ({member.pool} - {None})
+        pools[member.group] = sets.setdefault(joined, joined)
+    return pools
 
 
 def compatible(pools: Collection[str]) -> bool:
@@ -68,18 +77,17 @@ def split_by_group(members: Sequence[Member], options: SplitOptions) -> list[str
 
     A member that is not fixed goes where its group is fixed to; where the group is fixed to several pools, to train.
     """
-    sizes, pools = defaultdict(lambda: [0] * len(CLASS_NAMES)), defaultdict(set)
+    sizes = defaultdict(lambda: [0] * len(CLASS_NAMES))
     for member in members:
         for label in member.labels:
             sizes[member.group][label] += 1
-        pools[member.group] |= {member.pool} - {None}
-    fixed = {group: _fixed_split(each) for group, each in pools.items() if each - {DEVELOPMENT}}
+    fixed = {group: _fixed_split(each) for group, each in _pools(members).items() if each - {DEVELOPMENT}}
     split_of = assign_groups(sizes, options, fixed)
     free = (None, DEVELOPMENT)
     return [split_of[member.group] if member.pool in free else member.pool for member in members]
 
 
-def _fixed_split(pools: set[str]) -> str:
+def _fixed_split(pools: frozenset[str]) -> str:
     return min(pools - {DEVELOPMENT}) if compatible(pools) else "train"
 
 

@@ -71,11 +71,12 @@ def finish(
     if outcome.constant:
         plan.warnings.append(f"{outcome.constant} slices have one grey value all over")
     plan.warnings += look_alikes.warnings(plan.parted)
-    for name, text in (
-        (REJECTED_FILE, _rejected_csv(plan.rejected)),
-        (look_alikes.FILE_NAME, look_alikes.csv_text(plan.parted)),
+    for name, lines in (
+        (REJECTED_FILE, _rejected_lines(plan.rejected)),
+        (look_alikes.FILE_NAME, look_alikes.csv_lines(plan.parted)),
     ):
-        (directory / name).write_text(text, encoding="utf-8", errors="surrogateescape")
+        with (directory / name).open("w", encoding="utf-8", errors="surrogateescape") as file:
+            file.writelines(lines)
     result = _describe(sources, plan, outcome, options)
     descriptions.write(directory, result)
     (directory / manifest.FILE_NAME).write_text(result.to_text(), encoding="utf-8")
@@ -171,9 +172,10 @@ def _empty_classes(splits: dict[str, manifest.SplitInfo], warnings: list[str]) -
     return problems
 
 
-def _rejected_csv(rejected: list[Rejection]) -> str:
-    rows = [("path", "reason", "detail"), *((each.path, each.code, each.detail) for each in rejected)]
-    return "".join(csv_line(map(guard_formula, row)) for row in rows)
+def _rejected_lines(rejected: list[Rejection]) -> Iterator[str]:
+    yield csv_line(("path", "reason", "detail"))
+    for each in rejected:
+        yield csv_line(map(guard_formula, (each.path, each.code, each.detail)))
 
 
 def _describe(sources: Sources, plan: Plan, outcome: Outcome, options: ConversionOptions) -> manifest.Manifest:

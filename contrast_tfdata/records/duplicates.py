@@ -22,13 +22,18 @@ def find_leaks(scanned: Sequence[Scanned]) -> list[str]:
 
 def drop_copies(scanned: Sequence[Scanned]) -> list[Scanned]:
     """Returns one of each image, or one for each split where it is fixed to several; the others keep their order."""
-    pools = {sha256: _fixed(units) for sha256, units in _by_content(scanned).items()}
-    kept = {}
+    pools = {sha256: _fixed(units) for sha256, units in _copies(scanned).items()}
+    kept, seen = [], set()
     for unit, facts in scanned:
+        if facts.sha256 not in pools:
+            kept.append((unit, facts))
+            continue
         # Where any copy is fixed to a split, the one that stays is.
         pool = unit.split or min(pools[facts.sha256], default=None)
-        kept.setdefault((facts.sha256, pool), (dataclasses.replace(unit, split=pool), facts))
-    return list(kept.values())
+        if (facts.sha256, pool) not in seen:
+            seen.add((facts.sha256, pool))
+            kept.append((dataclasses.replace(unit, split=pool), facts))
+    return kept
 
 
 def count_copies(scanned: Sequence[Scanned]) -> int:
@@ -36,15 +41,20 @@ def count_copies(scanned: Sequence[Scanned]) -> int:
     return sum(len(units) - 1 for units in _repeated(scanned))
 
 
-def _by_content(scanned: Sequence[Scanned]) -> dict[str, list[Unit]]:
+def _copies(scanned: Sequence[Scanned]) -> dict[bytes, list[Unit]]:
+    """Returns, by content, the units of which there are several."""
+    seen, repeated = set(), set()
+    for _, facts in scanned:
+        (repeated if facts.sha256 in seen else seen).add(facts.sha256)
     copies = defaultdict(list)
     for unit, facts in scanned:
-        copies[facts.sha256].append(unit)
+        if facts.sha256 in repeated:
+            copies[facts.sha256].append(unit)
     return copies
 
 
 def _repeated(scanned: Sequence[Scanned]) -> list[list[Unit]]:
-    return [units for units in _by_content(scanned).values() if len(units) > 1]
+    return list(_copies(scanned).values())
 
 
 def _fixed(units: Sequence[Unit]) -> set[str]:

@@ -1,6 +1,7 @@
 """Who belongs together: slices of one patient or study, and where no patient is known, files that look alike."""
 
 import dataclasses
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -31,7 +32,7 @@ _MOST_OF_STUDIES = 0.5  # That one patient may have before a person is asked to 
 _LEAST_STUDIES = 20  # In fewer, one patient may well have most.
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Name:
     """What stands for a file's group before hashing.
 
@@ -47,9 +48,9 @@ class Name:
 def name_of(unit: Unit, facts: FileFacts) -> Name:
     """Returns the patient of a unit, else its study, else its own path."""
     if unit.group:
-        return Name(f"{PATIENT}{unit.group}", True)
+        return Name(sys.intern(f"{PATIENT}{unit.group}"), True)  # One string for all slices of a patient.
     if patient_of(facts):
-        return Name(patient_of(facts), _patient_id(facts) is not None)
+        return Name(sys.intern(patient_of(facts)), _patient_id(facts) is not None)
     # A file's own name is no patient: the same name below the train and the test folder means two files.
     return Name(f"file:{unit.split}:{unit.path}", False)
 
@@ -127,7 +128,7 @@ def join(names: Sequence[Name], pools: Sequence[str | None], pairs: Sequence[nea
         pools: where each file is fixed to; None where anything goes.
         pairs: look-alikes, by position.
     """
-    clusters = _Clusters(names, pools)
+    clusters = _Clusters(names, pools, {names[number].text for pair in pairs for number in (pair.first, pair.second)})
     for pair in sorted(
         pairs, key=lambda each: (-each.similarity, *sorted(names[i].text for i in (each.first, each.second)))
     ):
@@ -136,15 +137,16 @@ def join(names: Sequence[Name], pools: Sequence[str | None], pairs: Sequence[nea
 
 
 class _Clusters:
-    """Names that belong together."""
+    """Names that belong together; those not in `paired` stay alone, and take no memory here."""
 
-    def __init__(self, names: Sequence[Name], pools: Sequence[str | None]):
-        self._members = {name.text: {name.text} for name in names}
-        self._known = {name.text for name in names if name.known}
+    def __init__(self, names: Sequence[Name], pools: Sequence[str | None], paired: set[str]):
+        self._members = {text: {text} for text in paired}
+        self._known = {name.text for name in names if name.known and name.text in paired}
         self._pools = defaultdict(set)
         for name, pool in zip(names, pools, strict=True):
-            self._pools[name.text] |= {pool} - {None}
-        self._most = max(_ALWAYS_JOINED, int(MOST_JOINED * len(self._members)))
+            if name.text in paired:
+                self._pools[name.text] |= {pool} - {None}
+        self._most = max(_ALWAYS_JOINED, int(MOST_JOINED * len({name.text for name in names})))
 
     def join(self, one: str, other: str) -> None:
         """Joins the clusters of two names unless they must stay apart."""
@@ -157,7 +159,7 @@ class _Clusters:
 
     def name(self, text: str) -> str:
         """Returns what stands for a name's cluster: its patient, else the first of its names."""
-        members = self._members[text]
+        members = self._members.get(text, {text})
         return min(members & self._known or members)
 
 

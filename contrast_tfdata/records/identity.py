@@ -3,9 +3,9 @@
 import hashlib
 
 
-def example_id(sha256: str, position: int) -> str:
+def example_id(sha256: bytes, position: int) -> str:
     """Stable key of a slice: 16 hex digits from its source's content and its position in it."""
-    return hashlib.blake2b(f"{sha256}:{position}".encode(), digest_size=8).hexdigest()
+    return hashlib.blake2b(f"{sha256.hex()}:{position}".encode(), digest_size=8).hexdigest()
 
 
 def group_key(name: str, secret: bytes = b"") -> str:

@@ -67,10 +67,9 @@ def warnings(parted: Sequence[Parted]) -> list[str]:
     return [f"NEAR-DUPLICATES: {what}: {'; '.join(shown)}{more}"]
 
 
-def csv_text(parted: Sequence[Parted]) -> str:
-    """Returns the file that lists all of them."""
-    rows = [
-        (each.first.split, each.first.unit.path, each.second.split, each.second.unit.path, f"{each.similarity:.3f}")
-        for each in parted
-    ]
-    return "".join(csv_line(map(guard_formula, row)) for row in (_COLUMNS, *rows))
+def csv_lines(parted: Sequence[Parted]) -> Iterator[str]:
+    """Yields the lines of the file that lists all of them."""
+    yield csv_line(_COLUMNS)
+    for each in parted:
+        first, second = ((unit.split, unit.unit.path) for unit in (each.first, each.second))
+        yield csv_line(map(guard_formula, (*first, *second, f"{each.similarity:.3f}")))

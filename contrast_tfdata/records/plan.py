@@ -38,7 +38,7 @@ KERAS_SPLIT_LEAKS = (
 )
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class PlannedUnit:
     """A unit with the slices to take from it, its hashed group, its path as records hold it, and its split."""
 
@@ -50,7 +50,7 @@ class PlannedUnit:
     split: str
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Parted:
     """Two units that look alike, in two splits."""
 
@@ -119,13 +119,14 @@ def make_plan(
         splits = assignment.split_by_group(_members(chosen, groups, pools), applied)
         warnings += _joined_warnings(pairs or [], groups)
         warnings += [] if patients_known else [PATIENTS_UNKNOWN]
-    hashed = [group_key(group, options.secret) for group in groups]
-    hidden = _sources(chosen, names, options)
-    planned = [PlannedUnit(*parts, *more) for parts, *more in zip(chosen, hashed, hidden, splits, strict=True)]
+    hashed = {group: group_key(group, options.secret) for group in set(groups)}  # One string for each group.
+    parts = zip(chosen, map(hashed.get, groups), _sources(chosen, names, options), splits, strict=True)
+    planned = [PlannedUnit(*unit, *more) for unit, *more in parts]
     parted = _parted(planned, pairs, options.split.rule)
     if options.split.rule == "group":
         # By content, hence in no order that means anything: training without a cache needs only a small shuffle buffer.
-        planned.sort(key=lambda each: (each.facts.sha256, each.unit.path))
+        planned.sort(key=lambda each: each.unit.path)
+        planned.sort(key=lambda each: each.facts.sha256)  # In two steps, which need no pairs of both as keys.
     units = {split: [each for each in planned if each.split == split] for split in SPLITS}
     skipped = sources.skipped + Counter({"outside --slice_range": len(kept) - len(chosen)})
     return Plan(units, rejected, skipped, len(scanned) - len(kept), patients_known, applied, warnings, parted)
@@ -173,16 +174,25 @@ def _choose_slices(scanned: list[Scanned], selection: SliceSelection) -> list[Ch
     """Returns the units of which something is selected, with the slices; each class's part of a series counts alone."""
     parts: dict[tuple, dict[str, FileFacts]] = defaultdict(dict)
     for unit, facts in scanned:
-        if isinstance(unit, FileUnit):
+        if isinstance(unit, FileUnit) and not _is_picture(facts):
             parts[unit.label, unit.split][unit.path] = facts
     indices = {key: choose_slices(part, selection) for key, part in parts.items()}
-    chosen = []
+    chosen, the_only_one = [], (0,)
     for unit, facts in scanned:
-        is_file = isinstance(unit, FileUnit)
-        wanted = indices[unit.label, unit.split][unit.path] if is_file else range(facts.num_slices)
+        if isinstance(unit, PhantomUnit):
+            wanted = tuple(range(facts.num_slices))
+        elif _is_picture(facts):
+            wanted = the_only_one
+        else:
+            wanted = tuple(indices[unit.label, unit.split][unit.path])
         if wanted:
-            chosen.append((unit, facts, tuple(wanted)))
+            chosen.append((unit, facts, wanted))
     return chosen
+
+
+def _is_picture(facts: FileFacts) -> bool:
+    """Whether a file has one slice and no series, so that the slice is used whatever the selection."""
+    return facts.num_slices == 1 and facts.series_uid is None
 
 
 def _split_by_position(sources: Sources, chosen: Sequence[Chosen], warnings: list[str]) -> list[str]:
@@ -274,7 +284,7 @@ def _split_and_path(unit: PlannedUnit) -> tuple[str, str]:
 
 def _missing_classes(sources: Sources, chosen: Sequence[Chosen]) -> list[Problems]:
     """Returns what is missing to train on, unless listing has said so already."""
-    trained = [(unit, indices) for unit, _, indices in chosen if unit.split not in ("validation", "test")]
+    trained = ((unit, indices) for unit, _, indices in chosen if unit.split not in ("validation", "test"))
     usable = {label for unit, indices in trained for label in labels_of(unit, indices)}
     listed = {unit.label for unit in sources.units if isinstance(unit, FileUnit)}
     return [

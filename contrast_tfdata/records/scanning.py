@@ -1,6 +1,7 @@
 """A first look at every file: what it is, and whether it can be used."""
 
 import dataclasses
+import sys
 from collections.abc import Callable, Sequence
 
 from contrast_tfdata.errors import Problems
@@ -12,7 +13,7 @@ Progress = Callable[[str, int, int], None]
 """Called as progress(stage, done, total)."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Rejection:
     """A file that cannot be used: where, a stable reason, a line for a person."""
 
@@ -47,8 +48,14 @@ def scan(
         if isinstance(found, RejectedImageError):
             rejected.append(Rejection(name, found.code, found.detail))
         else:
-            scanned.append((name, unit, found))
+            scanned.append((name, unit, _with_shared_text(found)))
     return scanned, rejected
+
+
+def _with_shared_text(facts: FileFacts) -> FileFacts:
+    """Returns the facts with the one string of each text that all files hold: each worker sends its own copy."""
+    texts = {name: getattr(facts, name) for name in ("format", "patient_id", "study_uid", "series_uid")}
+    return dataclasses.replace(facts, **{name: text and sys.intern(text) for name, text in texts.items()})
 
 
 def _scan_one(unit: Unit) -> FileFacts | RejectedImageError:

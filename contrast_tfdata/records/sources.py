@@ -5,9 +5,11 @@ import csv
 import dataclasses
 import os
 import re
-from collections import Counter
-from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
+from pathlib import Path
 
 from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.errors import DataError, Problems, UsageError
@@ -81,13 +83,16 @@ def from_class_folders(root: Path, *, split: str | None, group_regex: str | None
     listing.problems += _unknown_classes(root, classes)
     if len(inside) < len(found.files):
         listing.skipped["outside the class folders"] += len(found.files) - len(inside)
-    labelled = [(label, ref) for label, ref in (_with_label(ref, base) for ref in inside) if label is not None]
+    inside = [ref for ref in inside if _label_of(ref, base) is not None]
+    folders = _by_class_and_folder(inside, base)
     pattern = compile_group_regex(group_regex)
-    listing.problems += _empty_classes(f"{root}/{base}", classes, labelled)
-    listing.problems += _unmatched_paths(root, pattern, labelled)
+    listing.problems += _empty_classes(f"{root}/{base}", classes, folders)
+    listing.problems += _unmatched_paths(root, pattern, inside)
+    # The order in which ImageDataGenerator lists files: class, then folder, then name.
     listing.units = [
         FileUnit(ref, label, split, _match_group(pattern, ref.path))
-        for label, ref in sorted(labelled, key=_keras_order)
+        for label, folder in sorted(folders)
+        for ref in sorted(folders[label, folder], key=attrgetter("path"))
     ]
     return listing
 
@@ -101,10 +106,9 @@ def from_table(table: Path, *, group_regex: str | None, max_bytes: int) -> Sourc
     Raises:
         DataError: the table cannot be read, or has other columns.
     """
-    rows = _read_table(table)
     pattern = compile_group_regex(group_regex)
     listing, wrong = Sources(), []
-    for number, row in rows:
+    for number, row in _read_table(table):
         try:
             listing.units.append(_unit_from_row(row, table.parent, pattern, max_bytes))
         except ValueError as error:
@@ -142,13 +146,6 @@ def _without_files(root: Path, found: files.Listing) -> Sources:
         else:
             sources.rejected.append(problem)
     return sources
-
-
-def _keras_order(labelled: tuple[int, files.FileRef]) -> tuple[int, str, str]:
-    """Class, then folder, then name: the order in which ImageDataGenerator lists files."""
-    label, ref = labelled
-    folder, _, name = ref.path.rpartition("/")
-    return label, folder, name
 
 
 def _in_any_case(path: Path) -> Path:
@@ -210,15 +207,26 @@ def _class_label(folder: str) -> int | None:
     return CLASS_NAMES.index(name) if name in CLASS_NAMES else None
 
 
-def _with_label(ref: files.FileRef, base: str) -> tuple[int | None, files.FileRef]:
-    return _class_label(PurePosixPath(ref.path[len(base) :]).parts[0]), ref
+def _label_of(ref: files.FileRef, base: str) -> int | None:
+    return _class_label(ref.path[len(base) :].split("/", 1)[0])
 
 
-def _empty_classes(base: str, folders: Iterable[str], labelled: list[tuple[int, files.FileRef]]) -> list[Problems]:
-    counts = Counter(label for label, _ in labelled)
+def _by_class_and_folder(refs: Iterable[files.FileRef], base: str) -> dict[tuple[int, str], list[files.FileRef]]:
+    folders = defaultdict(list)
+    for ref in refs:
+        folders[_label_of(ref, base), ref.path.rpartition("/")[0]].append(ref)
+    return folders
+
+
+def _empty_classes(
+    base: str, names: Iterable[str], folders: dict[tuple[int, str], list[files.FileRef]]
+) -> list[Problems]:
+    counts = Counter()
+    for (label, _), refs in folders.items():
+        counts[label] += len(refs)
     empty = [name for label, name in enumerate(CLASS_NAMES) if not counts[label]]
     found = ", ".join(
-        f"{name} ({counts[_class_label(name)]} files)" for name in folders if _class_label(name) is not None
+        f"{name} ({counts[_class_label(name)]} files)" for name in names if _class_label(name) is not None
     )
     return [
         Problems(f"no image in {base}{name}; each class needs some. Found: {found or 'neither class'}")
@@ -226,36 +234,43 @@ def _empty_classes(base: str, folders: Iterable[str], labelled: list[tuple[int, 
     ]
 
 
-def _unmatched_paths(
-    root: Path, pattern: re.Pattern | None, labelled: list[tuple[int, files.FileRef]]
-) -> list[Problems]:
-    unmatched = [ref.path for _, ref in labelled if pattern and _match_group(pattern, ref.path) is None]
-    what = f"{root}: --group_regex finds no patient in {len(unmatched)} of {len(labelled)} paths"
+def _unmatched_paths(root: Path, pattern: re.Pattern | None, refs: Sequence[files.FileRef]) -> list[Problems]:
+    unmatched = [ref.path for ref in refs if pattern and _match_group(pattern, ref.path) is None]
+    what = f"{root}: --group_regex finds no patient in {len(unmatched)} of {len(refs)} paths"
     # Where most do not match, it is the pattern that is to be mended, not each path.
-    few = 2 * len(unmatched) <= len(labelled)
+    few = 2 * len(unmatched) <= len(refs)
     return [Problems(f"{what}; change it, or move these files away:", unmatched, complete=few)] if unmatched else []
 
 
 def _match_group(pattern: re.Pattern | None, path: str) -> str | None:
     match = pattern.search(path) if pattern else None
-    return (match.group(1) or None) if match else None
+    return _shared(match.group(1) or None) if match else None
 
 
-def _read_table(table: Path) -> list[tuple[int, dict[str, str]]]:
+def _shared(text: str | None) -> str | None:
+    """Returns the one string of this text that all units hold, where many of them say the same."""
+    return text and sys.intern(text)
+
+
+def _read_table(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yields the number of each row's line with the row."""
     try:
         with table.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.DictReader(stream)
-            columns = set(reader.fieldnames or ())
-            rows = [(reader.line_num, row) for row in reader]
+            _refuse_columns(table, set(reader.fieldnames or ()))
+            for row in reader:
+                yield reader.line_num, row
     except OSError as error:
         raise DataError(f"{table}: the table cannot be read: {error.strerror}") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{table}: not a CSV file in UTF-8: {error}") from error
+
+
+def _refuse_columns(table: Path, columns: set[str]) -> None:
     if not {"path", "label"} <= columns <= _TABLE_COLUMNS:
         raise DataError(
             f"{table}: the first line must name the columns path,label[,group][,split]. Received: {sorted(columns)}"
         )
-    return rows
 
 
 def _unit_from_row(row: dict[str, str], folder: Path, pattern: re.Pattern | None, max_bytes: int) -> FileUnit:
@@ -266,9 +281,10 @@ def _unit_from_row(row: dict[str, str], folder: Path, pattern: re.Pattern | None
     split = row.get("split") or None
     if split not in (None, *SPLITS):
         raise ValueError(f"split must be one of {', '.join(SPLITS)} or empty. Received: {split}")
-    root = file.anchor if Path(path).is_absolute() else str(folder)
+    root = _shared(file.anchor if Path(path).is_absolute() else str(folder))
     ref = files.FileRef(root, file.relative_to(root).as_posix(), file.stat().st_size, max_bytes=max_bytes)
-    return FileUnit(ref, _parse_label(row["label"] or ""), split, row.get("group") or _match_group(pattern, path))
+    group = _shared(row.get("group")) or _match_group(pattern, path)
+    return FileUnit(ref, _parse_label(row["label"] or ""), _shared(split), group)
 
 
 def _parse_label(text: str) -> int:

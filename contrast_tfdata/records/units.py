@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from contrast_tfdata.images.phantom import PhantomOptions
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class FileUnit:
     """A file with the label that its folder or table row gives it.
 
@@ -74,7 +74,7 @@ class PhantomUnit:
     def scan(self) -> FileFacts:
         """Describes the patient; its digest stands for all that its pixels depend on."""
         recipe = f"phantom {__version__} seed {self.seed} patient {self.patient} {self.options}"
-        return FileFacts(hashlib.sha256(recipe.encode()).hexdigest(), "phantom", 2 * self.options.slices_per_class)
+        return FileFacts(hashlib.sha256(recipe.encode()).digest(), "phantom", 2 * self.options.slices_per_class)
 
     def read(self, facts: FileFacts, indices: Sequence[int]) -> list[tuple[int, Slice]]:
         """Returns (label, slice): of the slices before contrast, then those after it, those at `indices`."""

@@ -56,7 +56,7 @@ def _find_damage(records_dir: Path, expected: manifest.Manifest) -> list[str]:
     manifest.check(records_dir, expected)
     problems, splits_of_group = [], {}
     for split, info in expected.splits.items():
-        classes, unread = Counter(), []
+        classes, unread, alone = Counter(), [], frozenset({split})  # One set for all groups, not one for each.
         for shard in info.shards:
             path = records_dir / shard.name
             if manifest.sha256_of(path) != shard.sha256:
@@ -69,7 +69,9 @@ def _find_damage(records_dir: Path, expected: manifest.Manifest) -> list[str]:
                     side = expected.image_size
                     unread.append(f"{shard.name}: record {number}: {record.pixels.shape} instead of {(side, side)}")
                 classes[record.label] += 1
-                splits_of_group.setdefault(record.group, set()).add(split)
+                splits = splits_of_group.setdefault(record.group, alone)
+                if split not in splits:
+                    splits_of_group[record.group] = splits | alone
         problems += unread or _class_problems(split, info, classes)
     return problems + _leaks(expected, splits_of_group)
 
@@ -79,7 +81,7 @@ def _class_problems(split: str, info: manifest.SplitInfo, classes: Counter) -> l
     return [f"{split}: records per class {counts} instead of {info.classes}"] if counts != info.classes else []
 
 
-def _leaks(expected: manifest.Manifest, splits_of_group: dict[str, set[str]]) -> list[str]:
+def _leaks(expected: manifest.Manifest, splits_of_group: dict[str, frozenset[str]]) -> list[str]:
     if expected.split_rule["rule"] != "group" or expected.split_rule["allow_leakage"]:
         return []
     leaks = {group: each for group, each in splits_of_group.items() if len(each) > 1}

@@ -183,7 +183,7 @@ def _without_copies(facts: dict[str, FileFacts]) -> dict[str, FileFacts]:
     return {path: each for path, each in facts.items() if not each.series_uid or first[_key(each)] == path}
 
 
-def _key(facts: FileFacts) -> tuple[str, str | None]:
+def _key(facts: FileFacts) -> tuple[bytes, str | None]:
     return facts.sha256, facts.series_uid
 
 

@@ -44,7 +44,7 @@ def number_of(path):
 
 
 KEYS = {
-    pixels: (example_id(hashlib.sha256(data).hexdigest(), 0), number % 2)
+    pixels: (example_id(hashlib.sha256(data).digest(), 0), number % 2)
     for number in range(FILES)
     for data, pixels in (picture(number, version) for version in range(VERSIONS))
 }

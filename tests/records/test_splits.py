@@ -168,5 +168,5 @@ def test_fault_28_group_key_is_keyed():
 
 
 def test_example_ids_do_not_collide():
-    ids = {example_id(f"{file:064x}", index) for file in range(50) for index in range(50)}
+    ids = {example_id(bytes.fromhex(f"{file:064x}"), index) for file in range(50) for index in range(50)}
     assert len(ids) == 2500
