@@ -1,5 +1,7 @@
 """Small pictures for tests."""
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -12,3 +14,16 @@ def write_png(path: Path, seed: int, size: int = 24) -> Path:
     pixels = np.random.default_rng(seed).integers(0, 256, (size, size), np.uint8)
     Image.fromarray(pixels).save(path)
     return path
+
+
+def png_bytes(pixels: np.ndarray) -> bytes:
+    """Returns (height, width) uint8 as a PNG; for thousands of pictures, where Pillow would take seconds."""
+    header = struct.pack(">2I5B", *pixels.shape[::-1], 8, 0, 0, 0, 0)
+    rows = zlib.compress(np.pad(pixels, ((0, 0), (1, 0))).tobytes(), 1)
+    chunks = ((b"IHDR", header), (b"IDAT", rows), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(map(_chunk, chunks))
+
+
+def _chunk(named: tuple[bytes, bytes]) -> bytes:
+    name, data = named
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))

@@ -103,7 +103,8 @@ def find_look_alikes(
     on the disk of `folder` meanwhile.
     """
     # By content, so that the order of listing does not matter; files that cannot be decoded are rejected later.
-    order = sorted(range(len(chosen)), key=lambda number: (chosen[number][1].sha256, chosen[number][0].path))
+    order = sorted(range(len(chosen)), key=lambda number: chosen[number][0].path)
+    order.sort(key=lambda number: chosen[number][1].sha256)
     positions = []
     progress("compare", 0, len(order))
     results = workers.map(_thumbnail, (chosen[number] for number in order))

@@ -27,7 +27,7 @@ _COARSE_THRESHOLD = 0.92
 _COARSE_NORM = 2000  # Whole numbers of this length: their products are below 2**24, and float32 adds them exactly.
 _NEIGHBOURS = 8  # Candidates of a picture: bounds the work where all pictures are alike.
 _MANY_NEAR = 64  # In a row, on average: from here on it pays to find the largest before they are put in order.
-_ROWS, _COLUMNS = 256, 4096  # Of the table of correlations, as much as is held at a time.
+_ROWS, _COLUMNS = 256, 1024  # Of the table of correlations that are held at a time: so few that it stays in the cache.
 _PAIRS = 256  # Compared at a time, so that arrays stay in the cache.
 _HALF_STEPS, _FULL_STEPS = 4, 3
 _HALF_THRESHOLD = 0.9
@@ -65,7 +65,7 @@ def thumbnail(pixels: np.ndarray) -> np.ndarray:
 def find_pairs(thumbnails: np.ndarray | ThumbnailFile, sides: Sequence[int] | None = None) -> list[Pair]:
     """Finds near-duplicates, mirrored ones included.
 
-    Memory is 128 bytes a picture, besides the thumbnails, up to 300 more where all look alike, and 50 MB; time grows
+    Memory is 128 bytes a picture, besides the thumbnails, up to 300 more where all look alike, and 10 MB; time grows
     with the square of their number, but in matrix products only.
 
     Args:
@@ -95,7 +95,9 @@ def _candidates(thumbnails: np.ndarray | ThumbnailFile, sides: np.ndarray) -> tu
     # Pairs with the largest side are found from their other end; where all sides are alike, from both.
     rows = np.flatnonzero((sides != numbers[np.argmax(counts)]) | (counts.max() == 1))
     count = len(thumbnails)
-    coarse = np.concatenate([_coarse(thumbnails[at : at + _COLUMNS]) for at in range(0, count, _COLUMNS)])
+    coarse = np.empty((count, _COARSE_SIZE, _COARSE_SIZE), np.int16)
+    for start in range(0, count, _COLUMNS):
+        coarse[start : start + _COLUMNS] = _coarse(thumbnails[start : start + _COLUMNS])
     keys = []
     for start in range(0, len(rows), _ROWS):
         one, other, mirrored = _nearest(coarse, sides, rows[start : start + _ROWS])
@@ -146,10 +148,10 @@ def _flat(coarse: np.ndarray) -> np.ndarray:
 
 
 def _coarse(thumbnails: np.ndarray) -> np.ndarray:
-    """Returns (N, 8, 8) int16, of zero mean and the same length but for rounding."""
+    """Returns (N, 8, 8) float32 holding whole numbers, of zero mean and the same length but for rounding."""
     small = np.sqrt(_pooled(thumbnails, THUMBNAIL_SIZE // _COARSE_SIZE))
     small -= _blurred(small, _COARSE_SIGMA)
-    return np.rint(_normalised(small) * _COARSE_NORM).astype(np.int16)
+    return np.rint(_normalised(small) * _COARSE_NORM)
 
 
 def _pooled(images: np.ndarray, factor: int) -> np.ndarray:
