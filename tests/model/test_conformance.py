@@ -3,7 +3,18 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from network_cases import IMAGES, LABELS, as_rgb, contrast_net, exact_outcome, noise, outcome, random_weights, reference
+from network_cases import (
+    IMAGES,
+    LABELS,
+    as_rgb,
+    contrast_net,
+    exact_outcome,
+    least_margin,
+    noise,
+    outcome,
+    random_weights,
+    reference,
+)
 
 from contrast_tfdata.model.contrast_net import ContrastNet
 from contrast_tfdata.model.h5_weights import read_h5_weights
@@ -11,6 +22,11 @@ from contrast_tfdata.model.reference import reference_network
 
 # Float32 has 24 bits (6e-8). Only the order of sums differs, over up to 6e5 products per gradient: seen 5e-6.
 FLOAT32_TOLERANCE = 2e-5
+
+
+@pytest.mark.parametrize("case", ["grey_uint8", "rgb_uint8"])
+def test_noise_is_far_from_ties_for_any_order_of_sums(case):
+    assert least_margin(as_rgb(IMAGES[case]())) > 8e-7  # Sums of 27 to 576 float32 products are right to about 2e-7.
 
 
 @pytest.mark.parametrize("pooling", ["native", "reshape", "patches"])
