@@ -65,7 +65,7 @@ def thumbnail(pixels: np.ndarray) -> np.ndarray:
 def find_pairs(thumbnails: np.ndarray | ThumbnailFile, sides: Sequence[int] | None = None) -> list[Pair]:
     """Finds near-duplicates, mirrored ones included.
 
-    Memory is 128 bytes a picture, besides the thumbnails, up to 300 more where all look alike, and 10 MB; time grows
+    Memory is 150 bytes a picture, besides the thumbnails, up to 300 more where all look alike, and 10 MB; time grows
     with the square of their number, but in matrix products only.
 
     Args:
