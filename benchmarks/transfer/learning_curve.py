@@ -32,7 +32,7 @@ _FRACTION = 0.5
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Trains and scores all folds, prints the table as it grows, and writes the figures."""
+    """Trains and scores all folds, writes the figures as they come, and prints the table."""
     options = _parse(arguments)
     runtime_plan.configure_environment()
     curve = _Curve(options)

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from contrast_tfdata.errors import DataError
 from contrast_tfdata.pipeline.augmentation import augment
-from contrast_tfdata.pipeline.mixing import PhantomPart
+from contrast_tfdata.pipeline.mixing import Division, PhantomPart
 from contrast_tfdata.pipeline.options import PipelineOptions
 from contrast_tfdata.pipeline.weighing import make_weigher
 from contrast_tfdata.records.codec import parse_example, parse_pair_key
@@ -37,7 +37,14 @@ def shuffle_buffer(num_examples: int, image_size: int) -> int:
 
 def steps_per_epoch(num_examples: int, batch_size: int, phantom: PhantomPart | None = None) -> int:
     """Batches that hold every (real) example once; the last one may be smaller (or padded)."""
-    return -(-num_examples // _shares(batch_size, phantom)[0])
+    return divide_epoch(num_examples, batch_size, phantom).steps
+
+
+def divide_epoch(num_examples: int, batch_size: int, phantom: PhantomPart | None) -> Division:
+    """Returns what the batches of an epoch hold, with or without synthetic slices."""
+    if phantom:
+        return phantom.divide(num_examples, batch_size)
+    return Division(-(-num_examples // batch_size), batch_size)
 
 
 def create_train_dataset(
@@ -59,9 +66,8 @@ def create_train_dataset(
     would give batches of one class; `make_records` writes one only if told to (`--split=keras --num_shards=1`).
 
     With a phantom part, an epoch is a pass over the real slices alone, and every batch has the same number of synthetic
-    ones beside them, the last one too: few real slices then weigh no more than in a full batch. The synthetic ones go
-    on where the epoch before stopped, pass after pass, each in an order of its own, so that all of them are seen
-    however few an epoch takes. Their weight is 1.
+    ones beside them (see `mixing.Division`). Those go on where the epoch before stopped, pass after pass, each in an
+    order of its own, so that all of them are seen however few an epoch takes.
 
     Except with `cache=memory`, memory does not grow with the split.
 
@@ -73,7 +79,7 @@ def create_train_dataset(
         DataError: there is no training split.
     """
     split = _split(records_dir, manifest, "train")
-    steps, (real, _) = steps_per_epoch(split.records, options.batch_size, phantom), _shares(options.batch_size, phantom)
+    division = divide_epoch(split.records, options.batch_size, phantom)
     shuffled = _shuffled_passes(records_dir, manifest, options, "train")
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
@@ -81,19 +87,21 @@ def create_train_dataset(
         # epochs: each appearance of an example is transformed differently.
         numbered = shuffled(options.seed + epoch).enumerate(start=epoch * split.records)
         # Batched within an epoch: each epoch shows every example once, as on the slides.
-        return numbered.batch(real)
+        return numbered.batch(division.real)
 
     batches = tf.data.Dataset.range(first_epoch, epochs).flat_map(one_epoch)
     if phantom:
-        beside = _phantom_batches(phantom, options, first_step=first_epoch * steps, last_step=epochs * steps)
-        batches = tf.data.Dataset.zip((batches, beside)).map(_one_behind_the_other)
+        beside = _phantom_batches(phantom, options, division, first_epoch, epochs)
+        batches = tf.data.Dataset.zip((batches, beside)).map(
+            lambda real, synthetic: _one_behind_the_other(real, synthetic, division.real_weight)
+        )
     # Vectorised after batching: one call a batch instead of 64. In parallel for the sake of augmentation; without it
     # this takes nothing worth measuring.
     batches = batches.map(
         lambda number, example: _finish(number, *example, options), num_parallel_calls=tf.data.AUTOTUNE
     )
     batches = batches.with_options(_tf_options(options.cache)).prefetch(_PREFETCHED)
-    return batches.apply(tf.data.experimental.assert_cardinality((epochs - first_epoch) * steps))
+    return batches.apply(tf.data.experimental.assert_cardinality((epochs - first_epoch) * division.steps))
 
 
 def create_eval_dataset(
@@ -117,10 +125,6 @@ def create_eval_dataset(
     return batches.with_options(_tf_options(options.cache)).prefetch(_PREFETCHED)
 
 
-def _shares(batch_size: int, phantom: PhantomPart | None) -> tuple[int, int]:
-    return phantom.shares(batch_size) if phantom else (batch_size, 0)
-
-
 def _shuffled_passes(
     records_dir: Path, manifest: Manifest, options: PipelineOptions, cache_name: str
 ) -> Callable[[tf.Tensor], tf.data.Dataset]:
@@ -142,22 +146,23 @@ def _shuffled_passes(
 
 
 def _phantom_batches(
-    phantom: PhantomPart, options: PipelineOptions, *, first_step: int, last_step: int
+    phantom: PhantomPart, options: PipelineOptions, division: Division, first_epoch: int, epochs: int
 ) -> tf.data.Dataset:
-    """The synthetic part of the batches from `first_step` (counted over all epochs) to `last_step` - 1."""
+    """The synthetic part of the batches of these epochs."""
     split = _split(phantom.records_dir, phantom.manifest, "train")
     options = dataclasses.replace(options, class_weights=(1.0, 1.0), balance_patients=False)
     shuffled = _shuffled_passes(phantom.records_dir, phantom.manifest, options, "phantom")
-    _, share = phantom.shares(options.batch_size)
-    first, last = first_step * share, last_step * share
-    # Where a run starts follows from its step alone: within the pass that an uninterrupted run would be in.
+    # Where a run starts follows from its epoch alone: within the pass that an uninterrupted run would be in.
+    first, last = (epoch * division.steps * division.synthetic for epoch in (first_epoch, epochs))
     passes = tf.data.Dataset.range(first // split.records, -(-last // split.records))
     examples = passes.flat_map(lambda each: shuffled(options.seed + _PHANTOM_SEEDS + each)).skip(first % split.records)
-    return examples.enumerate(start=_PHANTOM_NUMBERS + first).batch(share, drop_remainder=True)
+    return examples.enumerate(start=_PHANTOM_NUMBERS + first).batch(division.synthetic, drop_remainder=True)
 
 
-def _one_behind_the_other(real, synthetic):
-    """Joins two batches of the same structure."""
+def _one_behind_the_other(real, synthetic, real_weight: float):
+    """Joins two batches (number, (image, label, weight))."""
+    number, (image, label, weight) = real
+    real = number, (image, label, weight * real_weight)
     return tf.nest.map_structure(lambda *parts: tf.concat(parts, axis=0), real, synthetic)
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from pathlib import Path
+from typing import NamedTuple
 
 from contrast_tfdata.errors import DataError, UsageError
 from contrast_tfdata.records.manifest import Manifest
@@ -22,13 +23,35 @@ class PhantomPart:
     manifest: Manifest
     fraction: float
 
-    def shares(self, batch_size: int) -> tuple[int, int]:
-        """Returns how many slices of a batch are real and how many synthetic."""
-        return shares(batch_size, self.fraction)
+    def divide(self, num_real: int, batch_size: int) -> "Division":
+        """Divides an epoch, one pass over the real slices, into batches."""
+        most, synthetic = shares(batch_size, self.fraction)
+        steps = -(-num_real // most)
+        return Division(steps, -(-num_real // steps), synthetic, steps * most / num_real)
+
+
+class Division(NamedTuple):
+    """What the batches of an epoch hold.
+
+    Real slices seldom fill their share of every batch: of 33 where a batch has room for 32, and of a handful anyway.
+    They are spread over the batches, rather than leaving one for the last, and weigh more, so that over an epoch each
+    source has the weight of its share.
+
+    Attributes:
+        steps: batches.
+        real: real slices in a batch; fewer in the last one.
+        synthetic: synthetic slices in each.
+        real_weight: what a real slice weighs, at least 1, where a synthetic one weighs 1.
+    """
+
+    steps: int
+    real: int
+    synthetic: int = 0
+    real_weight: float = 1.0
 
 
 def shares(batch_size: int, phantom_fraction: float) -> tuple[int, int]:
-    """Returns how many slices of a batch are real and how many synthetic; a half goes to the real ones.
+    """Returns how many slices of a full batch are real and how many synthetic; a half goes to the real ones.
 
     Raises:
         UsageError: one of the two would have none.

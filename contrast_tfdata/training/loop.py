@@ -86,8 +86,11 @@ class Job:
         if not self.phantom:
             return classes
         synthetic = self.phantom.manifest.splits["train"]
-        passes = self.steps_per_epoch * self.phantom.shares(self.pipeline.batch_size)[1] / synthetic.records
-        return {name: count + passes * synthetic.classes[name] for name, count in classes.items()}
+        division = self.phantom.divide(self.num_examples, self.pipeline.batch_size)
+        passes = division.steps * division.synthetic / synthetic.records
+        return {
+            name: division.real_weight * count + passes * synthetic.classes[name] for name, count in classes.items()
+        }
 
     def recipe(self, model: ContrastNet) -> dict:
         """Everything that the result depends on; a run goes on only with the same."""
@@ -155,8 +158,8 @@ def _fit(model: ContrastNet, job: Job, checkpoints: Checkpoints, done: int, cons
     epochs, steps = job.training.epochs, job.steps_per_epoch
     console.print(f"training: {job.num_examples} slices, {steps} steps an epoch, epochs {done + 1} to {epochs}")
     if job.phantom:
-        real, synthetic = job.phantom.shares(job.pipeline.batch_size)
-        console.print(f"a batch: {real} of these slices and {synthetic} of synthetic patients")
+        division = job.phantom.divide(job.num_examples, job.pipeline.batch_size)
+        console.print(f"a batch: {division.real} of these slices and {division.synthetic} of synthetic patients")
     display = ProgressDisplay(console, epochs, steps)
     callbacks = [
         StopOnNonFiniteLoss(),  # before the checkpoint, so that broken weights are never saved

@@ -4,6 +4,8 @@ import dataclasses
 
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from numbered_records import write_numbered
 
 from contrast_tfdata.errors import DataError, UsageError
@@ -54,16 +56,16 @@ def parted(batches):
     return [n for n in seen if n < FIRST_PHANTOM], [n for n in seen if n >= FIRST_PHANTOM]
 
 
-@pytest.mark.parametrize("real", [6, 7, 8])
-def test_shares_of_a_batch_and_passes_for_every_remainder(sources, real):
-    """5 slices a batch, 3 of them real: full, or 1 or 2 in the last batch of an epoch; 8 synthetic ones go round."""
+@pytest.mark.parametrize(("real", "spread"), [(2, [2]), (4, [2, 2]), (6, [3, 3]), (7, [3, 3, 1]), (8, [3, 3, 2])])
+def test_shares_of_a_batch_and_passes_for_every_remainder(sources, real, spread):
+    """5 slices a batch, at most 3 of them real, spread over the batches of an epoch; 8 synthetic ones go round."""
     records, phantom = sources(real)
     for static_shapes in (False, True):
         batches = batches_of(records, phantom, PipelineOptions(batch_size=5, static_shapes=static_shapes))
         steps = steps_per_epoch(real, 5, phantom)
-        assert (steps, len(batches)) == (-(-real // 3), 3 * steps)
+        assert (steps, len(batches)) == (len(spread), 3 * steps)
         for step, numbers in enumerate(numbers_of(batches)):
-            expected = min(3, real - 3 * (step % steps))
+            expected = spread[step % steps]
             assert [number >= FIRST_PHANTOM for number in numbers] == [False] * expected + [True] * 2
         if static_shapes:
             assert {len(images) for images, _, _ in batches} == {5}
@@ -120,8 +122,20 @@ def test_weights_are_for_real_slices_and_labels_stay_with_their_images(sources):
     for images, labels, weights in batches_of(records, phantom, options):
         numbers, kept = images[:, 0, 0].astype(int), weights > 0
         np.testing.assert_array_equal(labels[kept, 0], numbers[kept] % 2)
-        expected = np.where(numbers >= FIRST_PHANTOM, 1.0, np.where(numbers % 2, 2.0, 0.5))
-        np.testing.assert_array_equal(weights[kept], expected[kept])
+        # 7 stand for the 9 for which 3 batches have room.
+        expected = np.where(numbers >= FIRST_PHANTOM, 1.0, np.where(numbers % 2, 2.0, 0.5) * 9 / 7)
+        np.testing.assert_allclose(weights[kept], expected[kept], rtol=1e-6)
+
+
+@given(st.integers(1, 5000), st.integers(2, 200), st.sampled_from([0.25, 0.5, 0.75]))
+def test_over_an_epoch_each_source_has_the_weight_of_its_share(num_real, batch_size, fraction):
+    assume(min(fraction, 1 - fraction) * batch_size > 0.5)
+    steps, real, synthetic, weight = mixing.PhantomPart(None, None, fraction).divide(num_real, batch_size)
+    most, rest = mixing.shares(batch_size, fraction)
+    assert weight >= 1
+    assert (num_real * weight) / (steps * synthetic) == pytest.approx(most / rest)
+    assert real <= most
+    assert (steps - 1) * real < num_real <= steps * real  # so many batches hold them all, and none is empty
 
 
 def test_shares_for_every_batch_size():
