@@ -14,9 +14,10 @@ SIZE = 331
 LABELS = np.array([[0], [1]], np.float32)
 
 
-# Of fifty each, those whose windows are farthest from a tie (see `least_margin`). Where two values of a window, or one
-# and zero, differ by a rounding only, another order of sums, as another CPU has it, sends the gradient another way.
-GREY_SEED, RGB_SEED = 40, 49
+# Such that no window comes near a tie (see `least_margin`), nor does the grey noise with the slides' trained weights.
+# Where two values of a window, or one and zero, differ by a rounding only, another order of sums, as another CPU has,
+# sends the gradient another way.
+GREY_SEED, RGB_SEED = 7, 49
 
 
 def noise(*shape: int) -> np.ndarray:

@@ -18,6 +18,10 @@ ENHANCING_MMOL = 0.1
 """Contrast agent from which a tissue counts as enhancing, mmol/L: it raises grey matter's 1/T1 by about a half."""
 
 
+BEHIND_BARRIER = (Tissue.GREY, Tissue.WHITE, Tissue.CSF, Tissue.CORD, Tissue.NERVE)
+"""Tissues that contrast agent does not enter, but for the blood in them."""
+
+
 @dataclasses.dataclass(frozen=True)
 class SliceTruth:
     """What a slice shows, known because it was painted; nothing where the skull or the face was removed.
@@ -32,8 +36,8 @@ class SliceTruth:
 
     @property
     def enhancing(self) -> np.ndarray:
-        """(matrix, matrix) bool: where the picture after contrast differs by contrast, from `ENHANCING_MMOL` on."""
-        return self.concentration >= ENHANCING_MMOL
+        """(matrix, matrix) bool: where agent flows or leaks; the little blood behind the brain's barrier is no part."""
+        return (self.concentration >= ENHANCING_MMOL) & ~np.isin(self.tissue, BEHIND_BARRIER)
 
 
 @dataclasses.dataclass(frozen=True)
