@@ -34,6 +34,7 @@ _FRACTION = 0.5
 def main(arguments: Sequence[str] | None = None) -> None:
     """Trains and scores all folds, writes the figures as they come, and prints the table."""
     options = _parse(arguments)
+    options.workdir.mkdir(parents=True, exist_ok=True)
     runtime_plan.configure_environment()
     curve = _Curve(options)
     outcomes = []
@@ -101,7 +102,7 @@ class _Curve:
 
     def _scores(self, network: str) -> dict[str, tuple[figures.Scored, float]]:
         """Returns a network's answers on all images of each source, and its threshold as a logit."""
-        predict, preprocessing, threshold = transfer._network(network)
+        predict, preprocessing, threshold = transfer.network(network)
         if preprocessing.to_json() != self._phantom.preprocessing:
             sys.exit(f"{network}: its slices were made in another way than {self._options.phantom_records_dir}")
         return {name: (images.scored(predict), threshold) for name, images in self._images.items()}
