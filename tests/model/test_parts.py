@@ -11,7 +11,8 @@ from network_cases import SIZE, contrast_net, noise, outcome
 
 from contrast_tfdata.model.parts import apply_in_parts, with_at_least
 
-# Only the order of sums over the batch differs: seen 7e-6 in float32, 0.004 in bfloat16, which has 8 bits.
+# Only the order of sums over the batch differs: seen 7e-6 in float32. In bfloat16, which has 8 bits, it is 0.004 where
+# the CPU adds products in float32, and 0.05 where it emulates them: sums of a whole batch are that far off there.
 TOLERANCE = {"float32": 2e-5, "mixed_bfloat16": 2**-6}
 
 
@@ -27,7 +28,12 @@ def test_logits_and_gradients_are_those_of_the_whole_batch(size, policy):
     whole = outcome(contrast_net(dtype=policy), images, labels)
     parts = outcome(contrast_net(dtype=policy, early_parts=4), images, labels)
     assert parts.logits.shape == (size,)
-    assert parts.errors(whole).max() < TOLERANCE[policy]
+    assert parts.errors(whole)[0] < TOLERANCE[policy]
+    if policy == "float32":
+        assert parts.errors(whole).max() < TOLERANCE[policy]
+    else:
+        exact = outcome(contrast_net(), images, labels)
+        assert (parts.errors(exact) < 1.1 * whole.errors(exact) + TOLERANCE[policy]).all()
 
 
 def test_under_xla():
