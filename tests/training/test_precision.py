@@ -114,7 +114,7 @@ def float32_score(phantom, off_the_plateau, phantom_score):
 
 
 @pytest.mark.slow
-@pytest.mark.skip(reason="the phantom became harder: seven epochs of 64 slices leave the plateau no more; settle anew")
+@pytest.mark.skip(reason="six epochs now learn the phantom already, so the check of a fall by 0.1 in the seventh fails")
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_16_bits_learn_the_phantom_as_float32_does(precision, phantom_score, float32_score):
     own = phantom_score(precision)
