@@ -83,9 +83,9 @@ def phantom():
 
 @pytest.fixture(scope="module")
 def off_the_plateau(phantom):
-    """Returns weights from which the loss falls at once: the 144 steps to there would take float16 minutes on a CPU."""
+    """Returns weights from which the loss falls at once: the 96 steps to there would take float16 minutes on a CPU."""
     model = compiled("float32", jit_compile=False)
-    fit(model, phantom, epochs=6)
+    fit(model, phantom, epochs=4)
     return model.get_weights()
 
 
@@ -109,19 +109,18 @@ def float32_score(phantom, off_the_plateau, phantom_score):
     start.set_weights(off_the_plateau)
     found = phantom_score("float32")
     assert found.accuracy >= 0.75  # four standard errors above chance
-    assert found.loss < score(start, images[TRAINED_ON:], labels[TRAINED_ON:]).loss - 0.1
+    assert found.loss < score(start, images[TRAINED_ON:], labels[TRAINED_ON:]).loss - 0.06
     return found
 
 
 @pytest.mark.slow
-@pytest.mark.skip(reason="six epochs now learn the phantom already, so the check of a fall by 0.1 in the seventh fails")
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_16_bits_learn_the_phantom_as_float32_does(precision, phantom_score, float32_score):
     own = phantom_score(precision)
     # 3 of 64 slices: a standard error of the float32 accuracy is as large (4 %). Seen: 1.
     assert own.accuracy == pytest.approx(float32_score.accuracy, abs=3 / 64)
-    # A quarter of what the epoch takes off the loss. Seen: 0.005.
-    assert own.loss == pytest.approx(float32_score.loss, abs=0.05)
+    # A quarter of what the epoch takes off the loss, 0.08. Seen: 0.005.
+    assert own.loss == pytest.approx(float32_score.loss, abs=0.02)
 
 
 def fit(model: ContrastNet, phantom, epochs: int) -> None:
