@@ -30,23 +30,32 @@ def check_chunks(data: bytes) -> None:
 
 
 def check_pixel_stream(data: bytes) -> None:
-    """Checks that the compressed pixels give every byte that the header promises.
+    """Checks that the compressed pixels give every byte that the header promises, with the right checksum, and no more.
 
     Args:
         data: all bytes of a file that passed `check_chunks` and whose size passed `slices.check_size`.
 
     Raises:
-        RejectedImageError: `truncated` where pixels are missing, `corrupt` where they cannot be decompressed.
+        RejectedImageError: `truncated` where pixels or their checksum are missing, `corrupt` where they cannot be
+            decompressed, `trailing_data` where more of them follow than the picture has: another one may.
     """
     chunks = [(kind, body) for kind, body, _ in _chunks(data)]
     needed = _pixel_bytes(bytes(chunks[0][1]))
     stream = b"".join(body for kind, body in chunks if kind == b"IDAT")
+    decompressor = zlib.decompressobj()
     try:
-        found = len(zlib.decompressobj().decompress(stream, needed))
+        found = len(decompressor.decompress(stream, needed))
+        # The checksum is read with the byte after the last one, which must not be there.
+        surplus = decompressor.decompress(decompressor.unconsumed_tail, 1)
     except zlib.error as error:
         raise RejectedImageError("corrupt", "the pixels of the PNG cannot be decompressed") from error
     if found < needed:
         raise RejectedImageError("truncated", f"the PNG has {found} of {needed} bytes of pixels")
+    if surplus:
+        raise RejectedImageError("trailing_data", f"the PNG has more than the {needed} bytes of its pixels")
+    if not decompressor.eof:
+        raise RejectedImageError("truncated", "the PNG lacks the checksum of its pixels")
+    check_end(decompressor.unused_data, 0)
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, int]]:

@@ -130,8 +130,31 @@ def test_fault_08_every_changed_byte_of_a_png():
 
 
 def test_fault_08_png_with_too_few_pixels():
-    header, rest = encode(GREY, "PNG")[8:33], png_chunk(b"IDAT", zlib.compress(bytes(33 * 3))) + png_chunk(b"IEND", b"")
-    assert code_of(b"\x89PNG\r\n\x1a\n" + header + rest, "png") == "truncated"
+    assert code_of(png_of_streams(zlib.compress(bytes(GREY_BYTES - 1))), "png") == "truncated"
+
+
+def test_fault_08_png_whose_pixels_lack_their_checksum_or_have_a_wrong_one():
+    whole = zlib.compress(bytes(GREY_BYTES))
+    assert read_picture(png_of_streams(whole), "png").pixels.shape == GREY.shape
+    assert code_of(png_of_streams(whole[:-1]), "png") == "truncated"
+    assert code_of(png_of_streams(whole[:-1] + bytes([whole[-1] ^ 1])), "png") == "corrupt"
+
+
+def test_fault_07_08_more_pixels_than_the_picture_has():
+    whole = zlib.compress(bytes(GREY_BYTES))
+    assert code_of(png_of_streams(zlib.compress(bytes(GREY_BYTES + 1))), "png") == "trailing_data"
+    assert code_of(png_of_streams(whole, whole), "png") == "trailing_data"
+    assert read_picture(png_of_streams(whole, b"\0\0"), "png").pixels.shape == GREY.shape
+
+
+GREY_BYTES = GREY.shape[0] * (1 + GREY.shape[1])
+"""Bytes of the rows of GREY, each led by its filter."""
+
+
+def png_of_streams(*streams: bytes) -> bytes:
+    """Returns a PNG with the header of GREY and a pixel chunk of each stream."""
+    chunks = b"".join(png_chunk(b"IDAT", stream) for stream in streams)
+    return encode(GREY, "PNG")[:33] + chunks + png_chunk(b"IEND", b"")
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])

@@ -28,7 +28,7 @@ REJECTED = {
         "MR_small_padded.dcm"
     ),
     "too_small": "7x13.png icc-after-SOF.jpg padded_idat.png",
-    "trailing_data": "sugarshack_bad_mpo_header.jpg tRNS_null_1x1.png",
+    "trailing_data": "hopper_idat_after_image_end.png sugarshack_bad_mpo_header.jpg tRNS_null_1x1.png",
     "truncated": "MR_truncated.dcm broken.png",
     "unsupported_format": (
         "LICENSE README.txt decompression_bomb.gif dispose_bgnd.gif hopper.bmp hopper.gif "
@@ -38,8 +38,7 @@ REJECTED = {
 }
 USED = (
     "1_trns.png apng_chunk_actl_after_idat.png broken_exif_dpi.jpg hopper_gray.jpg "
-    "hopper_idat_after_image_end.png hopper_orientation_6.jpg hopper_orientation_8.jpg hopper_webp.png "
-    "i_trns.png l_trns.png p_16.png pil123rgba.png"
+    "hopper_orientation_6.jpg hopper_orientation_8.jpg hopper_webp.png i_trns.png l_trns.png p_16.png pil123rgba.png"
 )
 """Names by what becomes of them: the reason for which they are rejected, or their use."""
 
