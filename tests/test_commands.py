@@ -133,7 +133,10 @@ class TestTheWholeLine:
         root, _, said = trained
         check = json.loads((root / "run" / "metrics.json").read_text())["test"]["confounders"]
         assert {"auc_histogram_matched", "auc_histogram_matched_ci95", "trivial"} <= check.keys()
-        assert {"mean_grey", "mean_grey_image", "bright_share", "foreground_share"} <= check["trivial"].keys()
+        pixels = {"mean_grey", "mean_grey_image", "bright_share", "foreground_share"}
+        assert check["trivial"].keys() == pixels | {"file_bytes", "image_pixels"}
+        nothing = {"auc": 0.5, "higher_in": None}
+        assert check["trivial"]["file_bytes"] == check["trivial"]["image_pixels"] == nothing  # of synthetic slices
         assert f"{check['auc_histogram_matched']:.2f} when brightness is taken away" in said
         for page in (root / "run" / "report.html", root / "run" / "MODEL_CARD.md"):
             assert "Could something simpler do it?" in page.read_text()
@@ -143,8 +146,9 @@ class TestTheWholeLine:
         root, _, _ = trained
         for number in range(20):
             dark, path = head_picture(number), tmp_path / "data"
+            bright = np.rint(255 * (dark / 255) ** 0.6).astype(np.uint8)
             write_picture(path / "no_gad" / f"p{number}_a.png", dark)
-            write_picture(path / "with_gad" / f"p{number}_b.png", np.rint(255 * (dark / 255) ** 0.6).astype(np.uint8))
+            write_picture(path / "with_gad" / f"p{number}_b.png", np.pad(bright, ((0, 1 + number % 2), (0, 0))))
         records = [f"--output_dir={tmp_path}/records", "--image_size=190", "--group_regex=/(p[0-9]*)_"]
         succeed(
             "make_records", f"--test_dir={tmp_path}/data", f"--train_dir={tmp_path}/data", *records, "--allow_leakage"
@@ -154,6 +158,14 @@ class TestTheWholeLine:
         figures = json.loads((tmp_path / "out" / "metrics.json").read_text())["test"]
         assert figures["confounders"]["trivial"]["mean_grey"] == {"auc": 1.0, "higher_in": "with_gad"}
         assert abs(figures["confounders"]["auc_histogram_matched"] - 0.5) < 0.1  # nothing else is there to be seen
+        assert figures["confounders"]["trivial"]["image_pixels"] == {"auc": 1.0, "higher_in": "with_gad"}
+        sizes = {
+            kind: [file.stat().st_size for file in (tmp_path / "data" / kind).iterdir()]
+            for kind in ("no_gad", "with_gad")
+        }
+        larger = np.sign(np.subtract.outer(sizes["with_gad"], sizes["no_gad"]))
+        expected = 0.5 + abs(larger.mean()) / 2
+        assert figures["confounders"]["trivial"]["file_bytes"]["auc"] == pytest.approx(expected)
         assert "warning: On test the mean grey of the foreground alone (AUC 1.0000, higher in with_gad)" in said
         assert "mean grey of the foreground alone" in (tmp_path / "out" / "report.html").read_text()
 

@@ -42,7 +42,7 @@ class ConfounderScores:
 
 
 def trivial_scores(pixels: np.ndarray) -> dict[str, float]:
-    """Returns the trivial scores of a slice as the network gets it, by name.
+    """Returns the trivial scores of a slice's pixels as the network gets them, by name.
 
     Args:
         pixels: (height, width) uint8, 0 black.

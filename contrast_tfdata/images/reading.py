@@ -33,9 +33,9 @@ def scan(data: bytes) -> FileFacts:
             return _dicom_facts(data, sha256)
         if image_format == "nifti":
             header = nifti.read_header(data)
-            return FileFacts(sha256, image_format, num_slices=header.num_slices, warnings=header.warnings)
+            return FileFacts(sha256, image_format, len(data), header.num_slices, warnings=header.warnings)
         raster.check_header(data, image_format)
-    return FileFacts(sha256, image_format)
+    return FileFacts(sha256, image_format, len(data))
 
 
 def read(data: bytes, facts: FileFacts, indices: Sequence[int]) -> list[Slice]:
@@ -71,6 +71,7 @@ def _dicom_facts(data: bytes, sha256: bytes) -> FileFacts:
     return FileFacts(
         sha256,
         "dicom",
+        len(data),
         patient_id=header.patient_id,
         study_uid=header.study_uid,
         series_uid=header.series_uid,

@@ -53,6 +53,7 @@ class FileFacts:
     Attributes:
         sha256: digest of the file's bytes, 32 bytes: half of what it takes in hex digits.
         format: `png`, `jpeg`, `dicom` or `nifti`.
+        num_bytes: size of the file.
         num_slices: sagittal slices in the file (1 for a picture or a DICOM file).
         patient_id: DICOM PatientID as stored, else None. Never leaves this process: only its keyed hash does.
         study_uid: DICOM StudyInstanceUID, else None.
@@ -65,6 +66,7 @@ class FileFacts:
 
     sha256: bytes
     format: str
+    num_bytes: int
     num_slices: int = 1
     patient_id: str | None = None
     study_uid: str | None = None

@@ -20,6 +20,8 @@ class SliceRecord:
         group: hashed patient key, 16 hex digits.
         source: relative path of the source, undecodable bytes kept as surrogates.
         slice_index: position in the volume or series, 0 for a picture.
+        source_bytes: size of the source's file; 0 where there is none.
+        source_shape: (height, width) of the slice in its source, before it was resized; (0, 0) where that is not known.
     """
 
     pixels: np.ndarray
@@ -28,6 +30,8 @@ class SliceRecord:
     group: str
     source: str
     slice_index: int
+    source_bytes: int = 0
+    source_shape: tuple[int, int] = (0, 0)
 
 
 # No `default_value` anywhere: a record that lacks a key must fail, not pass as zeros.
@@ -40,6 +44,9 @@ FEATURES = {
     "group": tf.io.FixedLenFeature([], tf.string),
     "source": tf.io.FixedLenFeature([], tf.string),
     "slice_index": tf.io.FixedLenFeature([], tf.int64),
+    "source/bytes": tf.io.FixedLenFeature([], tf.int64),
+    "source/height": tf.io.FixedLenFeature([], tf.int64),
+    "source/width": tf.io.FixedLenFeature([], tf.int64),
 }
 PARSING = "parse_record"
 """Scope of the operations that read a record in a graph: an error of theirs is the records' fault."""
@@ -52,6 +59,9 @@ DESCRIPTIONS = {
     "group": "16 hex digits, the hash of the patient, or of the study or file where no patient is known",
     "source": "relative path of the source, a known patient in it hashed; any bytes that a file system takes",
     "slice_index": "position in the volume or series, 0 for a picture",
+    "source/bytes": "size of the source's file in bytes, 0 for synthetic slices",
+    "source/height": "rows of pixels of the slice in its source, before it was resized",
+    "source/width": "columns of pixels of the slice in its source, before it was resized",
 }
 """What each key holds, for the files that describe the records to other programs."""
 
@@ -76,6 +86,9 @@ def encode(record: SliceRecord) -> bytes:
         "group": _bytes(record.group.encode()),
         "source": _bytes(record.source.encode("utf-8", "surrogateescape")),
         "slice_index": _int64(record.slice_index),
+        "source/bytes": _int64(record.source_bytes),
+        "source/height": _int64(record.source_shape[0]),
+        "source/width": _int64(record.source_shape[1]),
     }
     example = tf.train.Example(features=tf.train.Features(feature=features))
     return example.SerializeToString(deterministic=True)
@@ -107,6 +120,8 @@ def decode(serialized: bytes) -> SliceRecord:
         group=values["group"].decode(),
         source=values["source"].decode("utf-8", "surrogateescape"),
         slice_index=values["slice_index"],
+        source_bytes=values["source/bytes"],
+        source_shape=(values["source/height"], values["source/width"]),
     )
 
 

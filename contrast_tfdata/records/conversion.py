@@ -136,6 +136,8 @@ def records_of(unit: PlannedUnit, decoded: list[DecodedSlice]) -> Iterator[codec
             group=unit.group,
             source=unit.source,
             slice_index=each.index,
+            source_bytes=unit.facts.num_bytes,
+            source_shape=each.shape,
         )
 
 

@@ -14,11 +14,19 @@ Work = tuple[Unit, FileFacts, tuple[int, ...], Preprocessing]
 
 @dataclasses.dataclass(frozen=True)
 class DecodedSlice:
-    """A slice ready to be written: (image_size, image_size) uint8, its label, its position in the volume or series."""
+    """A slice ready to be written.
+
+    Attributes:
+        pixels: (image_size, image_size) uint8.
+        label: 0 or 1; -1 where it is not known.
+        index: position in the volume or series.
+        shape: (height, width) that it had in its file.
+    """
 
     pixels: np.ndarray
     label: int
     index: int
+    shape: tuple[int, int]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +50,6 @@ def decode(work: Work, *, compare: bool) -> DecodedUnit | RejectedImageError:
         read = unit.read(facts, indices)
     except RejectedImageError as error:
         return error
-    slices = [DecodedSlice(preprocessing(each), label, each.index) for label, each in read]
+    slices = [DecodedSlice(preprocessing(each), label, each.index, each.pixels.shape) for label, each in read]
     middle = near_duplicates.thumbnail(read[len(read) // 2][1].pixels) if compare else None
     return DecodedUnit(slices, middle)

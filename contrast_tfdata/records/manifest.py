@@ -14,7 +14,7 @@ from contrast_tfdata.errors import DataError, StorageError
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.records import manifest_schema
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 FILE_NAME = "manifest.json"
 REMAKE = "make the records again (make_records --overwrite)"
 MAX_BYTES = 16 << 20
@@ -174,10 +174,9 @@ def _parse(path: Path, content: bytes) -> Manifest:
         version = fields["format_version"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(f"{path}: the manifest is damaged ({error}); {REMAKE}") from error
-    if isinstance(version, int) and version > FORMAT_VERSION:
-        raise DataError(
-            f"{path}: format version {version}, but this program reads {FORMAT_VERSION}; update it, or {REMAKE}"
-        )
+    if type(version) is int and version > 0 and version != FORMAT_VERSION:
+        cure = f"update it, or {REMAKE}" if version > FORMAT_VERSION else REMAKE
+        raise DataError(f"{path}: format version {version}, but this program reads {FORMAT_VERSION}; {cure}")
     try:
         if type(version) is not int or version != FORMAT_VERSION:
             raise ValueError(f"format_version must be {FORMAT_VERSION}. Received: {version!r}")

@@ -72,9 +72,9 @@ class PhantomUnit:
         return self.path
 
     def scan(self) -> FileFacts:
-        """Describes the patient; its digest stands for all that its pixels depend on."""
+        """Describes the patient; its digest stands for all that its pixels depend on. There is no file: 0 bytes."""
         recipe = f"phantom {__version__} seed {self.seed} patient {self.patient} {self.options}"
-        return FileFacts(hashlib.sha256(recipe.encode()).digest(), "phantom", 2 * self.options.slices_per_class)
+        return FileFacts(hashlib.sha256(recipe.encode()).digest(), "phantom", 0, 2 * self.options.slices_per_class)
 
     def read(self, facts: FileFacts, indices: Sequence[int]) -> list[tuple[int, Slice]]:
         """Returns (label, slice): of the slices before contrast, then those after it, those at `indices`."""

@@ -11,6 +11,8 @@ _NAMES = {
     "mean_grey_image": "mean grey of the whole image",
     "bright_share": f"share of bright pixels (above {BRIGHT_GREY}) in the foreground",
     "foreground_share": "share of the image that is foreground",
+    "file_bytes": "size of the file",
+    "image_pixels": "number of pixels in the file's image",
 }
 
 

@@ -1,5 +1,6 @@
 """Scores of one split of a folder of records."""
 
+import math
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
@@ -81,7 +82,8 @@ def check_split(
 
     def matched() -> Iterator[np.ndarray]:
         for record in read_split(records_dir, manifest.splits[split]):
-            rows.append(trivial_scores(record.pixels))
+            size = {"file_bytes": record.source_bytes, "image_pixels": math.prod(record.source_shape)}
+            rows.append({**trivial_scores(record.pixels), **size})
             yield match_foreground(record.pixels)
 
     predictor = Predictor(model, batch_size, jit_compile=jit_compile, views=views)

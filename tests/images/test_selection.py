@@ -10,7 +10,7 @@ from contrast_tfdata.images.slices import FileFacts
 
 
 def slice_of(series: str | None, position: float | None) -> FileFacts:
-    return FileFacts(b"0" * 32, "dicom", series_uid=series, position=position)
+    return FileFacts(b"0" * 32, "dicom", 1, series_uid=series, position=position)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_series_is_ordered_by_position_then_path():
         "b": slice_of("one", 10.5),
         "a": slice_of("one", 10.5),
         "x": slice_of("two", 3.0),
-        "picture": FileFacts(b"1" * 32, "png"),
+        "picture": FileFacts(b"1" * 32, "png", 1),
         "lonely": slice_of(None, 7.0),
     }
     expected = {"c": 0, "a": 1, "b": 2, "d": 3, "x": 0, "picture": 0, "lonely": 0}
@@ -73,7 +73,7 @@ def test_series_is_ordered_by_position_then_path():
 
 def test_choosing_treats_a_series_like_a_volume():
     series = {f"slice{place}": slice_of("one", float(-place)) for place in range(9)}
-    others = {"volume": FileFacts(b"2" * 32, "nifti", num_slices=9), "picture": FileFacts(b"1" * 32, "jpeg")}
+    others = {"volume": FileFacts(b"2" * 32, "nifti", 1, num_slices=9), "picture": FileFacts(b"1" * 32, "jpeg", 1)}
     chosen = choose_slices({**series, **others}, SliceSelection())
     assert chosen["volume"] == [3, 4, 5]
     assert chosen["picture"] == [0]

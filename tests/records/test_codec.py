@@ -18,6 +18,8 @@ RECORD = codec.SliceRecord(
     group="fedcba9876543210",
     source="with_gad/ü a\nb,c\udcff.png",
     slice_index=7,
+    source_bytes=4321,
+    source_shape=(480, 512),
 )
 
 
@@ -48,7 +50,8 @@ def test_same_record_same_bytes():
 def test_keys_are_those_of_the_contract():
     example = tf.train.Example.FromString(codec.encode(RECORD))
     assert set(example.features.feature) == {
-        "image/raw", "image/height", "image/width", "label", "example_id", "group", "source", "slice_index"
+        "image/raw", "image/height", "image/width", "label", "example_id", "group", "source", "slice_index",
+        "source/bytes", "source/height", "source/width",
     }  # fmt: skip
 
 

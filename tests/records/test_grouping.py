@@ -20,7 +20,9 @@ def files(count, known=()):
 
 
 def scanned(patient_id, study=None, group=None):
-    return FileUnit(FileRef("root", "no_gad/a.dcm", 1), 0, None, group), FileFacts(b"0", "dicom", 1, patient_id, study)
+    return FileUnit(FileRef("root", "no_gad/a.dcm", 1), 0, None, group), FileFacts(
+        b"0", "dicom", 1, 1, patient_id, study
+    )
 
 
 @pytest.mark.parametrize(

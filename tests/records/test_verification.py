@@ -175,10 +175,11 @@ def test_fault_45_damaged_manifest(records, text):
         manifests.load(records[0])
 
 
-def test_fault_45_newer_manifest(records):
+@pytest.mark.parametrize(("version", "cure"), [(99, "update it, or make"), (1, "2; make the records again")])
+def test_fault_45_manifest_of_another_version(records, version, cure):
     path = records[0] / "manifest.json"
-    path.write_text(path.read_text().replace('"format_version": 1', '"format_version": 99'))
-    with pytest.raises(DataError, match="format version 99"):
+    path.write_text(path.read_text().replace('"format_version": 2', f'"format_version": {version}'))
+    with pytest.raises(DataError, match=f"format version {version}, .*{cure}"):
         manifests.load(records[0])
 
 
