@@ -13,6 +13,7 @@ Directions are those of DICOM (PS3.3, C.7.6.2.1.1): x grows to the patient's lef
 import dataclasses
 import importlib
 import io
+import logging
 from types import ModuleType
 from typing import Any
 
@@ -21,6 +22,10 @@ import numpy as np
 from contrast_tfdata.errors import UsageError
 from contrast_tfdata.images import dicom_stream
 from contrast_tfdata.images.slices import RejectedImageError, Slice, check_finite, check_size, check_spacing
+
+# pydicom quotes the values that it does not like. Its warnings are silenced in `reading`, but it also logs them, and a
+# handler on the root logger, such as absl's, would print them.
+logging.getLogger("pydicom").propagate = False
 
 # Nothing else leaves the parser: no name, date or free text can reach a record or a message.
 _ALLOWED_TAGS = [
