@@ -23,6 +23,11 @@ class Claim(enum.Flag):
     WITH_GAD = enum.auto()
     CONTRADICTORY = NO_GAD | WITH_GAD
 
+    @property
+    def code(self) -> str:
+        """`silent`, `no_gad`, `with_gad` or `contradictory`."""
+        return self.name.lower()
+
 
 def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
