@@ -59,13 +59,17 @@ def export(tmp_path_factory):
     write_series(root / "both", "1.2.35", "PRE", "POST", "POST")
     write_png(root / "picture.png", 1, size=60)
     (root / "volume.nii.gz").write_bytes(nifti_bytes(volume((20, 24, 18)), compressed=True))
+    (root / "sub-01_ce-gad_T1w.nii").write_bytes(nifti_bytes(volume((20, 24, 18))))
+    sidecar = {"PatientName": PERSON, "SeriesDescription": DESCRIPTION.format("PRE")}
+    (root / "sub-01_ce-gad_T1w.json").write_text(json.dumps(sidecar))
     (root / "cut.dcm").write_bytes(dicom_bytes(PatientName=PERSON, PatientID=NUMBER)[:-100])
     return root
 
 
 CLAIMS = {
     "both/0.dcm": "contradictory", "empty_agent/0.dcm": "silent", "no/0.dcm": "no_gad", "picture.png": "silent",
-    "volume.nii.gz": "silent", "with/0.dcm": "with_gad", "without_words/0.dcm": "silent",
+    "sub-01_ce-gad_T1w.nii": "contradictory", "volume.nii.gz": "silent", "with/0.dcm": "with_gad",
+    "without_words/0.dcm": "silent",
 }  # fmt: skip
 
 
@@ -85,7 +89,7 @@ def test_fault_28_headers_are_audited_and_no_word_of_theirs_gets_out(export, tmp
 
     conflicts = [row for row in rows if row["header"] == "conflict"]
     assert len(conflicts) == 1  # The ramps of all series are alike, and so are the answers; two headers say opposites.
-    assert "headers: 1 agree, 1 conflict, 4 silent, 1 contradictory" in said
+    assert "headers: 1 agree, 1 conflict, 4 silent, 2 contradictory" in said
     assert "1 files could not be used" in complained
     assert f"{export}/cut.dcm: " in complained
     listed = f"{conflicts[0]['series']}: the header says {conflicts[0]['header_claim']}, the network "

@@ -23,6 +23,7 @@ from contrast_tfdata.records.identity import example_id, group_key
 from contrast_tfdata.records.scanning import Progress, Rejection, scan
 from contrast_tfdata.records.units import FileUnit
 from contrast_tfdata.records.workers import Workers
+from contrast_tfdata.scoring import bids
 from contrast_tfdata.scoring.batching import score_stream
 from contrast_tfdata.scoring.verdicts import SeriesVerdict
 
@@ -65,11 +66,13 @@ class Inputs:
         units: files by the path under which a person finds them again.
         rejected: files that cannot be read.
         notes: a line for each entry that is no image by its nature (a link out of the folder, a device).
+        claims: what stands beside files about contrast agent, by their path; see `bids`.
     """
 
     units: dict[str, FileUnit]
     rejected: tuple[Rejection, ...]
     notes: tuple[str, ...]
+    claims: Mapping[str, Claim] = dataclasses.field(default_factory=dict)
 
 
 def find_inputs(inputs: Sequence[str], *, max_bytes: int) -> Inputs:
@@ -96,7 +99,9 @@ def find_inputs(inputs: Sequence[str], *, max_bytes: int) -> Inputs:
                 rejected.append(Rejection(path, problem.code, problem.detail))
     if not units and not rejected:
         raise DataError(f"no file in {', '.join(inputs)}")
-    return Inputs(units, tuple(rejected), tuple(notes))
+    claims, sidecars = bids.claims_beside(units)
+    units = {path: unit for path, unit in units.items() if path not in sidecars}
+    return Inputs(units, tuple(rejected), tuple(notes), claims)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,15 +158,20 @@ def score_files(
 
     logits = score_stream(predict, pixels(), options.batch_size)
     columns = list(zip(*rows, strict=True)) or [()] * 5
-    copies, claims = len(facts) - len(distinct), _claims(distinct)
+    copies, claims = len(facts) - len(distinct), _claims(distinct, inputs.claims)
     return Scores(Predictions(*columns, logits), tuple(series), tuple(rejected), copies, claims)
 
 
-def _claims(facts: dict[str, FileFacts]) -> dict[str, Claim]:
-    """Returns what the headers of each series say together, those of files whose slices are not scored too."""
+def _claims(facts: dict[str, FileFacts], beside: Mapping[str, Claim]) -> dict[str, Claim]:
+    """Returns what the headers of each series say together, those of files whose slices are not scored too.
+
+    Args:
+        facts: of each file, by path.
+        beside: what is said about files elsewhere than in them.
+    """
     claims = defaultdict(lambda: Claim.SILENT)
     for path, each in facts.items():
-        claims[_series_of(path, each)] |= each.claim
+        claims[_series_of(path, each)] |= each.claim | beside.get(path, Claim.SILENT)
     return dict(claims)
 
 

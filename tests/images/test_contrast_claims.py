@@ -13,7 +13,8 @@ T1 GAD SAG | 3D T1 FSPGR+C | SAG T1 POST GAD | post-contrast | Postcontrast T1 |
 SAG T1 W/CON | T1 w/ contrast | T1 CE sagittal | T1ce | contrast-enhanced | SAG T1 POST FS | POST 2 SAG
 T1 TSE SAG POST 5 MIN | Gd-DTPA T1 | T1 mit KM | T1 sag nach KM | T1 nach i.v. KM-Gabe | T1 n. KM | T1 m. KM
 T1 mKM | T1 après injection de gado | T1 avec contraste | T1 con contraste | T1 dopo mdc | T1 após contraste
-T1 na contrast | T1 med kontrast | SAG T1 DOTAREM | T1 KM+ | POST CON | SAG T1-W POST | T1 GADOVIST 7 ml
+T1 na contrast | T1 med kontrast | T1 etter kontrast | T1 después de gadolinio
+SAG T1 DOTAREM | T1 KM+ | POST CON | SAG T1-W POST | T1 GADOVIST 7 ml
 """
 NO_GAD = """
 SAG T1 PRE | PRE SAG T1 | T1 pre contrast | precontrast | SAG T1 W/O | SAG T1 WO | SAG T1 w/o contrast
@@ -21,6 +22,7 @@ T1 non contrast | noncontrast | NON-CON | no contrast | no IV contrast | T1 with
 T1 without i.v. contrast | SAG T1 -C | SAG T1 (-C) | T1 C- | T1 KM- | t1_sag_nativ | T1 native | T1 ohne KM
 T1 o. KM | T1 oKM | T1 vor KM | T1 vor der KM-Gabe | T1 sans gado | T1 avant injection | T1 sin contraste
 T1 senza mezzo di contrasto | T1 senza mdc | T1 sem contraste | T1 zonder contrast | T1 utan kontrast
+T1 uten kontrast | T1 uden kontrast | T1 før kontrast | T1 före kontrast
 unenhanced T1 | T1 kein KM | T1-W ohne KM | PRE CON | no gad contrast | T1w w/o contrast | SAG T1 PRE 3D
 """
 SILENT = """
