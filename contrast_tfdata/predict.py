@@ -1,14 +1,19 @@
 """Predicts on files: `python -m contrast_tfdata.predict INPUT... --output=P.csv`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from contrast_tfdata import cli, common_flags
-from contrast_tfdata.errors import DataError, UsageError
+from contrast_tfdata.errors import DataError, Problems, UsageError
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.images.selection import SliceSelection
 from contrast_tfdata.model import pretrained
+
+if TYPE_CHECKING:
+    from contrast_tfdata.evaluation import OperatingPoint
+    from contrast_tfdata.scoring.inputs import Scores
 
 _WORKDIR = common_flags.workdir()
 _WEIGHTS = flags.DEFINE_string("weights", None, "instead of --workdir: an .h5 file with weights of the slides' network")
@@ -20,6 +25,9 @@ _MAX_BYTES = common_flags.max_bytes()
 _GROUP_KEY_FILE = common_flags.group_key_file()
 _NUM_WORKERS = common_flags.num_workers()
 _BATCH_SIZE = common_flags.batch_size()
+_FAIL_ON_CONFLICT = flags.DEFINE_bool(
+    "fail_on_conflict", False, "end with exit code 65 where a header says the opposite of the network, listing each"
+)
 
 
 def main(argv: list[str]) -> None:
@@ -50,11 +58,24 @@ def main(argv: list[str]) -> None:
     if output:
         tables.write(output, scores, point)
         cli.console.print(f"predictions: {output}")
-    if scores.rejected:
-        raise DataError.listing(
-            f"{len(scores.rejected)} files could not be used; the others are done:",
-            [f"{each.path}: {each.code}: {each.detail}" for each in scores.rejected],
-        )
+    problems = _problems(scores, point)
+    if problems:
+        raise DataError.listing_kinds(problems)
+
+
+def _problems(scores: "Scores", point: "OperatingPoint") -> list[Problems]:
+    """Returns what ends the command with an error once all outputs are written."""
+    rejected = [f"{each.path}: {each.code}: {each.detail}" for each in scores.rejected]
+    found = [Problems(f"{len(rejected)} files could not be used; the others are done:", rejected, complete=False)]
+    if _FAIL_ON_CONFLICT.value:
+        conflicts = [
+            f"{each.name}: the header says {each.claim.code}, the network {each.class_name} ({each.probability:.4f})"
+            for each in scores.verdicts(point)
+            if each.header == "conflict"
+        ]
+        headline = f"{len(conflicts)} series contradict their headers (--fail_on_conflict); look at each:"
+        found.append(Problems(headline, conflicts))
+    return [each for each in found if each.found]
 
 
 def _check_network_flags() -> None:

@@ -13,17 +13,25 @@ Directions are those of DICOM (PS3.3, C.7.6.2.1.1): x grows to the patient's lef
 import dataclasses
 import importlib
 import io
+import logging
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from contrast_tfdata.errors import UsageError
-from contrast_tfdata.images import dicom_stream
+from contrast_tfdata.images import dicom_claims, dicom_stream
+from contrast_tfdata.images.contrast_claims import Claim
 from contrast_tfdata.images.slices import RejectedImageError, Slice, check_finite, check_size, check_spacing
 
-# Nothing else leaves the parser: no name, date or free text can reach a record or a message.
+# pydicom quotes the values that it does not like. Its warnings are silenced in `reading`, but it also logs them, and a
+# handler on the root logger, such as absl's, would print them.
+logging.getLogger("pydicom").propagate = False
+
+# Nothing else leaves the parser: no name, date or free text can reach a record or a message. Of the texts on contrast
+# agent only what they say about it leaves, as a `Claim`.
 _ALLOWED_TAGS = [
+    *dicom_claims.TAGS,
     "SpecificCharacterSet",
     "SOPClassUID",
     "Modality",
@@ -82,6 +90,7 @@ class DicomHeader:
         spacing: (row, column) distance of pixel centres in mm as stored; (1.0, 1.0) where missing or not positive.
         orientation: ImageOrientationPatient: direction of the columns' index, then of the rows' index; or None.
         warnings: codes as in `FileFacts.warnings`.
+        claim: whether contrast agent was given.
     """
 
     patient_id: str | None
@@ -91,6 +100,7 @@ class DicomHeader:
     spacing: tuple[float, float]
     orientation: tuple[float, ...] | None
     warnings: tuple[str, ...]
+    claim: Claim = Claim.SILENT
 
 
 def read_header(data: bytes) -> DicomHeader:
@@ -233,6 +243,7 @@ def _header(dataset: Any) -> DicomHeader:
         spacing=_spacing(dataset),
         orientation=orientation,
         warnings=tuple(warnings),
+        claim=dicom_claims.claim_of(dataset),
     )
 
 

@@ -77,6 +77,7 @@ def _dicom_facts(data: bytes, sha256: bytes) -> FileFacts:
         series_uid=header.series_uid,
         position=header.position,
         warnings=header.warnings,
+        claim=header.claim,
     )
 
 

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from contrast_tfdata.images.contrast_claims import Claim
+
 MIN_SIDE = 16
 """Smallest height and width of a usable slice in pixels: below it nothing of a head can be told."""
 MAX_PIXELS = 1 << 25
@@ -62,6 +64,7 @@ class FileFacts:
         warnings: codes of what a user should know about an accepted file: `plane_unknown` (the file does not say that
             it is sagittal), `burned_in_unknown` (DICOM does not say whether text is burnt into the pixels),
             `name_disagrees` (its name promises another format).
+        claim: DICOM: whether contrast agent was given, according to the header.
     """
 
     sha256: bytes
@@ -73,6 +76,7 @@ class FileFacts:
     series_uid: str | None = None
     position: float | None = None
     warnings: tuple[str, ...] = ()
+    claim: Claim = Claim.SILENT
 
 
 def check_size(height: int, width: int) -> None:

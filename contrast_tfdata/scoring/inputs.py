@@ -3,16 +3,17 @@
 import dataclasses
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.errors import DataError
-from contrast_tfdata.evaluation import Predictions
-from contrast_tfdata.evaluation.predictions import UNKNOWN_LABEL, sigmoid
+from contrast_tfdata.evaluation import OperatingPoint, Predictions
+from contrast_tfdata.evaluation.predictions import UNKNOWN_LABEL
 from contrast_tfdata.images import files
+from contrast_tfdata.images.contrast_claims import Claim
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.images.selection import SliceSelection, choose_slices
 from contrast_tfdata.images.slices import FileFacts, RejectedImageError
@@ -22,29 +23,9 @@ from contrast_tfdata.records.identity import example_id, group_key
 from contrast_tfdata.records.scanning import Progress, Rejection, scan
 from contrast_tfdata.records.units import FileUnit
 from contrast_tfdata.records.workers import Workers
+from contrast_tfdata.scoring import bids
 from contrast_tfdata.scoring.batching import score_stream
-
-
-@dataclasses.dataclass(frozen=True)
-class SeriesVerdict:
-    """What all slices of one acquisition say together.
-
-    Attributes:
-        name: path of its file, or of the first file of a DICOM series.
-        num_slices: slices that were scored.
-        probability: of contrast: the sigmoid of the mean logit.
-        prediction: 0 or 1 at the operating point.
-    """
-
-    name: str
-    num_slices: int
-    probability: float
-    prediction: int
-
-    @property
-    def class_name(self) -> str:
-        """`no_gad` or `with_gad`."""
-        return CLASS_NAMES[self.prediction]
+from contrast_tfdata.scoring.verdicts import SeriesVerdict
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,24 +37,25 @@ class Scores:
         series: for each row the key of its series: files of a DICOM series share one.
         rejected: files that could not be used.
         copies: exact copies of files of a DICOM series, left out.
+        claims: what the headers of each series say, by its key; silent where it is not named.
     """
 
     predictions: Predictions
     series: tuple[str, ...]
     rejected: tuple[Rejection, ...]
     copies: int = 0
+    claims: Mapping[str, Claim] = dataclasses.field(default_factory=dict)
 
-    def verdicts(self, threshold: float) -> list[SeriesVerdict]:
+    def verdicts(self, point: OperatingPoint) -> list[SeriesVerdict]:
         """Summarises each series, in the order of its first slice."""
         rows = defaultdict(list)
         for position, key in enumerate(self.series):
             rows[key].append(position)
-        verdicts = []
-        for positions in rows.values():
-            probability = float(sigmoid(np.mean(self.predictions.logit[positions])))
-            name = self.predictions.path[positions[0]]
-            verdicts.append(SeriesVerdict(name, len(positions), probability, int(probability > threshold)))
-        return verdicts
+        paths, logits = self.predictions.path, self.predictions.logit
+        return [
+            SeriesVerdict.at(point, paths[positions[0]], logits[positions], self.claims.get(key, Claim.SILENT))
+            for key, positions in rows.items()
+        ]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,11 +66,13 @@ class Inputs:
         units: files by the path under which a person finds them again.
         rejected: files that cannot be read.
         notes: a line for each entry that is no image by its nature (a link out of the folder, a device).
+        claims: what stands beside files about contrast agent, by their path; see `bids`.
     """
 
     units: dict[str, FileUnit]
     rejected: tuple[Rejection, ...]
     notes: tuple[str, ...]
+    claims: Mapping[str, Claim] = dataclasses.field(default_factory=dict)
 
 
 def find_inputs(inputs: Sequence[str], *, max_bytes: int) -> Inputs:
@@ -115,7 +99,9 @@ def find_inputs(inputs: Sequence[str], *, max_bytes: int) -> Inputs:
                 rejected.append(Rejection(path, problem.code, problem.detail))
     if not units and not rejected:
         raise DataError(f"no file in {', '.join(inputs)}")
-    return Inputs(units, tuple(rejected), tuple(notes))
+    claims, sidecars = bids.claims_beside(units)
+    units = {path: unit for path, unit in units.items() if path not in sidecars}
+    return Inputs(units, tuple(rejected), tuple(notes), claims)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,12 +153,30 @@ def score_files(
                 continue
             for each in decoded:
                 rows.append(_row(path, facts[path], each, options.secret))
-                series.append(facts[path].series_uid or path)
+                series.append(_series_of(path, facts[path]))
                 yield each.pixels
 
     logits = score_stream(predict, pixels(), options.batch_size)
     columns = list(zip(*rows, strict=True)) or [()] * 5
-    return Scores(Predictions(*columns, logits), tuple(series), tuple(rejected), len(facts) - len(distinct))
+    copies, claims = len(facts) - len(distinct), _claims(distinct, inputs.claims)
+    return Scores(Predictions(*columns, logits), tuple(series), tuple(rejected), copies, claims)
+
+
+def _claims(facts: dict[str, FileFacts], beside: Mapping[str, Claim]) -> dict[str, Claim]:
+    """Returns what the headers of each series say together, those of files whose slices are not scored too.
+
+    Args:
+        facts: of each file, by path.
+        beside: what is said about files elsewhere than in them.
+    """
+    claims = defaultdict(lambda: Claim.SILENT)
+    for path, each in facts.items():
+        claims[_series_of(path, each)] |= each.claim | beside.get(path, Claim.SILENT)
+    return dict(claims)
+
+
+def _series_of(path: str, facts: FileFacts) -> str:
+    return facts.series_uid or path
 
 
 def _without_copies(facts: dict[str, FileFacts]) -> dict[str, FileFacts]:

@@ -1,6 +1,7 @@
 """Predictions as a person or a program reads them."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 from rich.console import Console
@@ -11,19 +12,20 @@ from contrast_tfdata.csv_text import csv_line, guard_formula
 from contrast_tfdata.evaluation import OperatingPoint, Predictions, metrics_at
 from contrast_tfdata.evaluation.predictions import CSV_COLUMNS, UNKNOWN_LABEL
 from contrast_tfdata.scoring.inputs import Scores
+from contrast_tfdata.scoring.verdicts import HEADERS
 
 MAX_SHOWN = 40
 """Series that are shown; a file holds all of them."""
+_SERIES_COLUMNS = ("series", "slices", "probability", "prediction", "verdict", "header", "header_claim")
 
 
 def show(console: Console, scores: Scores, point: OperatingPoint) -> None:
     """Prints a verdict per series and, where folders are called like classes, how well they are met."""
-    verdicts = scores.verdicts(point.threshold)
-    table = Table(Column("series", overflow="fold"), "slices", "probability", "verdict")
+    verdicts = scores.verdicts(point)
+    table = Table(Column("series", overflow="fold"), "slices", "probability", "verdict", "header")
     for verdict in verdicts[:MAX_SHOWN]:
-        table.add_row(
-            _printable(verdict.name), str(verdict.num_slices), f"{verdict.probability:.4f}", verdict.class_name
-        )
+        numbers = str(verdict.num_slices), f"{verdict.probability:.4f}"
+        table.add_row(_printable(verdict.name), *numbers, verdict.class_name, verdict.header)
     if verdicts:
         console.print(table)
     if len(verdicts) > MAX_SHOWN:
@@ -35,6 +37,8 @@ def show(console: Console, scores: Scores, point: OperatingPoint) -> None:
         f"{len(scores.predictions)} slices in {len(verdicts)} series: {positive} with_gad, "
         f"{len(verdicts) - positive} no_gad at the threshold {point.threshold:.3f}"
     )
+    headers = Counter(verdict.header for verdict in verdicts)
+    console.print(f"headers: {', '.join(f'{headers[name]} {name}' for name in HEADERS)}")
     labelled = scores.predictions.labelled()
     if len(labelled):
         figures = metrics_at(labelled, point.threshold)
@@ -66,7 +70,7 @@ def write(path: Path, scores: Scores, point: OperatingPoint) -> None:
 
 def _write_series_csv(path: Path, scores: Scores, point: OperatingPoint) -> None:
     with replacing(path) as file:
-        file.write(csv_line(("series", "slices", "probability", "prediction", "verdict")))
+        file.write(csv_line(_SERIES_COLUMNS))
         for row in _series_rows(scores, point):
             file.write(csv_line([guard_formula(row["series"]), *(str(row[key]) for key in list(row)[1:])]))
 
@@ -79,8 +83,10 @@ def _series_rows(scores: Scores, point: OperatingPoint) -> list[dict]:
             "probability": verdict.probability,
             "prediction": verdict.prediction,
             "verdict": verdict.class_name,
+            "header": verdict.header,
+            "header_claim": verdict.claim.code,
         }
-        for verdict in scores.verdicts(point.threshold)
+        for verdict in scores.verdicts(point)
     ]
 
 

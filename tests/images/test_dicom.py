@@ -109,8 +109,10 @@ def test_fault_66_burnt_in_annotation():
 
 
 def test_fault_28_nothing_but_allowed_tags_leaves_the_parser():
-    facts = scan(dicom_bytes())
+    texts = dict.fromkeys(("SeriesDescription", "ProtocolName", "ContrastBolusAgent"), "Secret words, gad")
+    facts = scan(dicom_bytes(**texts, PatientComments="Secret"))
     assert "Secret" not in repr(facts)
+    assert "Secret" not in repr(dicom.read_header(dicom_bytes(**texts)))
     assert facts.patient_id == "patient-7"
 
 

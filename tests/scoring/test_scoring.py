@@ -1,8 +1,10 @@
 """Files to scores: batches, series, copies, labels by folder."""
 
+import dataclasses
 import io
 import json
 import os
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -12,11 +14,13 @@ from rich.console import Console
 
 from contrast_tfdata.errors import DataError
 from contrast_tfdata.evaluation import OperatingPoint, Predictions
+from contrast_tfdata.images.contrast_claims import Claim
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.images.selection import SliceSelection
 from contrast_tfdata.records.workers import Workers
 from contrast_tfdata.scoring import inputs, tables
 from contrast_tfdata.scoring.batching import score_stream
+from contrast_tfdata.scoring.verdicts import SeriesVerdict
 
 OPTIONS = inputs.ScoringOptions(Preprocessing(image_size=24), SliceSelection.parse("0,1"), batch_size=4)
 
@@ -74,9 +78,52 @@ def test_slices_of_a_series_are_put_in_order_and_counted_once(tmp_path):
     assert sorted(scores.predictions.slice_index) == [0, 1, 2, 3]
     by_index = dict(zip(scores.predictions.slice_index, scores.predictions.path, strict=True))
     assert [by_index[index][-5] for index in range(4)] == ["3", "2", "1", "0"]
-    (verdict,) = scores.verdicts(0.5)
+    (verdict,) = scores.verdicts(OperatingPoint.fixed())
     assert verdict.num_slices == 4
     assert verdict.probability == pytest.approx(1 / (1 + np.exp(-scores.predictions.logit.mean())))
+
+
+@pytest.mark.parametrize(
+    ("texts", "claim"),
+    [
+        (["SAG T1", "SAG T1"], Claim.SILENT),
+        (["SAG T1 POST", "SAG T1 POST"], Claim.WITH_GAD),
+        (["SAG T1 PRE", "SAG T1"], Claim.NO_GAD),
+        (["SAG T1 PRE", "SAG T1 POST"], Claim.CONTRADICTORY),
+    ],
+)
+def test_headers_of_a_series_speak_together(tmp_path, texts, claim):
+    for number, text in enumerate(texts):
+        content = dicom_bytes(ramp() + number, ImagePositionPatient=[number, 0, 0], SeriesDescription=text)
+        (tmp_path / f"{number}.dcm").write_bytes(content)
+    write_png(tmp_path / "a.png", 1)
+    # One slice of the two is scored: the header of the other one counts all the same.
+    options = dataclasses.replace(OPTIONS, selection=SliceSelection.parse("0,1/2"))
+    series, picture = score(tmp_path, options=options).verdicts(OperatingPoint.fixed())
+    assert (picture.claim, picture.header) == (Claim.SILENT, "silent")
+    assert (series.num_slices, series.claim) == (1, claim)
+
+
+@pytest.mark.parametrize(
+    ("claim", "headers"),
+    [
+        (Claim.SILENT, ("silent", "silent")),
+        (Claim.NO_GAD, ("agree", "conflict")),
+        (Claim.WITH_GAD, ("conflict", "agree")),
+        (Claim.CONTRADICTORY, ("contradictory", "contradictory")),
+    ],
+)
+def test_headers_against_verdicts(claim, headers):
+    point = OperatingPoint.fixed(0.7)
+    verdicts = [SeriesVerdict.at(point, "s", np.array(logits), claim) for logits in ([0.0, 1.0], [0.0, 2.0])]
+    assert [verdict.prediction for verdict in verdicts] == [0, 1]  # Of the mean: 0.62 and 0.73.
+    assert tuple(verdict.header for verdict in verdicts) == headers
+
+
+def test_headers_are_counted_on_the_console(scores):
+    console = Console(file=io.StringIO())
+    tables.show(console, scores, OperatingPoint.fixed())
+    assert "headers: 0 agree, 1 conflict, 1 silent, 0 contradictory" in console.file.getvalue()
 
 
 def test_patients_are_hashed_with_the_key(tmp_path):
@@ -98,6 +145,20 @@ def test_broken_files_are_listed_and_others_go_on(tmp_path):
     assert [note.split(" passed over")[0] for note in found.notes] == [f"{tmp_path}/pipe"]
 
 
+def test_memory_grows_with_rows_and_not_with_pixels(tmp_path):
+    """Rows, facts and names take about 1.2 kB a slice; its pixels, as the network gets them, 110 kB."""
+    options = dataclasses.replace(OPTIONS, preprocessing=Preprocessing(image_size=331))
+    peaks = {}
+    for count in (50, 50, 350):  # The first time is for what is imported and kept.
+        for number in range(count):
+            write_png(tmp_path / str(count) / f"{number}.png", number, size=32)
+        tracemalloc.start()
+        score(tmp_path / str(count), options=options)
+        _, peaks[count] = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert (peaks[350] - peaks[50]) / 300 < 2000
+
+
 def test_an_empty_folder_is_an_error(tmp_path):
     with pytest.raises(DataError, match="no file in"):
         score(tmp_path)
@@ -116,16 +177,17 @@ def scores():
     predictions = Predictions(
         ("=a.png", "b.png", "b.png"), [0, 4, 5], ("1", "2", "3"), ("g", "h", "h"), [-1, 1, 1], [-2.0, 1.0, 2.0]
     )
-    return inputs.Scores(predictions, ("=a.png", "s", "s"), ())
+    return inputs.Scores(predictions, ("=a.png", "s", "s"), (), claims={"s": Claim.NO_GAD})
 
 
 def test_tables_as_csv(scores, tmp_path):
     tables.write(tmp_path / "p.csv", scores, OperatingPoint.fixed(0.5))
     series = (tmp_path / "p.series.csv").read_text().splitlines()
-    assert series[0] == "series,slices,probability,prediction,verdict"
+    assert series[0] == "series,slices,probability,prediction,verdict,header,header_claim"
     assert series[1].startswith("'=a.png,1,0.119")
+    assert series[1].endswith(",0,no_gad,silent,silent")
     assert series[2].startswith("b.png,2,0.817")
-    assert series[2].endswith(",1,with_gad")
+    assert series[2].endswith(",1,with_gad,conflict,no_gad")
     assert len((tmp_path / "p.csv").read_text().splitlines()) == 4
 
 
@@ -136,5 +198,8 @@ def test_tables_as_json_lines(scores, tmp_path):
     assert [row["label"] for row in rows[:3]] == [None, 1, 1]
     assert [row["prediction"] for row in rows[:3]] == [0, 1, 1]
     assert rows[4] == {"kind": "series", "series": "b.png", "slices": 2, "prediction": 1, "verdict": "with_gad"} | {
-        "probability": rows[4]["probability"]
+        "probability": rows[4]["probability"],
+        "header": "conflict",
+        "header_claim": "no_gad",
     }
+    assert list(rows[4])[-3:] == ["verdict", "header", "header_claim"]

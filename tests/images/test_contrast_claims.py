@@ -1,0 +1,74 @@
+"""What words say about contrast agent, and above all where they say nothing."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contrast_tfdata.images import contrast_claims
+from contrast_tfdata.images.contrast_claims import Claim
+
+WITH_GAD = """
+SAG T1 POST | POST SAG T1 | Sag T1 +C | SAG T1 + C | T1 C+ | t1_mprage_sag_p2_iso_KM | t1_mprage_sag_GD
+T1 GAD SAG | 3D T1 FSPGR+C | SAG T1 POST GAD | post-contrast | Postcontrast T1 | T1 with contrast
+SAG T1 W/CON | T1 w/ contrast | T1 CE sagittal | T1ce | contrast-enhanced | SAG T1 POST FS | POST 2 SAG
+T1 TSE SAG POST 5 MIN | Gd-DTPA T1 | T1 mit KM | T1 sag nach KM | T1 nach i.v. KM-Gabe | T1 n. KM | T1 m. KM
+T1 mKM | T1 après injection de gado | T1 avec contraste | T1 con contraste | T1 dopo mdc | T1 após contraste
+T1 na contrast | T1 med kontrast | T1 etter kontrast | T1 después de gadolinio
+SAG T1 DOTAREM | T1 KM+ | POST CON | SAG T1-W POST | T1 GADOVIST 7 ml
+"""
+NO_GAD = """
+SAG T1 PRE | PRE SAG T1 | T1 pre contrast | precontrast | SAG T1 W/O | SAG T1 WO | SAG T1 w/o contrast
+T1 non contrast | noncontrast | NON-CON | no contrast | no IV contrast | T1 without gad
+T1 without i.v. contrast | SAG T1 -C | SAG T1 (-C) | T1 C- | T1 KM- | t1_sag_nativ | T1 native | T1 ohne KM
+T1 o. KM | T1 oKM | T1 vor KM | T1 vor der KM-Gabe | T1 sans gado | T1 avant injection | T1 sin contraste
+T1 senza mezzo di contrasto | T1 senza mdc | T1 sem contraste | T1 zonder contrast | T1 utan kontrast
+T1 uten kontrast | T1 uden kontrast | T1 før kontrast | T1 före kontrast
+unenhanced T1 | T1 kein KM | T1-W ohne KM | PRE CON | no gad contrast | T1w w/o contrast | SAG T1 PRE 3D
+"""
+SILENT = """
+ | SAG T1 | T1 SE SAG | T1 W | T1 W TSE | T1W | T1 W AND T2 W | t1_mprage_sag_p2_iso | SAG T1 POST OP
+POST-OP T1 | PREOP | PRE OP SAG T1 | POST FOSSA | post treatment | SAG T1 post RT | PRE SAT | presat | PREVIEW
+postprocessed | prescan | with fat sat | T1 W/O FATSAT | T1 without angulation | SAG T1 WITH | phase contrast
+PHASE-CONTRAST VENOGRAPHY | MT contrast | no angle | Gadget | Engadin | Ogden | 3 CM | ACE | Kmart
+SAG T1 + C SPINE | T1 C-SPINE | T1 -C SPINE | BRAIN W/WO | BRAIN W WO CONTRAST | MRI BRAIN W/ AND W/O CONTRAST
+with and without contrast | T1 PRE/POST | pre and post gad | T1 +/- GAD | T1 mit und ohne KM
+T1 ohne und mit KM | vor und nach KM | avec et sans contraste | con y sin contraste | con e senza mdc
+met en zonder contrast | T1 -C/+C | BRAIN W/O + W | nativ und KM | SAG T1 MED
+"""
+
+
+def cases(texts):
+    return [text.strip() for line in texts.strip("\n").splitlines() for text in line.split("|")]
+
+
+@pytest.mark.parametrize(
+    ("text", "claim"),
+    [(text, claim) for claim, texts in ((Claim.WITH_GAD, WITH_GAD), (Claim.NO_GAD, NO_GAD), (Claim.SILENT, SILENT))
+     for text in cases(texts)],
+)  # fmt: skip
+def test_descriptions(text, claim):
+    for written in (text, text.upper(), text.lower(), text.replace(" ", "_"), f"  {text} "):
+        assert contrast_claims.described(written) is claim, written
+
+
+@pytest.mark.parametrize(
+    ("text", "claim"),
+    [
+        *((text, Claim.WITH_GAD) for text in ("Gadovist", "10 ml Dotarem", "yes", "APPLIED", "IV", "767715004", "CE")),
+        *((text, Claim.NO_GAD) for text in ("NONE", "no", "without", "ohne KM", "Nativ", "no contrast", "0", "0.0 ml")),
+        *((text, Claim.SILENT) for text in ("", " ", "-", "?", "UNKNOWN", "n/a", "XXX", "Anonymized", "with/without")),
+    ],
+)
+def test_agents(text, claim):
+    assert contrast_claims.agent(text) is claim
+
+
+@given(st.text(max_size=80))
+def test_any_text_has_a_claim(text):
+    assert contrast_claims.described(text) in (Claim.SILENT, Claim.NO_GAD, Claim.WITH_GAD)
+    assert contrast_claims.agent(text) in (Claim.SILENT, Claim.NO_GAD, Claim.WITH_GAD)
+
+
+def test_claims_join():
+    assert Claim.SILENT | Claim.WITH_GAD is Claim.WITH_GAD
+    assert Claim.NO_GAD | Claim.WITH_GAD is Claim.CONTRADICTORY

@@ -1,0 +1,116 @@
+"""`predict` as a user runs it on files of a clinic: what it says about them, and what it must not say."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import pytest
+from image_files import dicom_bytes, nifti_bytes, ramp, volume
+from png_files import write_png
+
+SECRET = "Secret^1"
+"""As long as the UID that it takes the place of, and no UID: pydicom quotes such a value when it complains."""
+
+
+def predict(*arguments):
+    """Runs `predict` with the weights of the package in a process of its own."""
+    words = [sys.executable, "-m", "contrast_tfdata.predict", *map(str, arguments)]
+    return subprocess.run(words, capture_output=True, check=False)
+
+
+@pytest.mark.slow
+def test_fault_28_no_value_that_pydicom_complains_of_is_printed(tmp_path):
+    (tmp_path / "a.dcm").write_bytes(dicom_bytes(SeriesInstanceUID="1.2.333").replace(b"1.2.333\0", SECRET.encode()))
+    result = predict(tmp_path / "a.dcm")  # One file is read in the process itself, where absl prints what is logged.
+    assert result.returncode == 0, result.stderr
+    assert b"1 slices in 1 series" in result.stdout
+    assert result.stderr == b""
+    assert SECRET.encode() not in result.stdout
+
+
+def read_rows(path):
+    return list(csv.DictReader(path.read_text().splitlines()))
+
+
+PERSON, NUMBER, DESCRIPTION, PROTOCOL, AGENT = "Nachname^Erna", "patnum-4711", "Zauberwort {}", "Hexenwort", "Trankwort"
+"""What stands in the DICOM files below and may appear nowhere."""
+
+
+def write_series(folder, uid, *texts, agent=None):
+    """Writes a DICOM series, a file for each text that ends its SeriesDescription."""
+    folder.mkdir()
+    for number, text in enumerate(texts):
+        tags = {"SeriesInstanceUID": uid, "PatientName": PERSON, "PatientID": NUMBER, "ProtocolName": PROTOCOL}
+        tags |= {"SeriesDescription": DESCRIPTION.format(text), "ContrastBolusAgent": agent}
+        content = dicom_bytes(ramp() + number, ImagePositionPatient=[number, 0, 0], **tags)
+        (folder / f"{number}.dcm").write_bytes(content)
+
+
+@pytest.fixture(scope="module")
+def export(tmp_path_factory):
+    """A folder as a PACS gives it: series whose headers say this, that, nothing and both, other files, a broken one."""
+    root = tmp_path_factory.mktemp("pacs") / "export"
+    root.mkdir()
+    write_series(root / "no", "1.2.31", *["PRE"] * 3)
+    write_series(root / "with", "1.2.32", *["T1"] * 3, agent=AGENT)
+    write_series(root / "without_words", "1.2.33", *["T1"] * 3)
+    write_series(root / "empty_agent", "1.2.34", *["T1"] * 3, agent="")
+    write_series(root / "both", "1.2.35", "PRE", "POST", "POST")
+    write_png(root / "picture.png", 1, size=60)
+    (root / "volume.nii.gz").write_bytes(nifti_bytes(volume((20, 24, 18)), compressed=True))
+    (root / "sub-01_ce-gad_T1w.nii").write_bytes(nifti_bytes(volume((20, 24, 18))))
+    sidecar = {"PatientName": PERSON, "SeriesDescription": DESCRIPTION.format("PRE")}
+    (root / "sub-01_ce-gad_T1w.json").write_text(json.dumps(sidecar))
+    (root / "cut.dcm").write_bytes(dicom_bytes(PatientName=PERSON, PatientID=NUMBER)[:-100])
+    return root
+
+
+CLAIMS = {
+    "both/0.dcm": "contradictory", "empty_agent/0.dcm": "silent", "no/0.dcm": "no_gad", "picture.png": "silent",
+    "sub-01_ce-gad_T1w.nii": "contradictory", "volume.nii.gz": "silent", "with/0.dcm": "with_gad",
+    "without_words/0.dcm": "silent",
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("suffix", "flags"), [("csv", ["--fail_on_conflict"]), ("jsonl", ["--num_workers=1"])])
+def test_fault_28_headers_are_audited_and_no_word_of_theirs_gets_out(export, tmp_path, suffix, flags):
+    result = predict(export, "--slice_range=0,1", f"--output={tmp_path}/p.{suffix}", *flags)
+    assert result.returncode == 65, result.stderr
+    said, complained = result.stdout.decode(), result.stderr.decode()
+    outputs = sorted(tmp_path.iterdir())
+    if suffix == "csv":
+        rows = read_rows(tmp_path / "p.series.csv")
+    else:
+        lines = [json.loads(line) for line in outputs[0].read_text().splitlines()]
+        rows = [line for line in lines if line["kind"] == "series"]
+    assert {row["series"].removeprefix(f"{export}/"): row["header_claim"] for row in rows} == CLAIMS
+
+    conflicts = [row for row in rows if row["header"] == "conflict"]
+    assert len(conflicts) == 1  # The ramps of all series are alike, and so are the answers; two headers say opposites.
+    assert "headers: 1 agree, 1 conflict, 4 silent, 2 contradictory" in said
+    assert "1 files could not be used" in complained
+    assert f"{export}/cut.dcm: " in complained
+    listed = f"{conflicts[0]['series']}: the header says {conflicts[0]['header_claim']}, the network "
+    assert (listed in complained) == ("--fail_on_conflict" in flags)
+
+    everything = b"".join([result.stdout, result.stderr, *(path.read_bytes() for path in outputs)]).lower()
+    for secret in (*PERSON.split("^"), NUMBER, DESCRIPTION.split()[0], PROTOCOL, AGENT, "1.2.31"):
+        assert secret.lower().encode() not in everything
+
+
+@pytest.mark.slow
+def test_conflicts_alone_are_bad_data_only_where_it_was_asked_for(export, tmp_path):
+    series = [export / "no", export / "with", f"--output={tmp_path}/p.csv"]
+    assert predict(*series).returncode == 0
+    (tmp_path / "p.csv").unlink()
+    result = predict(*series, "--fail_on_conflict")
+    assert result.returncode == 65
+    first, *others = result.stderr.decode().splitlines()
+    assert first == "error: 1 series contradict their headers (--fail_on_conflict); look at each:"
+    assert len(others) == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"p.csv", "p.series.csv"}
+    (row,) = [row for row in read_rows(tmp_path / "p.series.csv") if row["header"] == "agree"]
+    agreeing = predict((export / row["series"]).parent, "--fail_on_conflict")
+    assert agreeing.returncode == 0, agreeing.stderr
