@@ -6,8 +6,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from types import SimpleNamespace
 
@@ -17,6 +15,7 @@ from image_files import dicom_bytes, encode, nifti_bytes, ramp, volume
 from lesser_rights import obey_rights
 from PIL import Image
 from png_files import write_png
+from running import run
 
 from contrast_tfdata.records import manifest as manifests
 from contrast_tfdata.records import verification
@@ -33,11 +32,6 @@ REJECTED = {
 }
 """What stands in one class folder and cannot be used, with the reason."""
 PICTURES = 16
-
-
-def run(command, *arguments):
-    words = [sys.executable, "-m", f"contrast_tfdata.{command}", *map(str, arguments)]
-    return subprocess.run(words, capture_output=True, text=True, check=False, preexec_fn=obey_rights)
 
 
 def write_archive(root):
@@ -83,7 +77,7 @@ def messy(tmp_path_factory):
     for path in hidden:
         path.chmod(0)
     options = ["--on_bad_image=skip", "--allow_leakage", "--image_size=190", "--num_workers=1"]
-    made = run("make_records", *folders, *options)
+    made = run("make_records", *folders, *options, preexec_fn=obey_rights)
     for path in hidden:
         path.chmod(0o700)
     assert made.returncode == 0, made.stderr

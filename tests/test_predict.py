@@ -1,6 +1,5 @@
 """`predict` as a user runs it on files of a clinic: what it says about them, and what it must not say."""
 
-import csv
 import json
 import subprocess
 import sys
@@ -8,6 +7,7 @@ import sys
 import pytest
 from image_files import dicom_bytes, nifti_bytes, ramp, volume
 from png_files import write_png
+from running import read_rows
 
 SECRET = "Secret^1"
 """As long as the UID that it takes the place of, and no UID: pydicom quotes such a value when it complains."""
@@ -27,10 +27,6 @@ def test_fault_28_no_value_that_pydicom_complains_of_is_printed(tmp_path):
     assert b"1 slices in 1 series" in result.stdout
     assert result.stderr == b""
     assert SECRET.encode() not in result.stdout
-
-
-def read_rows(path):
-    return list(csv.DictReader(path.read_text().splitlines()))
 
 
 PERSON, NUMBER, DESCRIPTION, PROTOCOL, AGENT = "Nachname^Erna", "patnum-4711", "Zauberwort {}", "Hexenwort", "Trankwort"

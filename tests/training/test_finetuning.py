@@ -4,12 +4,11 @@ import dataclasses
 import io
 import json
 import math
-import subprocess
-import sys
 
 import pytest
 from bright_records import SIZE, write_records
 from rich.console import Console
+from running import run
 
 from contrast_tfdata.errors import DataError, UsageError
 from contrast_tfdata.model import starting_point
@@ -94,11 +93,6 @@ def test_synthetic_records_without_a_training_split_are_refused(folders, tmp_pat
         make_job({**folders, "empty": empty}, tmp_path, phantom="empty")
 
 
-def run(*arguments):
-    command = [sys.executable, "-m", "contrast_tfdata.train", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
 @pytest.mark.slow
 def test_the_command_goes_on_from_given_weights(folders, tmp_path):
     _, manifest = folders["real"]
@@ -109,6 +103,7 @@ def test_the_command_goes_on_from_given_weights(folders, tmp_path):
     }  # fmt: skip
     save_model(tmp_path / "before" / "model", starting_point.build(SIZE, pooling="native", seed=3), description)
     done = run(
+        "train",
         f"--records_dir={folders['real'][0]}",
         f"--phantom_records_dir={folders['phantom'][0]}",
         "--phantom_fraction=0.5",
@@ -136,7 +131,7 @@ def test_the_command_goes_on_from_given_weights(folders, tmp_path):
     ],
 )
 def test_half_a_mixture_is_refused_with_what_to_do(tmp_path, given, advice):
-    result = run("--records_dir=R", f"--workdir={tmp_path}/run", given)
+    result = run("train", "--records_dir=R", f"--workdir={tmp_path}/run", given)
     assert result.returncode == 1
     assert advice in result.stderr
     assert not (tmp_path / "run").exists()
