@@ -113,6 +113,13 @@ def test_matched_pictures_have_one_histogram():
     assert spreads["matched"] < spreads["plain"] / 5
 
 
+def test_pipelines_differ_in_the_histogram_that_they_give():
+    magnitude = np.random.default_rng(3).gamma(2.0, 1.0, (128, 128)).astype(np.float32)
+    dark, bright = (dataclasses.replace(DISPLAY, matched=True, gamma=gamma) for gamma in (1.3, 0.8))
+    means = [scanner.develop(magnitude, display, NOWHERE).mean() for display in (dark, bright)]
+    assert means[0] < means[1] - 20
+
+
 def test_stripping_leaves_pieces_here_and_there():
     rows, columns = np.mgrid[-128:128, -128:128]
     distance = np.maximum(np.hypot(rows, columns) - 60.0, 0.0).astype(np.float32)

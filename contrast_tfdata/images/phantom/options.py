@@ -16,7 +16,8 @@ class PhantomOptions:
         lesion_rate: share of patients with lesions, in both classes; they enhance after contrast only.
         distractor_rate: share of patients with spots that are bright without contrast (blood, fat, protein).
         defaced_rate: share of the other patients whose faces were cut off, as archives do before they publish heads.
-        matched_rate: share of series to whose pictures a pipeline gave a fixed histogram.
+        matched_rate: share of series to whose pictures a pipeline gave a fixed histogram. More than in any archive, so
+            that brightness alone, which does not travel from scanner to scanner, is a poor cue to learn.
         jpeg_rate: share of images that were once a JPEG.
         plasma: least and most mmol/L of contrast agent in the blood after contrast, drawn evenly on a log scale.
 
@@ -32,7 +33,7 @@ class PhantomOptions:
     lesion_rate: float = 0.45
     distractor_rate: float = 0.3
     defaced_rate: float = 0.08
-    matched_rate: float = 0.3
+    matched_rate: float = 0.6
     jpeg_rate: float = 0.3
     plasma: tuple[float, float] = (0.3, 1.8)
 

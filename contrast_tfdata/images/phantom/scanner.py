@@ -185,8 +185,8 @@ class Display:
         bottom: the same for its lower end.
         headroom: least grey level of the window's upper end, relative to the brain's bright end: who sets a window
             looks at the brain.
-        gamma: exponent on the windowed values.
-        matched: whether a pipeline gave the picture a fixed histogram, as some do before they compare scanners.
+        gamma: exponent on the values, after the window and the matching.
+        matched: whether a pipeline gave the picture a histogram, as some do before they compare scanners.
         jpeg_quality: 0 where the picture was never a JPEG.
     """
 
@@ -223,9 +223,10 @@ def develop(magnitude: np.ndarray, display: Display, brain: np.ndarray) -> np.nd
     top = max(display.top * reference, display.headroom * _bright_end(magnitude[brain], 95.0))
     span = max(top - display.bottom * reference, 1e-9)
     windowed = np.clip((magnitude - display.bottom * reference) / span, 0.0, 1.0)
+    windowed[magnitude == 0.0] = 0.0  # What a stripping tool has removed stays black in any window.
+    if display.matched:  # Before the gamma, which a matching would undo: pipelines differ in their histograms.
+        windowed = match_foreground(np.rint(255.0 * windowed).astype(np.uint8)) / 255.0
     pixels = np.rint(255.0 * windowed**display.gamma).astype(np.uint8)
-    pixels[magnitude == 0.0] = 0  # What a stripping tool has removed stays black in any window.
-    pixels = match_foreground(pixels) if display.matched else pixels
     return _through_jpeg(pixels, display.jpeg_quality) if display.jpeg_quality else pixels
 
 
