@@ -2,8 +2,8 @@
 
 Sources:
     B. Efron, R. J. Tibshirani, An Introduction to the Bootstrap (1993), chapter 13: the percentile interval.
-    C. A. Field, A. H. Welsh, Journal of the Royal Statistical Society B 69 (2007) 369-390: whole clusters are drawn, with
-        replacement, and every example of a drawn cluster comes along.
+    C. A. Field, A. H. Welsh, Journal of the Royal Statistical Society B 69 (2007) 369-390: whole clusters are drawn,
+        with replacement, and every example of a drawn cluster comes along.
 """
 
 import dataclasses

@@ -36,7 +36,7 @@ def metrics_at(predictions: Predictions, threshold: float) -> dict:
         **discrimination(scored.label, scored.logit, groups),
         "average_precision": average_precision(scored.label, scored.logit),
         **classification(confusion_matrix(scored.label, scored.prediction(threshold))),
-        **_calibration(scored.label, scored.logit),
+        **calibration(scored.label, scored.logit),
     }
 
 
@@ -158,12 +158,17 @@ def calibration_error(labels: np.ndarray, probabilities: np.ndarray, num_bins: i
     labels, probabilities = np.asarray(labels, np.float64), np.asarray(probabilities, np.float64)
     if not len(labels):
         return None
-    which = np.minimum((probabilities * num_bins).astype(np.int64), num_bins - 1)
-    excess = np.bincount(which, probabilities - labels, minlength=num_bins)
+    excess = np.bincount(bin_of(probabilities, num_bins), probabilities - labels)
     return float(np.abs(excess).sum() / len(labels))
 
 
-def _calibration(labels: np.ndarray, logits: np.ndarray) -> dict:
+def bin_of(probabilities: np.ndarray, num_bins: int) -> np.ndarray:
+    """Returns the (n,) int64 number of each probability's bin among equally wide ones, the last of them closed."""
+    return np.minimum((probabilities * num_bins).astype(np.int64), num_bins - 1)
+
+
+def calibration(labels: np.ndarray, logits: np.ndarray) -> dict:
+    """Returns `brier`, `log_loss` and `ece` of (n,) labels of 0 and 1 and (n,) logits; None where there is none."""
     probabilities = sigmoid(logits)
     return {
         "brier": brier_score(labels, probabilities),

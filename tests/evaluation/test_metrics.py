@@ -119,7 +119,8 @@ def test_fault_49_50_any_set_however_small_has_figures_in_range_or_none(pairs, c
     names = tuple(map(str, range(len(labels))))
     split = Predictions(names, np.zeros(len(labels), np.int64), names, names, labels, logits)
     ours = metrics_at(split, 1 / (1 + np.exp(-float(cut))))
-    for name in "auc average_precision accuracy balanced_accuracy sensitivity specificity ppv npv f1 brier ece".split():
+    shares = "auc average_precision accuracy balanced_accuracy sensitivity specificity ppv npv f1 brier ece"
+    for name in shares.split():
         assert ours[name] is None or 0 <= ours[name] <= 1 + 1e-12, name
         low, high = ours.get(f"{name}_ci95") or (0, 1)
         assert 0 <= low <= high <= 1, name
