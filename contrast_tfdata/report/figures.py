@@ -151,7 +151,7 @@ def reliability(metrics: Mapping[str, Mapping]) -> Figure:
         )
     dress(axes, title="Reliability", x_label="Mean probability of with_gad", y_label="Share of with_gad")
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
-    legend(axes, "upper left")
+    legend(axes, "lower right")
     return figure
 
 
