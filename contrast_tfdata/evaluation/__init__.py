@@ -1,4 +1,4 @@
-"""Labels and scores to numbers: metrics, intervals, operating point, calibration. NumPy only; starts at once."""
+"""Labels and scores to numbers: metrics, intervals, operating point, calibration. SciPy is imported when used only."""
 
 from contrast_tfdata.evaluation.abstention import IndeterminateBand
 from contrast_tfdata.evaluation.confounders import ConfounderScores
