@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 from absl import flags
 
+from contrast_tfdata.evaluation.abstention import DEFAULT_MAX_ERROR
+from contrast_tfdata.evaluation.operating_point import check_criterion
 from contrast_tfdata.images.preprocessing import INTERPOLATIONS
 
 flags.disclaim_key_flags()  # A flag then counts as the command's own, and --help shows it there.
@@ -136,8 +138,34 @@ def output() -> flags.FlagHolder:
 @_once
 def criterion() -> flags.FlagHolder:
     """What the operating point is chosen for."""
-    return flags.DEFINE_enum(
-        "criterion", "accuracy", ["accuracy", "youden"], "what the threshold is chosen for, on validation"
+    holder = flags.DEFINE_string(
+        "criterion",
+        "accuracy",
+        "what the threshold is chosen for, on validation: accuracy, youden, or as in specificity=0.9 the highest "
+        "sensitivity at that specificity",
+    )
+    flags.register_validator(holder, _is_criterion)
+    return holder
+
+
+def _is_criterion(text: str) -> bool:
+    try:
+        check_criterion(text)
+    except ValueError as error:
+        raise flags.ValidationError(str(error)) from error
+    return True
+
+
+@_once
+def max_error() -> flags.FlagHolder:
+    """How sure an answer must be."""
+    return flags.DEFINE_float(
+        "max_error",
+        DEFAULT_MAX_ERROR,
+        "largest share of wrong answers among the slices of validation that are answered; less sure ones, in a band "
+        "around the threshold, are indeterminate",
+        lower_bound=0.0,
+        upper_bound=1.0,
     )
 
 

@@ -38,9 +38,9 @@ def main(argv: list[str]) -> None:
     run.announce(cli.console)
     run.write_provenance(cli.flags_text(sys.modules[__name__]))
     scores = {split: run.score(model, split, required=True)}
-    point = outcome.stored_operating_point(description)
+    choices = outcome.stored_choices(description)
     checks = run.check(model, split)
-    metrics = run.summarize(scores.get("validation"), scores.get("test"), operating_point=point, checks=checks)
+    metrics = run.summarize(scores.get("validation"), scores.get("test"), operating_point=choices, checks=checks)
     flags = cli.flag_values(sys.modules[__name__])
     report = run.write_report(metrics, scores.get("validation"), scores.get("test"), [], flags, model.count_params())
     outcome.say_confounders(metrics, cli.console)

@@ -15,7 +15,15 @@ from rich.console import Console
 from contrast_tfdata import __version__, report
 from contrast_tfdata.atomic_file import replacing
 from contrast_tfdata.errors import DataError
-from contrast_tfdata.evaluation import ConfounderScores, OperatingPoint, Predictions, misclassified, summarize
+from contrast_tfdata.evaluation import (
+    Choices,
+    ConfounderScores,
+    OperatingPoint,
+    Predictions,
+    misclassified,
+    summarize,
+)
+from contrast_tfdata.evaluation.abstention import DEFAULT_MAX_ERROR
 from contrast_tfdata.model.contrast_net import ContrastNet
 from contrast_tfdata.model.runtime_plan import RuntimePlan
 from contrast_tfdata.model.views import PLAIN
@@ -81,12 +89,13 @@ class Run:
         validation: Predictions | None,
         test: Predictions | None,
         *,
-        operating_point: OperatingPoint | None = None,
+        operating_point: OperatingPoint | Choices | None = None,
         criterion: str = "accuracy",
+        max_error: float = DEFAULT_MAX_ERROR,
         checks: Mapping[str, ConfounderScores] | None = None,
     ) -> dict:
         """Writes metrics.json and predictions-*.csv; chooses the operating point on validation unless one is given."""
-        metrics = summarize(validation, test, operating_point, criterion, checks)
+        metrics = summarize(validation, test, operating_point, criterion, checks, max_error)
         self._write_json("metrics.json", metrics)
         for split, predictions in (("validation", validation), ("test", test)):
             if predictions is not None:
@@ -100,7 +109,7 @@ class Run:
         """Writes model/: weights and everything that prediction needs."""
         description = {
             "preprocessing": self.manifest.preprocessing,
-            "operating_point": metrics["operating_point"],
+            **{key: metrics[key] for key in ("operating_point", "indeterminate_band", "temperature")},
             "class_names": list(self.manifest.class_names),
             "views": list(self.views),
             "records": self.manifest.fingerprint,
@@ -205,6 +214,17 @@ def stored_operating_point(description: Mapping) -> OperatingPoint:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(
             f"model.json is damaged: its operating point cannot be read ({error!r}); train again"
+        ) from error
+
+
+def stored_choices(description: Mapping) -> Choices:
+    """Returns all that a model carries from its validation; raises DataError where that is damaged."""
+    stored_operating_point(description)
+    try:
+        return Choices.from_dict(description)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(
+            f"model.json is damaged: its indeterminate band or temperature cannot be read ({error!r}); train again"
         ) from error
 
 

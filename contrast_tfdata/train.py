@@ -67,6 +67,7 @@ _FINAL_WEIGHTS = flags.DEFINE_enum(
     "final_weights", "last", list(training_options.FINAL_WEIGHTS), "best: of the epoch of smallest validation loss"
 )
 _CRITERION = common_flags.criterion()
+_MAX_ERROR = common_flags.max_error()
 _VIEWS = flags.DEFINE_string(
     "views",
     ",".join(views.PLAIN),
@@ -123,7 +124,7 @@ def main(argv: list[str]) -> None:
     model = starting_point.float32_twin(model)
     validation, test = run.score(model, "validation"), run.score(model, "test")
     checks = run.check(model, "validation" if test is None else "test")
-    metrics = run.summarize(validation, test, criterion=_CRITERION.value, checks=checks)
+    metrics = run.summarize(validation, test, criterion=_CRITERION.value, max_error=_MAX_ERROR.value, checks=checks)
     run.save_model(model, metrics, cli.flag_values(sys.modules[__name__]))
     report = run.write_report(
         metrics, validation, test, history, cli.flag_values(sys.modules[__name__]), model.count_params()

@@ -116,6 +116,8 @@ def test_fault_27_names_cannot_act_on_the_terminal(tmp_path):
         ("train", ["--records_dir=R", "--workdir=W", "--views=plain,turned"], "must be some of plain, mirrored"),
         ("train", ["--records_dir=R", "--workdir=shipped"], "for a folder write ./shipped"),
         ("train", ["--records_dir=R", "--workdir=W", "--precision=float8"], "float8"),
+        ("train", ["--records_dir=R", "--workdir=W", "--criterion=specificity=90"], "specificity=S with S above 0"),
+        ("train", ["--records_dir=R", "--workdir=W", "--max_error=5"], "5.0 is not a number in the range [0.0, 1.0]"),
         ("train", ["--records_dir=R", "--workdir=W", "--epochs=2", "--warmup_epochs=2"], "less than epochs"),
         (
             "train",

@@ -56,6 +56,14 @@ class TestTheWholeLine:
         assert set(wanted.split()) <= metrics["test"].keys()
         assert {"threshold", "accuracy", "confusion_matrix"} <= metrics["test_best_threshold"].keys()
 
+    def test_the_model_carries_what_was_chosen_on_validation(self, trained):
+        run_dir = trained[0] / "run"
+        metrics, model = (json.loads((run_dir / name).read_text()) for name in ("metrics.json", "model/model.json"))
+        assert {"low", "high", "max_error", "chosen_on"} <= metrics["indeterminate_band"].keys()
+        assert {"value", "fitted_on"} <= metrics["temperature"].keys()
+        for key in ("operating_point", "indeterminate_band", "temperature"):
+            assert model[key] == metrics[key]
+
     def test_predictions_count_every_example_once(self, trained):
         root, _, _ = trained
         manifest = json.loads((root / "records" / "manifest.json").read_text())
@@ -89,7 +97,8 @@ class TestTheWholeLine:
         succeed("evaluate", f"--records_dir={root}/records", f"--workdir={root}/run", "--batch_size=8")
         trained_metrics = json.loads((root / "run" / "metrics.json").read_text())
         metrics = json.loads((root / "run" / "evaluation-test" / "metrics.json").read_text())
-        assert metrics["test"] == trained_metrics["test"]
+        kept = "test", "test_best_threshold", "operating_point", "indeterminate_band", "temperature"
+        assert {key: metrics[key] for key in kept} == {key: trained_metrics[key] for key in kept}
         assert (root / "run" / "evaluation-test" / "report.html").exists()
 
     def test_training_and_evaluating_say_what_trivial_scores_reach(self, trained):

@@ -1,14 +1,17 @@
-"""Labels and scores to numbers: metrics, intervals, operating point, calibration. NumPy only; starts at once."""
+"""Labels and scores to numbers: metrics, intervals, operating point, calibration. SciPy is imported when used only."""
 
+from contrast_tfdata.evaluation.abstention import IndeterminateBand
 from contrast_tfdata.evaluation.confounders import ConfounderScores
 from contrast_tfdata.evaluation.label_review import misclassified, suspected_labels
 from contrast_tfdata.evaluation.metrics import metrics_at
 from contrast_tfdata.evaluation.operating_point import OperatingPoint, choose, slides_sweep
 from contrast_tfdata.evaluation.predictions import Predictions, read_csv
-from contrast_tfdata.evaluation.summary import summarize
+from contrast_tfdata.evaluation.summary import Choices, summarize
 
 __all__ = [
+    "Choices",
     "ConfounderScores",
+    "IndeterminateBand",
     "OperatingPoint",
     "Predictions",
     "choose",

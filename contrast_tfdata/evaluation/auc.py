@@ -113,17 +113,30 @@ def _midranks(values: np.ndarray) -> np.ndarray:
     return (np.cumsum(counts) - (counts - 1) / 2)[position]
 
 
+def cluster_sums(components: AucComponents, cluster: np.ndarray, is_positive: np.ndarray) -> list[np.ndarray]:
+    """Returns by how much each cluster moves the AUC, by its positives and by its negatives: two (c,) float64.
+
+    Args:
+        components: of the AUC.
+        cluster: (n,) int64, number of each example's cluster, from 0 to c - 1.
+        is_positive: (n,) bool.
+    """
+    num_clusters = int(cluster.max()) + 1
+    return [
+        np.bincount(cluster[mine], shares - components.auc, minlength=num_clusters) / len(shares)
+        for shares, mine in ((components.positive, is_positive), (components.negative, ~is_positive))
+    ]
+
+
 def _clustered_variance(components: AucComponents, clusters: np.ndarray, is_positive: np.ndarray) -> float | None:
     """Returns Obuchowski's variance of the AUC, which is DeLong's when every example is a cluster of its own."""
     _, cluster = np.unique(clusters, return_inverse=True)
     num_clusters = int(cluster.max()) + 1
-    sums, variance = [], 0.0
-    for shares, mine in ((components.positive, is_positive), (components.negative, ~is_positive)):
-        deviations = np.bincount(cluster[mine], shares - components.auc, minlength=num_clusters)
+    sums, variance = cluster_sums(components, cluster, is_positive), 0.0
+    for of_class, mine in zip(sums, (is_positive, ~is_positive), strict=True):
         num_present = len(np.unique(cluster[mine]))
         if num_present < 2:
             return None
-        variance += num_present / (num_present - 1) * np.sum(deviations**2) / len(shares) ** 2
-        sums.append(deviations / len(shares))
+        variance += num_present / (num_present - 1) * np.sum(of_class**2)
     # A patient with slices of both classes moves both means at once.
     return float(variance + 2 * num_clusters / (num_clusters - 1) * np.sum(sums[0] * sums[1]))

@@ -22,9 +22,8 @@ def metrics_at(predictions: Predictions, threshold: float) -> dict:
     Returns:
         A mapping that JSON can hold: `num_examples`, `num_unlabelled`, `num_groups` (None where a group is unknown),
         `threshold`, `prevalence` (share of with_gad), `auc`, `auc_ci95` (DeLong 1988, examples taken as independent),
-        `auc_ci95_by_group` (Obuchowski 1997), `accuracy`, `balanced_accuracy`, `sensitivity`, `specificity`, the
-        `..._ci95` of three of them (Wilson 1927), `majority_accuracy` (always giving the commoner answer),
-        `confusion_matrix` [[tn, fp], [fn, tp]], `brier`, `log_loss` (nats) and `ece`.
+        `auc_ci95_by_group` (Obuchowski 1997), `average_precision`, what `classification` returns, `brier`,
+        `log_loss` (nats) and `ece`.
     """
     scored = predictions.labelled()
     groups = known_groups(scored.group)
@@ -35,8 +34,9 @@ def metrics_at(predictions: Predictions, threshold: float) -> dict:
         "threshold": float(threshold),
         "prevalence": _mean(scored.label),
         **discrimination(scored.label, scored.logit, groups),
+        "average_precision": average_precision(scored.label, scored.logit),
         **classification(confusion_matrix(scored.label, scored.prediction(threshold))),
-        **_calibration(scored.label, scored.logit),
+        **calibration(scored.label, scored.logit),
     }
 
 
@@ -70,22 +70,49 @@ def confusion_matrix(labels: np.ndarray, predictions: np.ndarray) -> list[list[i
 
 
 def classification(matrix: Sequence[Sequence[int]]) -> dict:
-    """Returns the figures that follow from a confusion matrix [[tn, fp], [fn, tp]]."""
+    """Returns the figures that follow from a confusion matrix [[tn, fp], [fn, tp]].
+
+    Returns:
+        `accuracy`, `balanced_accuracy`, `sensitivity`, `specificity`, `ppv` and `npv` (share of right answers among
+        those of with_gad and of no_gad), the `..._ci95` of all but the second (Wilson 1927), `f1` (harmonic mean of
+        sensitivity and PPV), `mcc` (Matthews 1975: the correlation of truth and answer, in [-1, 1]),
+        `majority_accuracy` (always giving the commoner answer), `confusion_matrix`.
+    """
     (tn, fp), (fn, tp) = matrix
     total = tn + fp + fn + tp
-    sensitivity, specificity = _ratio(tp, tp + fn), _ratio(tn, tn + fp)
-    both = sensitivity is not None and specificity is not None
+    shares = {
+        "sensitivity": (tp, tp + fn),
+        "specificity": (tn, tn + fp),
+        "ppv": (tp, tp + fp),
+        "npv": (tn, tn + fn),
+    }
+    figures = {"accuracy": _ratio(tn + tp, total), "accuracy_ci95": wilson_interval(tn + tp, total)}
+    for name, (part, whole) in shares.items():
+        figures |= {name: _ratio(part, whole), f"{name}_ci95": wilson_interval(part, whole)}
+    both = figures["sensitivity"] is not None and figures["specificity"] is not None
     return {
-        "accuracy": _ratio(tn + tp, total),
-        "accuracy_ci95": wilson_interval(tn + tp, total),
-        "balanced_accuracy": (sensitivity + specificity) / 2 if both else None,
-        "sensitivity": sensitivity,
-        "sensitivity_ci95": wilson_interval(tp, tp + fn),
-        "specificity": specificity,
-        "specificity_ci95": wilson_interval(tn, tn + fp),
+        **figures,
+        "balanced_accuracy": (figures["sensitivity"] + figures["specificity"]) / 2 if both else None,
+        "f1": _ratio(2 * tp, 2 * tp + fp + fn),
+        "mcc": _matthews(tn, fp, fn, tp),
         "majority_accuracy": _ratio(max(tn + fp, fn + tp), total),
         "confusion_matrix": [list(row) for row in matrix],
     }
+
+
+def average_precision(labels: np.ndarray, scores: np.ndarray) -> float | None:
+    """Returns the mean over positives of the PPV at the score of each: precision by steps of recall, in [0, 1].
+
+    Source: M. Zhu, Recall, Precision and Average Precision (University of Waterloo, 2004), equal scores taken at once.
+    A score without sense reaches the prevalence. None where there is no positive.
+    """
+    labels = np.asarray(labels)
+    if not labels.sum():
+        return None
+    _, position = np.unique(-np.asarray(scores, np.float64), return_inverse=True)
+    positives = np.bincount(position, labels)
+    precision = np.cumsum(positives) / np.cumsum(np.bincount(position))
+    return float(positives @ precision / labels.sum())
 
 
 def wilson_interval(successes: int, trials: int) -> list[float] | None:
@@ -131,18 +158,29 @@ def calibration_error(labels: np.ndarray, probabilities: np.ndarray, num_bins: i
     labels, probabilities = np.asarray(labels, np.float64), np.asarray(probabilities, np.float64)
     if not len(labels):
         return None
-    which = np.minimum((probabilities * num_bins).astype(np.int64), num_bins - 1)
-    excess = np.bincount(which, probabilities - labels, minlength=num_bins)
+    excess = np.bincount(bin_of(probabilities, num_bins), probabilities - labels)
     return float(np.abs(excess).sum() / len(labels))
 
 
-def _calibration(labels: np.ndarray, logits: np.ndarray) -> dict:
+def bin_of(probabilities: np.ndarray, num_bins: int) -> np.ndarray:
+    """Returns the (n,) int64 number of each probability's bin among equally wide ones, the last of them closed."""
+    return np.minimum((probabilities * num_bins).astype(np.int64), num_bins - 1)
+
+
+def calibration(labels: np.ndarray, logits: np.ndarray) -> dict:
+    """Returns `brier`, `log_loss` and `ece` of (n,) labels of 0 and 1 and (n,) logits; None where there is none."""
     probabilities = sigmoid(logits)
     return {
         "brier": brier_score(labels, probabilities),
         "log_loss": log_loss(labels, logits),
         "ece": calibration_error(labels, probabilities),
     }
+
+
+def _matthews(tn: int, fp: int, fn: int, tp: int) -> float | None:
+    """Returns B. W. Matthews's coefficient (Biochimica et Biophysica Acta 405 (1975) 442-451); None by 0 / 0."""
+    product = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
+    return (tp * tn - fp * fn) / math.sqrt(product) if product else None
 
 
 def _mean(values: np.ndarray) -> float | None:

@@ -1,15 +1,37 @@
 """Where the line between the two answers is drawn."""
 
 import dataclasses
+import re
 from collections.abc import Mapping
 
 import numpy as np
 
 DEFAULT_THRESHOLD = 0.5
-CRITERIA = ("accuracy", "youden")
-"""What a threshold can be chosen for: share of right answers, or sensitivity + specificity - 1 (Youden 1950)."""
+CRITERIA = ("accuracy", "youden", "specificity=S")
+"""What a threshold can be chosen for: share of right answers (as on the slides); sensitivity + specificity - 1 (Youden
+1950); the highest sensitivity where specificity is at least S, as in `specificity=0.9`."""
 
 _FIXED = "fixed"
+_AT_SPECIFICITY = re.compile(r"specificity=(0?\.\d+|1(?:\.0*)?)")
+
+
+def check_criterion(criterion: str) -> None:
+    """Refuses what is no criterion.
+
+    Raises:
+        ValueError: neither of `CRITERIA`, or a specificity that is not above 0 and at most 1.
+    """
+    if criterion not in CRITERIA[:2] and not least_specificity(criterion):
+        raise ValueError(
+            f"criterion must be one of {', '.join(CRITERIA)} with S above 0 and at most 1. "
+            f"Received: criterion={criterion!r}"
+        )
+
+
+def least_specificity(criterion: str) -> float | None:
+    """Returns the specificity that a criterion asks for; None where it asks for none."""
+    match = _AT_SPECIFICITY.fullmatch(criterion)
+    return float(match[1]) if match else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,7 +40,7 @@ class OperatingPoint:
 
     Attributes:
         threshold: in [0, 1].
-        criterion: `accuracy` or `youden`; `fixed` for a threshold that was given and not chosen.
+        criterion: one of `CRITERIA`; `fixed` for a threshold that was given and not chosen.
         chosen_on: the split it was chosen on, normally `validation`; `none` for a fixed one.
         reason: why it could not be chosen, else "".
 
@@ -34,8 +56,8 @@ class OperatingPoint:
     def __post_init__(self):
         if not 0 <= self.threshold <= 1:
             raise ValueError(f"threshold must lie in [0, 1]. Received: threshold={self.threshold}")
-        if self.criterion not in (*CRITERIA, _FIXED):
-            raise ValueError(f"criterion must be one of {(*CRITERIA, _FIXED)}. Received: criterion={self.criterion!r}")
+        if self.criterion != _FIXED:
+            check_criterion(self.criterion)
 
     @classmethod
     def fixed(cls, threshold: float = DEFAULT_THRESHOLD, reason: str = "") -> "OperatingPoint":
@@ -69,13 +91,13 @@ def choose(
         chosen_on: name of the split the arguments come from.
 
     Returns:
-        The point; 0.5 with the reason where nothing can be chosen (no example, one class, or one score only).
+        The point; 0.5 with the reason where nothing can be chosen (no example, one class, or one score only), or no
+        threshold has the specificity asked for.
 
     Raises:
         ValueError: an unknown criterion.
     """
-    if criterion not in CRITERIA:
-        raise ValueError(f"criterion must be one of {CRITERIA}. Received: criterion={criterion!r}")
+    check_criterion(criterion)
     labels, probabilities = np.asarray(labels), np.asarray(probabilities, np.float64)
     scores, position = np.unique(probabilities, return_inverse=True)
     if len(np.unique(labels)) < 2:
@@ -84,16 +106,21 @@ def choose(
         return OperatingPoint.fixed(reason=f"all examples of {chosen_on} have the same score")
     # Entry k of each: examples of that class at or below distinct score k, i.e. called no_gad by the gap above it.
     below = [np.cumsum(np.bincount(position[labels == value], minlength=len(scores)))[:-1] for value in (0, 1)]
-    gap = _best_gap(_merit(below, labels, criterion), scores)
+    merit = _merit(below, labels, criterion)
+    if merit.max() < 0:
+        return OperatingPoint.fixed(reason=f"no threshold between two scores of {chosen_on} has {criterion} or more")
+    gap = _best_gap(merit, scores)
     return OperatingPoint(float(_midpoints(scores)[gap]), criterion, chosen_on)
 
 
 def _merit(below: list[np.ndarray], labels: np.ndarray, criterion: str) -> np.ndarray:
-    """Returns for every gap an integer that grows with the criterion, so that ties are exact."""
+    """Returns for every gap an integer that grows with the criterion, so that ties are exact; -1 if it is not met."""
     num_negative, num_positive = (int((labels == value).sum()) for value in (0, 1))
     right_negative, right_positive = below[0], num_positive - below[1]
     if criterion == "accuracy":
         return right_negative + right_positive
+    if least := least_specificity(criterion):
+        return np.where(right_negative / num_negative >= least, right_positive, -1)
     return right_negative * num_positive + right_positive * num_negative
 
 

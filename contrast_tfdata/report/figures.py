@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from contrast_tfdata import CLASS_NAMES
+from contrast_tfdata.evaluation.abstention import risk_coverage as selective_risk
 from contrast_tfdata.evaluation.auc import roc_curve
 from contrast_tfdata.evaluation.operating_point import slides_sweep
 from contrast_tfdata.evaluation.predictions import Predictions, sigmoid
@@ -125,6 +126,57 @@ def score_histograms(splits: Mapping[str, Predictions], threshold: float) -> Fig
         axes.axvline(_clipped_logit(threshold), 0, 0.84, color=INK, linestyle="--", linewidth=1.2, label="Threshold")
         dress(axes, title=f"Scores on {name}", x_label="Probability of with_gad", y_label="Slices")
         legend(axes, "upper center", columns=3)
+    return figure
+
+
+def reliability(metrics: Mapping[str, Mapping]) -> Figure:
+    """Draws how often slices of a probability are with_gad, with 95 % intervals, from `reliability` of each split."""
+    figure = new_figure(5.2, 4.6)
+    axes = figure.add_subplot()
+    axes.plot([0, 1], [0, 1], ":", color=FAINT, linewidth=1, label="As it should be")
+    for name, numbers in metrics.items():
+        points = numbers["reliability"]
+        shares = [point["share_with_gad"] for point in points]
+        ends = np.array([point["share_with_gad_ci95"] for point in points]).T
+        axes.errorbar(
+            [point["mean_probability"] for point in points],
+            shares,
+            np.abs(ends - shares),
+            fmt=f"o{_SPLIT_LINES[name]}",
+            color=_SPLIT_COLORS[name],
+            markersize=4.5,
+            capsize=2.5,
+            linewidth=1.4,
+            label=f"{name.capitalize()}: calibration error {numbers['ece']:.4f}",
+        )
+    dress(axes, title="Reliability", x_label="Mean probability of with_gad", y_label="Share of with_gad")
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
+    legend(axes, "lower right")
+    return figure
+
+
+def risk_coverage(splits: Mapping[str, Predictions], metrics: Mapping[str, Mapping], threshold: float) -> Figure:
+    """Draws the share of wrong answers when only the surest slices are answered, the indeterminate band as a dot.
+
+    Args:
+        splits: labelled predictions by split name, none empty.
+        metrics: what `evaluation.summarize` says of each of them.
+        threshold: of the operating point, in (0, 1).
+    """
+    figure = new_figure()
+    axes = figure.add_subplot()
+    for name, split in splits.items():
+        color, band = _SPLIT_COLORS[name], metrics[name].get("abstention")
+        curve = selective_risk(split.label, split.probability, threshold)
+        axes.plot(*curve, _SPLIT_LINES[name], color=color, linewidth=2, label=name.capitalize())
+        if band and band["num_answered"]:
+            label = f"Band: {band['error_rate']:.4f} wrong of {band['coverage']:.4f} answered"
+            point = {"marker": "o", "color": color, "markeredgecolor": "white", "markersize": 9, "linestyle": "none"}
+            axes.plot(band["coverage"], band["error_rate"], **point, clip_on=False, zorder=5, label=label)
+    dress(axes, title="Errors among the surest answers", x_label="Share of slices answered", y_label="Share wrong")
+    axes.set_xlim(-0.01, 1.01)
+    axes.set_ylim(bottom=0)
+    legend(axes, "upper left")
     return figure
 
 

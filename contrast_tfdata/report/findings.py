@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from contrast_tfdata import CLASS_NAMES
-from contrast_tfdata.report import confounding
+from contrast_tfdata.report import certainty, confounding
 from contrast_tfdata.report.description import RunDescription
 
 UNDEFINED = "undefined"
@@ -12,19 +12,28 @@ SPLITS = ("validation", "test")
 _ROWS = (
     ("AUC", "auc", "auc_ci95"),
     ("AUC, slices of one group counted together", "auc", "auc_ci95_by_group"),
+    ("AUC, groups drawn anew", "auc", "auc_ci95_bootstrap"),
+    ("Average precision", "average_precision", None),
     ("Accuracy", "accuracy", "accuracy_ci95"),
     ("Accuracy of always answering the commoner class", "majority_accuracy", None),
     ("Balanced accuracy", "balanced_accuracy", None),
     ("Sensitivity (with_gad found)", "sensitivity", "sensitivity_ci95"),
     ("Specificity (no_gad recognised)", "specificity", "specificity_ci95"),
+    ("PPV (right among those called with_gad)", "ppv", "ppv_ci95"),
+    ("NPV (right among those called no_gad)", "npv", "npv_ci95"),
+    ("F1 score", "f1", None),
+    ("Matthews correlation (-1 to 1)", "mcc", None),
     ("Brier score (0 is best)", "brier", None),
     ("Log loss, nats (0 is best)", "log_loss", None),
     ("Calibration error, 10 bins (0 is best)", "ece", None),
 )
 
 
+_ONLY_WITH_INTERVAL = ("auc_ci95_by_group", "auc_ci95_bootstrap")
+
+
 def number(value: float | None) -> str:
-    """Returns a figure between 0 and 1 with the digits worth reading."""
+    """Returns a figure between -1 and 1 with the digits worth reading."""
     return UNDEFINED if value is None else f"{value:.4f}"
 
 
@@ -41,17 +50,52 @@ def metric_rows(metrics: Mapping) -> list[dict]:
         _counts_row("Groups", "num_groups", metrics, splits),
     ]
     for name, key, interval_key in _ROWS:
-        if interval_key == "auc_ci95_by_group" and not any(metrics[split].get(interval_key) for split in splits):
+        if interval_key in _ONLY_WITH_INTERVAL and not any(metrics[split].get(interval_key) for split in splits):
             continue
-        cells = [
-            {
-                "value": number(metrics[split].get(key)),
-                "interval": interval(metrics[split].get(interval_key)) if interval_key else "",
-            }
-            for split in splits
-        ]
-        rows.append({"name": name, "cells": cells})
+        rows.append({"name": name, "cells": [_cell(metrics[split], key, interval_key) for split in splits]})
     return rows
+
+
+def series_rows(metrics: Mapping) -> list[dict]:
+    """Returns the lines of the table of the main split by slice and by series: `name`, and a cell of each.
+
+    Empty where each slice is a series of its own, so that there is nothing to compare.
+    """
+    split = main_split(metrics)
+    series = certainty.series_figures(metrics[split]) if split else None
+    if not series:
+        return []
+    both = (metrics[split], series)
+    counts = {"name": "Number", "cells": [{"value": str(each["num_examples"]), "interval": ""} for each in both]}
+    return [counts] + [
+        {"name": name, "cells": [_cell(each, key, interval_key) for each in both]}
+        for name, key, interval_key in certainty.SERIES_ROWS
+        if interval_key not in _ONLY_WITH_INTERVAL or any(each.get(interval_key) for each in both)
+    ]
+
+
+def certainty_sentences(metrics: Mapping) -> list[str]:
+    """Returns what the band and the temperature say about the main split; empty where nobody chose them."""
+    split = main_split(metrics)
+    if split is None:
+        return []
+    of_temperature = certainty.temperature_sentence(metrics.get("temperature"))
+    of_band = certainty.band_sentences(metrics.get("indeterminate_band"), split, metrics[split])
+    return [*of_band, *([of_temperature] if of_temperature else [])]
+
+
+def scaled_rows(metrics: Mapping) -> list[dict]:
+    """Returns the lines of the table of what the temperature does on the main split: `name`, `before`, `after`."""
+    split = main_split(metrics)
+    return [
+        {"name": row["name"], "before": number(row["before"]), "after": number(row["after"])}
+        for row in (certainty.scaled_rows(metrics[split]) if split else ())
+    ]
+
+
+def _cell(numbers: Mapping, key: str, interval_key: str | None) -> dict:
+    bounds = numbers.get(interval_key) if interval_key else None
+    return {"value": number(numbers.get(key)), "interval": interval(bounds)}
 
 
 def present_splits(metrics: Mapping) -> tuple[str, ...]:
@@ -159,7 +203,14 @@ def confusion_panels(metrics: Mapping) -> list[dict]:
         panels.append(
             _panel(title, best, "Optimistic: the slides' procedure picks the threshold on these very slices.")
         )
+        panels[-1]["note"] += optimism(best)
     return panels
+
+
+def optimism(best: Mapping) -> str:
+    """Returns by how much the slides' procedure flatters, as a sentence with a space before it; "" if not known."""
+    gain = best.get("optimism")
+    return "" if gain is None else f" That is {gain:.4f} more than at the operating point."
 
 
 def _panel(title: str, numbers: Mapping, note: str) -> dict:

@@ -38,9 +38,13 @@ def write_model_card(path: Path, *, metrics: Mapping, run: RunDescription) -> Pa
         splits=findings.present_splits(metrics),
         metric_rows=findings.metric_rows(metrics),
         main_split=findings.main_split(metrics),
+        series_rows=findings.series_rows(metrics),
+        certainty_sentences=findings.certainty_sentences(metrics),
+        scaled_rows=findings.scaled_rows(metrics),
         confounder_rows=findings.confounder_rows(metrics),
         confounder_sentence=findings.confounder_sentence(metrics),
         best=metrics.get("test_best_threshold"),
+        optimism=findings.optimism(metrics.get("test_best_threshold") or {}),
         data_rows=split_rows(run.manifest),
         model_facts=list(flat(run.model)),
     )

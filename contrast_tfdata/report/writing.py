@@ -24,6 +24,8 @@ FIGURE_FILES = (
     "confusion_test.png",
     "confusion_test_best_threshold.png",
     "threshold_sweep_test.png",
+    "reliability.png",
+    "risk_coverage.png",
     "score_histograms.png",
     "misclassified.png",
 )
@@ -37,6 +39,14 @@ _CHART_TEXTS = {
     "roc_test.png": "ROC curve of test; the dot marks the operating point.",
     "threshold_sweep_test.png": (
         "Accuracy on test for the thresholds 0.00 to 0.99. The maximum is optimistic: it is read off the test slices."
+    ),
+    "reliability.png": (
+        "How often slices of each tenth of probability are with_gad, with 95% intervals; on the dotted line "
+        "probabilities are right."
+    ),
+    "risk_coverage.png": (
+        "Share of wrong answers when only the surest slices are answered; dots mark the indeterminate band, which is "
+        "chosen on validation."
     ),
 }
 
@@ -148,6 +158,11 @@ def _score_figures(splits: Mapping[str, Predictions], metrics: Mapping) -> dict[
     drawn = {"score_histograms.png": figures.score_histograms(labelled, threshold)} if labelled else {}
     if "test" in labelled:
         drawn["threshold_sweep_test.png"] = figures.threshold_sweep(labelled["test"], threshold)
+    reliabilities = {name: metrics[name] for name in labelled if metrics[name].get("reliability")}
+    if reliabilities:
+        drawn["reliability.png"] = figures.reliability(reliabilities)
+    if labelled and 0 < threshold < 1:
+        drawn["risk_coverage.png"] = figures.risk_coverage(labelled, metrics, threshold)
     return drawn
 
 

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import optimize, stats
 from sklearn import metrics as sklearn_metrics
 
@@ -36,10 +38,19 @@ def test_everything_that_scikit_learn_has_too(threshold):
         "balanced_accuracy": sklearn_metrics.balanced_accuracy_score(labels, answers),
         "sensitivity": sklearn_metrics.recall_score(labels, answers),
         "specificity": sklearn_metrics.recall_score(labels, answers, pos_label=0),
+        "average_precision": sklearn_metrics.average_precision_score(labels, predictions.logit),
+        "f1": sklearn_metrics.f1_score(labels, answers),
         "brier": sklearn_metrics.brier_score_loss(labels, predictions.probability),
         "log_loss": sklearn_metrics.log_loss(labels, predictions.probability),
     }
     assert {name: ours[name] for name in expected} == pytest.approx(expected, abs=1e-12)
+    answered = {
+        "ppv": sklearn_metrics.precision_score(labels, answers, zero_division=np.nan),
+        "npv": sklearn_metrics.precision_score(labels, answers, pos_label=0, zero_division=np.nan),
+        "mcc": sklearn_metrics.matthews_corrcoef(labels, answers) if len(set(answers.tolist())) == 2 else np.nan,
+    }
+    ours_or_nan = {name: np.nan if ours[name] is None else ours[name] for name in answered}
+    assert ours_or_nan == pytest.approx(answered, abs=1e-12, nan_ok=True)
     assert ours["confusion_matrix"] == sklearn_metrics.confusion_matrix(labels, answers).tolist()
 
 
@@ -77,9 +88,11 @@ def test_fault_50_one_class_only_is_undefined_not_a_crash():
     only = draw().select(draw().label == 1)
     ours = metrics_at(only, 0.5)
     assert ours["prevalence"] == 1
-    for name in ("auc", "auc_ci95", "auc_ci95_by_group", "specificity", "specificity_ci95", "balanced_accuracy"):
+    undefined = "auc auc_ci95 auc_ci95_by_group specificity specificity_ci95 balanced_accuracy mcc"
+    for name in undefined.split():
         assert ours[name] is None, name
     assert ours["sensitivity"] == ours["accuracy"]
+    assert (ours["ppv"], ours["npv"], ours["average_precision"]) == (1, 0, 1)
 
 
 def test_nothing_at_all_is_none_not_nan():
@@ -98,6 +111,32 @@ def test_the_original_notebooks_test_set():
     assert figures["accuracy"] == pytest.approx(0.9842, abs=5e-5)
     assert figures["sensitivity"] == pytest.approx(111 / 117)
     assert figures["majority_accuracy"] == pytest.approx(454 / 571)
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(-3, 3)), max_size=20), st.integers(-4, 4))
+def test_fault_49_50_any_set_however_small_has_figures_in_range_or_none(pairs, cut):
+    labels, logits = (np.array(column, np.int64) for column in (zip(*pairs, strict=True) if pairs else ((), ())))
+    names = tuple(map(str, range(len(labels))))
+    split = Predictions(names, np.zeros(len(labels), np.int64), names, names, labels, logits)
+    ours = metrics_at(split, 1 / (1 + np.exp(-float(cut))))
+    shares = "auc average_precision accuracy balanced_accuracy sensitivity specificity ppv npv f1 brier ece"
+    for name in shares.split():
+        assert ours[name] is None or 0 <= ours[name] <= 1 + 1e-12, name
+        low, high = ours.get(f"{name}_ci95") or (0, 1)
+        assert 0 <= low <= high <= 1, name
+    assert ours["mcc"] is None or -1 - 1e-12 <= ours["mcc"] <= 1 + 1e-12
+    if labels.any():
+        expected = sklearn_metrics.average_precision_score(labels, logits)
+        assert ours["average_precision"] == pytest.approx(expected, abs=1e-12)
+
+
+def test_worked_example_of_a_confusion_matrix():
+    """Bowel cancer screening as the article "Sensitivity and specificity" of Wikipedia works it out: 2,030 people."""
+    figures = classification([[1820, 180], [10, 20]])
+    assert figures["sensitivity"] == pytest.approx(0.667, abs=5e-4)
+    assert figures["specificity"] == pytest.approx(0.91)
+    assert figures["ppv"] == pytest.approx(0.1)
+    assert figures["npv"] == pytest.approx(0.995, abs=5e-4)
 
 
 def test_confusion_matrix_has_truth_in_rows():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import accuracy_score
+from sklearn.metrics import accuracy_score, roc_curve
 
 from contrast_tfdata.evaluation.operating_point import OperatingPoint, choose, slides_sweep
 
@@ -55,6 +55,40 @@ def test_criteria_differ_where_classes_are_unequal():
     assert merit(labels, probabilities, accurate.threshold, "accuracy") > merit(
         labels, probabilities, balanced.threshold, "accuracy"
     )
+
+
+@pytest.mark.parametrize("least", [0.5, 0.9, 1.0])
+@given(pairs=SCORED)
+def test_no_midpoint_of_that_specificity_is_more_sensitive(least, pairs):
+    labels, probabilities = (np.array(column) for column in zip(*pairs, strict=True))
+    point = choose(labels, probabilities, f"specificity={least}")
+    scores = np.unique(probabilities)
+    if len(set(labels.tolist())) < 2 or len(scores) < 2:
+        assert point == choose(labels, probabilities)
+        return
+    # scikit-learn's curve holds every threshold; its first point calls nothing positive and its last everything.
+    false_positive, true_positive, _ = roc_curve(labels, probabilities, drop_intermediate=False)
+    good = 1 - false_positive[1:-1] >= least - 1e-12
+    if not good.any():
+        assert (point.threshold, point.criterion) == (0.5, "fixed")
+        assert f"has specificity={least} or more" in point.reason
+        return
+    answers = probabilities > point.threshold
+    assert np.mean(~answers[labels == 0]) >= least
+    assert np.mean(answers[labels == 1]) == pytest.approx(true_positive[1:-1][good].max(), abs=1e-12)
+
+
+@pytest.mark.parametrize("criterion", ["specificity=0", "specificity=1.1", "specificity=.", "specificity", "S=0.9"])
+def test_specificities_that_cannot_be_are_refused(criterion):
+    with pytest.raises(ValueError, match=f"above 0 and at most 1. Received: criterion='{criterion}'"):
+        choose([0, 1], [0.1, 0.9], criterion)
+
+
+def test_specificity_in_round_numbers_is_met_exactly():
+    labels = np.repeat([0, 1], [10, 2])
+    probabilities = np.append(np.arange(10) / 10, [0.85, 0.95])  # 9 of 10 negatives lie below the lower positive.
+    assert choose(labels, probabilities, "specificity=0.9").threshold == pytest.approx(0.825)
+    assert choose(labels, probabilities, "specificity=.91").threshold == pytest.approx(0.925)
 
 
 def test_neighbouring_floats_are_still_separated():

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import subprocess
 import sys
@@ -5,9 +6,14 @@ import sys
 import numpy as np
 import pytest
 
-from contrast_tfdata.evaluation import OperatingPoint, Predictions, choose, metrics_at, summarize
+from contrast_tfdata.evaluation import Choices, OperatingPoint, Predictions, choose, metrics_at, summarize
+from contrast_tfdata.evaluation.abstention import abstention, choose_band
+from contrast_tfdata.evaluation.bootstrap import auc_bootstrap_interval
+from contrast_tfdata.evaluation.calibration import fit_temperature, scaling
+from contrast_tfdata.evaluation.series import per_series
 
-KEYS = ["operating_point", "validation", "validation_at_half", "test", "test_best_threshold"]
+CHOICES = ["operating_point", "indeterminate_band", "temperature"]
+KEYS = [*CHOICES, "validation", "validation_at_half", "test", "test_best_threshold"]
 
 
 def draw(count, seed, labels=None):
@@ -23,8 +29,49 @@ def test_threshold_comes_from_validation_and_goes_to_both():
     point = choose(validation.label, validation.probability)
     assert list(summary) == KEYS
     assert summary["operating_point"] == point.to_dict()
-    assert summary["validation"] == {**metrics_at(validation, point.threshold), "confounders": None}
-    assert summary["test"] == {**metrics_at(test, point.threshold), "confounders": None}
+    for name, split in (("validation", validation), ("test", test)):
+        assert metrics_at(split, point.threshold).items() <= summary[name].items()
+        assert summary[name]["confounders"] is None
+
+
+def test_band_and_temperature_come_from_validation_and_go_to_both():
+    validation, test = draw(100, 0), draw(300, 1)
+    summary = summarize(validation, test, max_error=0.05)
+    choices = Choices.from_dict(json.loads(json.dumps(summary)))
+    assert choices.to_dict() == {key: summary[key] for key in CHOICES}
+    assert choices.band == choose_band(validation.label, validation.probability, choices.operating_point, 0.05)
+    assert choices.temperature == fit_temperature(validation.label, validation.logit)
+    assert summary["test"]["abstention"] == abstention(test, choices.operating_point.threshold, choices.band)
+    assert summary["test"]["temperature_scaling"] == scaling(test, choices.temperature)
+    assert summarize(None, test, choices)["test"] == summary["test"]
+    assert {key: summarize(validation, draw(9, 2), max_error=0.05)[key] for key in CHOICES} == choices.to_dict()
+
+
+def test_series_are_beside_slices():
+    test = draw(300, 1)
+    volumes = dataclasses.replace(
+        test, path=tuple(f"{i // 10}.nii" for i in range(300)), label=np.arange(300) // 10 % 2
+    )
+    summary = summarize(None, volumes)["test"]
+    series = per_series(volumes)
+    threshold = summary["threshold"]
+    assert metrics_at(series, threshold).items() <= summary["series"].items()
+    assert (summary["num_examples"], summary["series"]["num_examples"]) == (300, 30)
+
+
+def test_bootstrap_draws_groups_and_is_absent_where_they_are_not_known():
+    test = draw(100, 1)
+    groups = np.arange(100) // 3
+    named = dataclasses.replace(test, group=tuple(map(str, groups)))
+    expected = auc_bootstrap_interval(test.label, test.logit, np.array(named.group))
+    assert summarize(None, named)["test"]["auc_ci95_bootstrap"] == list(expected)
+    assert summarize(None, dataclasses.replace(test, group=("",) * 100))["test"]["auc_ci95_bootstrap"] is None
+
+
+def test_optimism_is_what_the_slides_procedure_gains_on_test():
+    summary = summarize(draw(100, 0), draw(300, 1))
+    best = summary["test_best_threshold"]
+    assert best["optimism"] == best["accuracy"] - summary["test"]["accuracy"]
 
 
 def test_the_operating_point_does_not_depend_on_test():
@@ -48,13 +95,18 @@ def test_slides_procedures():
 
 def test_a_given_point_is_kept():
     point = OperatingPoint(0.123, "youden", "validation")
-    assert summarize(draw(100, 0), None, point)["operating_point"] == point.to_dict()
+    summary = summarize(draw(100, 0), None, point)
+    assert summary["operating_point"] == point.to_dict()
+    assert summary["indeterminate_band"] is summary["temperature"] is None  # Nothing else is chosen behind its back.
+    assert summary["validation"]["abstention"] is summary["validation"]["temperature_scaling"] is None
 
 
 def test_criterion_is_used_and_checked():
     assert summarize(draw(100, 0), None, criterion="youden")["operating_point"]["criterion"] == "youden"
     with pytest.raises(ValueError, match="Received: criterion='best'"):
         summarize(draw(100, 0), None, criterion="best")
+    with pytest.raises(ValueError, match="Received: max_error=1.5"):
+        summarize(None, None, max_error=1.5)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +128,8 @@ def test_fault_49_50_small_or_absent_splits_give_the_same_keys_and_plain_json(va
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary
     if validation is None or len(validation.labelled()) < 10:
         assert summary["operating_point"]["threshold"] == 0.5
-        assert summary["operating_point"]["reason"]
+        assert all(summary[key]["reason"] for key in CHOICES)
+        assert summary["indeterminate_band"]["low"] == summary["indeterminate_band"]["high"] == 0.5
     if test is None or not len(test.labelled()):
         assert summary["test"] is summary["test_best_threshold"] is None
 

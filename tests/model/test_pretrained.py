@@ -12,7 +12,7 @@ from contrast_tfdata.errors import DataError
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.model import pretrained, starting_point, views
 from contrast_tfdata.model.weights import load_model, refuse_other_preprocessing, save_model
-from contrast_tfdata.outcome import stored_operating_point
+from contrast_tfdata.outcome import stored_choices, stored_operating_point
 from contrast_tfdata.report import render_shipped_card
 
 MAX_BYTES = 1_000_000
@@ -44,6 +44,7 @@ def test_shipped_weights_take_what_make_records_gives():
     assert model.image_size == 331
     assert Preprocessing.from_json(description["preprocessing"]) == Preprocessing()
     assert 0 < stored_operating_point(description).threshold < 1
+    assert stored_choices(description).operating_point == stored_operating_point(description)
     assert views.stored(description)
     assert description["name"]
 
@@ -113,6 +114,18 @@ def test_weights_of_a_run_need_its_preprocessing_too(tmp_path):
     build(331, trained, str(tmp_path / "run"))
     with pytest.raises(DataError, match="interpolation: records 'area', network 'nearest'"):
         build(331, Preprocessing().to_json(), str(tmp_path / "run"))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [{"indeterminate_band": {"low": 0.9, "high": 0.1, "max_error": 0.02, "chosen_on": "validation"}},
+     {"indeterminate_band": []}, {"temperature": {"value": -1.0, "fitted_on": "validation"}}, {"temperature": "warm"}],
+)  # fmt: skip
+def test_damaged_choices_are_data_errors_and_missing_ones_are_none(damage):
+    point = {"operating_point": {"threshold": 0.4, "criterion": "specificity=0.9", "chosen_on": "validation"}}
+    assert stored_choices(point).band is stored_choices({**point, "temperature": None}).temperature is None
+    with pytest.raises(DataError, match="model.json is damaged: its indeterminate band or temperature"):
+        stored_choices({**point, **damage})
 
 
 def test_damaged_preprocessing_is_a_data_error():

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from contrast_tfdata.evaluation import Predictions, metrics_at, slides_sweep
+from contrast_tfdata.evaluation import Predictions, metrics_at, slides_sweep, summarize
 from contrast_tfdata.report import figures
 
 
@@ -50,6 +50,28 @@ def test_sweep_marks_the_first_maximum_and_the_operating_point():
     np.testing.assert_allclose(maximum, [(best, accuracies.max())])
     point = next(points for label, points in drawn.items() if label.startswith("Operating point"))
     np.testing.assert_allclose(point, [(0.31, metrics_at(test, 0.31)["accuracy"])])
+
+
+def test_reliability_shows_each_bin_with_its_interval():
+    points = summarize(None, draw())["test"]["reliability"]
+    figure = figures.reliability({"test": summarize(None, draw())["test"]})
+    (container,) = figure.axes[0].containers
+    line, _, (bars,) = container.lines
+    expected = [(point["mean_probability"], point["share_with_gad"]) for point in points]
+    np.testing.assert_allclose(line.get_xydata(), expected)
+    ends = [segment[:, 1] for segment in bars.get_segments()]
+    np.testing.assert_allclose(ends, [point["share_with_gad_ci95"] for point in points], atol=1e-12)
+
+
+def test_risk_coverage_ends_at_all_errors_and_marks_the_band():
+    metrics = summarize(draw(seed=1), draw(), max_error=0.05)
+    threshold, band = metrics["operating_point"]["threshold"], metrics["test"]["abstention"]
+    drawn = lines(figures.risk_coverage({"test": draw()}, metrics, threshold))
+    np.testing.assert_allclose(drawn["Test"][-1], (1, 1 - metrics["test"]["accuracy"]))
+    label = f"Band: {band['error_rate']:.4f} wrong of {band['coverage']:.4f} answered"
+    np.testing.assert_allclose(drawn[label], [(band["coverage"], band["error_rate"])])
+    # The band is symmetric around the threshold, so its point lies on the curve, up to where its ends fall.
+    assert np.abs(drawn["Test"] - drawn[label]).max(axis=1).min() < 0.02
 
 
 @pytest.mark.parametrize("threshold", [0.0, 0.5, 1.0])

@@ -1,3 +1,4 @@
+import dataclasses
 import re
 
 import numpy as np
@@ -13,6 +14,11 @@ def draw(count, seed, labels=None):
     labels = np.arange(count) % 3 // 2 if labels is None else np.asarray(labels)
     names = tuple(map(str, range(count)))
     return Predictions(names, np.zeros(count, np.int64), names, names, labels, rng.normal(3 * labels - 1.5, 2))
+
+
+def in_volumes(split):
+    """Returns the same slices as if those of one class were one volume."""
+    return dataclasses.replace(split, path=tuple(f"{label}.nii" for label in split.label))
 
 
 def card(folder, validation, test, run=None):
@@ -40,13 +46,20 @@ def test_card_says_what_must_be_said(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("validation", "test"), [(None, None), (draw(30, 0), None), (draw(3, 0, [1, 1, 1]), draw(1, 1, [0]))]
+    ("validation", "test", "num_tables"),
+    [
+        (None, None, 2),
+        (draw(30, 0), None, 4),  # With metrics, and what the temperature does.
+        (in_volumes(draw(30, 0)), None, 5),  # With slices and series.
+        (draw(3, 0, [1, 1, 1]), draw(1, 1, [0]), 3),
+    ],
+    ids=["nothing", "slices", "series", "one class"],
 )
-def test_tables_have_as_many_cells_as_their_heads(tmp_path, validation, test):
+def test_tables_have_as_many_cells_as_their_heads(tmp_path, validation, test, num_tables):
     manifest = {"splits": {"train": {"records": 3, "classes": {"no_gad": 1, "with_gad": 2}, "groups": 2, "shards": []}}}
     text = card(tmp_path, validation, test, RunDescription("A run", manifest=manifest, model={"parameters": 109073}))
     tables = re.findall(r"(?:^\|.*\n)+", text, flags=re.MULTILINE)
-    assert len(tables) == (2 if validation is None else 3)
+    assert len(tables) == num_tables
     for table in tables:
         assert len({line.count("|") for line in table.splitlines()}) == 1, table
     assert "nan" not in text

@@ -60,7 +60,8 @@ def test_page_loads_nothing_and_runs_nothing(full, parse):
 def test_line_plots_are_vectors_without_references(full, parse):
     page = parse((full / "report.html").read_text("utf-8"))
     drawings = [source for source in page.sources if source.startswith("data:image/svg+xml")]
-    assert len(drawings) == 6  # loss, accuracy, both ROC curves in one, sweep, histogram of each split
+    # Loss, accuracy, both ROC curves in one, sweep, reliability, risk and coverage, histogram of each split.
+    assert len(drawings) == 8
     for drawing in drawings:
         svg = base64.b64decode(drawing.split(",")[1]).decode()
         assert "<path" in svg
@@ -98,7 +99,7 @@ def test_fault_49_50_absent_small_and_one_class_splits(tmp_path, draw, parse, va
     splits = [split and draw(*split) for split in (validation, test)]
     page = report(tmp_path, *splits, history=[])
     assert not {f"{name}.png" for name in missing} & written(tmp_path)
-    assert {"misclassified.png", "score_histograms.png"} <= written(tmp_path)
+    assert {"misclassified.png", "score_histograms.png", "reliability.png", "risk_coverage.png"} <= written(tmp_path)
     assert not re.search(r"\b(nan|None)\b", parse(page.read_text()).text.replace("None.", ""))
 
 

@@ -1,0 +1,74 @@
+"""How far answers can be trusted, in words and rows: series beside slices, calibration, what is not answered."""
+
+from collections.abc import Mapping
+
+SERIES_ROWS = (
+    ("AUC", "auc", "auc_ci95"),
+    ("AUC, groups drawn anew", "auc", "auc_ci95_bootstrap"),
+    ("Average precision", "average_precision", None),
+    ("Accuracy", "accuracy", "accuracy_ci95"),
+    ("Balanced accuracy", "balanced_accuracy", None),
+    ("Sensitivity", "sensitivity", "sensitivity_ci95"),
+    ("Specificity", "specificity", "specificity_ci95"),
+    ("PPV", "ppv", "ppv_ci95"),
+    ("NPV", "npv", "npv_ci95"),
+    ("Brier score (0 is best)", "brier", None),
+)
+_SCALED = (("Log loss, nats", "log_loss"), ("Brier score", "brier"), ("Calibration error, 10 bins", "ece"))
+
+
+def series_figures(numbers: Mapping) -> Mapping | None:
+    """Returns the figures of a split by series; None where they are not known, or each slice is a series of its own."""
+    series = numbers.get("series")
+    return series if series and series["num_examples"] < numbers["num_examples"] else None
+
+
+def scaled_rows(numbers: Mapping) -> list[dict]:
+    """Returns `name`, `before` and `after` of what a temperature does to a split; empty where there is none."""
+    scaling = numbers.get("temperature_scaling")
+    if not scaling or not scaling["after"]:
+        return []
+    return [{"name": name, "before": scaling["before"][key], "after": scaling["after"][key]} for name, key in _SCALED]
+
+
+def temperature_sentence(temperature: Mapping | None) -> str | None:
+    """Returns what the temperature says of the network; None where nobody asked."""
+    if not temperature:
+        return None
+    value = temperature["value"]
+    if value is None:
+        return f"No temperature could be fitted: {temperature['reason']}."
+    judgement = "surer of its answers than it should be" if value > 1 else "less sure of its answers than it could be"
+    return (
+        f"The network is {judgement}: its log loss on {temperature['fitted_on']} is smallest when logits are divided "
+        f"by a temperature of {value:.3f}. It is reported here and applied nowhere."
+    )
+
+
+def band_sentences(band: Mapping | None, split: str, numbers: Mapping) -> list[str]:
+    """Returns where the network should not answer, and what that brings on a split; empty where nobody chose."""
+    if not band:
+        return []
+    if band.get("reason"):
+        return [f"No indeterminate band could be chosen: {band['reason']}."]
+    chosen = f"on {band['chosen_on']} at most {band['max_error']:.2%} of the answers"
+    if band["low"] == band["high"]:
+        sentences = [f"No slice is indeterminate: {chosen} are wrong as it is."]
+    else:
+        sentences = [
+            f"Slices with a probability above {band['low']:.4f}, up to {band['high']:.4f}, are indeterminate, so that "
+            f"{chosen} to the others are wrong."
+        ]
+    return [*sentences, *_on_split(split, numbers.get("abstention"))]
+
+
+def _on_split(split: str, figures: Mapping | None) -> list[str]:
+    if not figures:
+        return []
+    if not figures["num_answered"]:
+        return [f"No slice of {split} is then answered."]
+    low, high = figures["error_rate_ci95"]
+    return [
+        f"On {split} {figures['coverage']:.2%} of the slices are then answered and {figures['error_rate']:.2%} of the "
+        f"answers wrong (95% interval {low:.2%} to {high:.2%}); without a band {figures['error_rate_of_all']:.2%} are."
+    ]

@@ -1,0 +1,108 @@
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn.metrics import roc_auc_score
+
+from contrast_tfdata.evaluation import bootstrap
+from contrast_tfdata.evaluation.auc import auc_components, auc_interval
+from contrast_tfdata.evaluation.bootstrap import Ranked, auc_bootstrap_interval
+
+CLUSTERED = st.lists(st.tuples(st.integers(0, 1), st.integers(-3, 3), st.integers(0, 5)), min_size=1, max_size=30)
+"""Labels, scores that mostly tie, and the cluster of each."""
+
+
+def draw(seed=0, patients=60, slices=10, shift=2.0):
+    """Returns labels, scores and patients: each patient is before or after contrast, and has a score of its own."""
+    rng = np.random.default_rng(seed)
+    labels, clusters = np.repeat(np.arange(patients) % 2, slices), np.repeat(np.arange(patients), slices)
+    return labels, rng.normal(size=patients)[clusters] + rng.normal(shift * labels), clusters
+
+
+@given(CLUSTERED, st.integers(0, 2**32 - 1))
+def test_each_resample_has_the_auc_that_scikit_learn_gives_it_written_out(rows, seed):
+    labels, scores, cluster = (np.array(column) for column in zip(*rows, strict=True))
+    draws = np.random.default_rng(seed).integers(0, 3, (4, 6))
+    for area, counts in zip(Ranked.of(labels, scores, cluster).aucs(draws), draws, strict=True):
+        drawn = np.repeat(np.arange(len(labels)), counts[cluster])
+        if len(set(labels[drawn].tolist())) < 2:
+            assert np.isnan(area)
+        else:
+            assert area == pytest.approx(roc_auc_score(labels[drawn], scores[drawn]), abs=1e-12)
+
+
+@given(CLUSTERED)
+def test_fault_50_any_set_has_an_interval_inside_or_none(rows):
+    labels, scores, clusters = (np.array(column) for column in zip(*rows, strict=True))
+    interval = auc_bootstrap_interval(labels, scores, clusters, resamples=50)
+    fewest = min(len(set(clusters[labels == value].tolist())) for value in (0, 1))
+    if fewest < 2:
+        assert interval is None
+    if interval is not None:
+        assert 0 <= interval[0] <= interval[1] <= 1
+
+
+@pytest.mark.parametrize("patients", [24, 60])
+def test_it_is_scipys_bca_interval_over_patients_at_the_widened_level(patients):
+    labels, scores, clusters = draw(patients=patients, shift=1.5)
+    rows = [np.flatnonzero(clusters == patient) for patient in range(patients)]
+
+    def area(drawn):
+        chosen = np.concatenate([rows[patient] for patient in drawn])
+        return auc_components(labels[chosen], scores[chosen]).auc
+
+    each = patients // 2  # of a class
+    widened = np.sqrt(each / (each - 1)) * stats.t.ppf(0.975, each - 1)
+    expected = stats.bootstrap(
+        (np.arange(patients),), area, n_resamples=3000, vectorized=False, method="BCa",
+        confidence_level=2 * stats.norm.cdf(widened) - 1, random_state=np.random.default_rng(0),
+    ).confidence_interval  # fmt: skip
+    # Both draw patients at random: their ends agree as well as far percentiles of a few thousand draws do.
+    tolerance = 0.1 * (expected.high - expected.low)
+    ours = auc_bootstrap_interval(labels, scores, clusters)
+    np.testing.assert_allclose(ours, [expected.low, expected.high], atol=tolerance)
+
+
+def test_same_input_same_interval_whatever_patients_are_called_and_however_much_is_held_at_once(monkeypatch):
+    labels, scores, clusters = draw()
+    first = auc_bootstrap_interval(labels, scores, clusters, resamples=300)
+    names = np.char.add("patient", np.char.zfill(clusters.astype(str), 3))
+    assert auc_bootstrap_interval(labels, scores, names, resamples=300) == first
+    monkeypatch.setattr(bootstrap, "_CELLS", 7 * len(labels))
+    assert auc_bootstrap_interval(labels, scores, clusters, resamples=300) == first
+    assert auc_bootstrap_interval(labels, scores, clusters, resamples=300, seed=1) != first
+
+
+def test_it_agrees_with_obuchowski_and_not_with_delong_of_single_slices():
+    labels, scores, clusters = draw(shift=1.0, patients=200)
+    widths = {
+        "bootstrap": np.subtract(*auc_bootstrap_interval(labels, scores, clusters)[::-1]),
+        "by group": np.subtract(*auc_interval(labels, scores, clusters)[::-1]),
+        "by slice": np.subtract(*auc_interval(labels, scores)[::-1]),
+    }
+    assert widths["bootstrap"] == pytest.approx(widths["by group"], rel=0.1)
+    assert widths["by slice"] < 0.7 * widths["bootstrap"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "scores", "clusters"),
+    [
+        ([], [], []),
+        ([1, 1, 1], [0.0, 1.0, 2.0], [0, 1, 2]),
+        ([0, 0, 1, 1], [0.0, 2.0, 1.0, 3.0], [0, 0, 1, 1]),
+        ([0, 0, 1, 1], [0.0, 1.0, 2.0, 3.0], [0, 1, 2, 3]),
+        ([1, 1, 0, 0], [0.0, 1.0, 2.0, 3.0], [0, 1, 2, 3]),
+    ],
+    ids=["nothing", "one class", "one patient a class", "separated", "separated the wrong way"],
+)
+def test_fault_50_no_interval_where_patients_say_nothing(labels, scores, clusters):
+    assert auc_bootstrap_interval(np.array(labels), np.array(scores), np.array(clusters)) is None
+
+
+def test_two_thousand_resamples_of_six_hundred_slices_take_less_than_two_seconds():
+    start = time.perf_counter()
+    assert auc_bootstrap_interval(*draw(patients=60, slices=10)) is not None
+    assert time.perf_counter() - start < 2
