@@ -22,6 +22,7 @@ _COLUMNS = (
     ("series AUC", "series_auc"),
     ("slice bal. acc.", "slice_balanced_accuracy"),
     ("series bal. acc.", "series_balanced_accuracy"),
+    ("at the other source's threshold", "series_balanced_accuracy_travelled"),
     ("pairs in order", "pairs_in_order"),
 )
 
@@ -31,11 +32,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.transfer", description=__doc__.splitlines()[0])
     parser.add_argument("--real", type=Path, default=os.environ.get("CONTRAST_REAL_DATA"), help="folder of real images")
     parser.add_argument("--output", type=Path, help="JSON file for the figures")
-    parser.add_argument(
-        "--measurements",
-        type=Path,
-        help="measurements.json of the shipped weights, to be written; then name only those",
-    )
     parser.add_argument("networks", nargs="+", help="workdirs (commas between seeds), `shipped`, or an .h5 file")
     options = parser.parse_args(arguments)
     if options.real is None:
@@ -53,11 +49,13 @@ def _measure(seeds: Sequence[str], real: Path) -> dict[str, list[dict]]:
     read: dict[tuple[str, Preprocessing], sources.Source] = {}
     for seed in seeds:
         predict, preprocessing, threshold = network(seed)
-        for name, rows in found.items():
+        for name in sources.PATIENT:
             key = name, preprocessing
             if key not in read:
                 read[key] = sources.read(real / name, preprocessing)
-            rows.append(figures.summarize(read[key].scored(predict), threshold))
+        scored = {name: read[name, preprocessing].scored(predict) for name in sources.PATIENT}
+        for name, row in figures.summarize_sources(scored, threshold).items():
+            found[name].append(row)
     return found
 
 

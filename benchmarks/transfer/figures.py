@@ -59,6 +59,25 @@ def summarize(scored: Scored, threshold: float) -> dict:
     }
 
 
+def summarize_sources(sources: Mapping[str, Scored], threshold: float) -> dict[str, dict]:
+    """Returns what `summarize` says of each source, and how far a threshold travels.
+
+    Args:
+        sources: a network's answers on two sources or more, by name.
+        threshold: the network's own, as a logit.
+
+    Returns:
+        By source its figures, and series_balanced_accuracy_travelled: at the threshold that `choose_threshold` finds on
+        the other sources, as someone would meet it whose scanner had no part in the choice.
+    """
+    found = {}
+    for name, scored in sources.items():
+        elsewhere = choose_threshold([other for key, other in sources.items() if key != name])
+        travelled = summarize(scored, elsewhere)["series_balanced_accuracy"]
+        found[name] = {**summarize(scored, threshold), "series_balanced_accuracy_travelled": travelled}
+    return found
+
+
 def mean_and_spread(figures: Sequence[Mapping]) -> dict[str, tuple[float, float]]:
     """Returns mean and standard deviation (n - 1; 0 for one network) of each figure that is a number, over networks."""
     names = [name for name, value in figures[0].items() if isinstance(value, (int, float))]

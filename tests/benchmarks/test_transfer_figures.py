@@ -60,13 +60,24 @@ def test_threshold_lies_where_both_sources_are_told_apart():
     assert np.mean(merits) == pytest.approx((1 + 5 / 6) / 2)
 
 
+def test_a_threshold_travels_from_the_other_source():
+    low, high = scored([-4, -4, -1, -1, -3, -3, 0, 0, -5, -5]), scored([-1, -1, 4, 4, -2, -2, 3, 3, -3, -3])
+    found = figures.summarize_sources({"low": low, "high": high}, threshold=1.0)
+    # Of `low`, whose series lie at -5, -4, -3 and -1, 0, the 1 of `high` calls all no_gad; of `high`, whose series lie
+    # at -3, -2, -1 and 3, 4, the -2 of `low` calls one of three series before contrast with_gad.
+    assert found["low"]["series_balanced_accuracy_travelled"] == 0.5
+    assert found["high"]["series_balanced_accuracy_travelled"] == pytest.approx((2 / 3 + 1) / 2)
+    assert found["high"]["series_balanced_accuracy"] == 1.0
+
+
 def test_one_class_has_no_area():
     with pytest.raises(ValueError, match="both classes"):
         figures.area(np.ones(3), np.arange(3))
 
 
 def test_table_has_a_row_for_each_network_and_source():
-    one = figures.summarize(scored([-2, -1, 1, 2, -2, 3, 2.5, 4, -3, -4]), threshold=0.0)
+    source = scored([-2, -1, 1, 2, -2, 3, 2.5, 4, -3, -4])
+    one = figures.summarize_sources({"jpeg": source, "nifti": source}, threshold=0.0)["jpeg"]
     lines = list(table({"run": {"jpeg": [one, one], "nifti": [one]}}))
     assert len(lines) == 4
     assert lines[2].startswith("| run | jpeg | 10 | 2 | 0.875 ± 0.000 |")
