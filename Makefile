@@ -50,7 +50,7 @@ pretrain: $(READY)
 
 # Two processes: many tests wait for children. Each file stays in one, so that what its tests share is made once.
 test: $(READY) lint
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --durations=30
 
 fuzz: $(READY)
 	FUZZ_EXAMPLES=100000 CONTRAST_FUZZ=2000 CONTRAST_KILLS=200 $(BIN)/python -m pytest \
