@@ -10,7 +10,7 @@ import numpy as np
 
 from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.errors import DataError
-from contrast_tfdata.evaluation import OperatingPoint, Predictions
+from contrast_tfdata.evaluation import Choices, Predictions
 from contrast_tfdata.evaluation.predictions import UNKNOWN_LABEL
 from contrast_tfdata.images import files
 from contrast_tfdata.images.contrast_claims import Claim
@@ -46,14 +46,14 @@ class Scores:
     copies: int = 0
     claims: Mapping[str, Claim] = dataclasses.field(default_factory=dict)
 
-    def verdicts(self, point: OperatingPoint) -> list[SeriesVerdict]:
+    def verdicts(self, choices: Choices) -> list[SeriesVerdict]:
         """Summarises each series, in the order of its first slice."""
         rows = defaultdict(list)
         for position, key in enumerate(self.series):
             rows[key].append(position)
         paths, logits = self.predictions.path, self.predictions.logit
         return [
-            SeriesVerdict.at(point, paths[positions[0]], logits[positions], self.claims.get(key, Claim.SILENT))
+            SeriesVerdict.at(choices, paths[positions[0]], logits[positions], self.claims.get(key, Claim.SILENT))
             for key, positions in rows.items()
         ]
 
