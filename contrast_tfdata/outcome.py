@@ -18,6 +18,7 @@ from contrast_tfdata.errors import DataError
 from contrast_tfdata.evaluation import (
     Choices,
     ConfounderScores,
+    InputGate,
     OperatingPoint,
     Predictions,
     misclassified,
@@ -33,7 +34,7 @@ from contrast_tfdata.records import verification
 from contrast_tfdata.records.manifest import Manifest
 from contrast_tfdata.report import findings
 from contrast_tfdata.report.gallery import MAX_CASES
-from contrast_tfdata.scoring.splits import check_split, read_images, score_split
+from contrast_tfdata.scoring.splits import check_split, gate_around, read_images, score_split
 
 MAX_VERIFIED_BYTES = 2 << 30
 """Records up to this size are read before use: 0.6 s for 1,500 slices. Of larger ones sizes and counts are checked."""
@@ -110,6 +111,7 @@ class Run:
         description = {
             "preprocessing": self.manifest.preprocessing,
             **{key: metrics[key] for key in ("operating_point", "indeterminate_band", "temperature")},
+            "input_gate": gate_around(self.records_dir, self.manifest, "train").to_dict(),
             "class_names": list(self.manifest.class_names),
             "views": list(self.views),
             "records": self.manifest.fingerprint,
@@ -226,6 +228,14 @@ def stored_choices(description: Mapping) -> Choices:
         raise DataError(
             f"model.json is damaged: its indeterminate band or temperature cannot be read ({error!r}); train again"
         ) from error
+
+
+def stored_gate(description: Mapping) -> InputGate:
+    """Returns the gate that a model carries, or one that refuses blank slices only; DataError where it is damaged."""
+    try:
+        return InputGate.from_dict(description["input_gate"]) if "input_gate" in description else InputGate()
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(f"model.json is damaged: its input gate cannot be read ({error!r}); train again") from error
 
 
 def say_confounders(metrics: Mapping, console: Console) -> None:

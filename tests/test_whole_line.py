@@ -63,6 +63,7 @@ class TestTheWholeLine:
         assert {"value", "fitted_on"} <= metrics["temperature"].keys()
         for key in ("operating_point", "indeterminate_band", "temperature"):
             assert model[key] == metrics[key]
+        assert model["input_gate"]["num_slices"] > 0
 
     def test_predictions_count_every_example_once(self, trained):
         root, _, _ = trained

@@ -36,7 +36,9 @@ class SeriesVerdict:
     reason: str = ""
 
     @classmethod
-    def at(cls, choices: Choices, name: str, logits: np.ndarray, claim: Claim = Claim.SILENT) -> "SeriesVerdict":
+    def at(
+        cls, choices: Choices, name: str, logits: np.ndarray, claim: Claim = Claim.SILENT, refusal: str = ""
+    ) -> "SeriesVerdict":
         """Returns the verdict on a series: the one place where its probability becomes an answer.
 
         Args:
@@ -44,11 +46,12 @@ class SeriesVerdict:
             name: of the series.
             logits: (n,) of its slices, n >= 1.
             claim: of its headers.
+            refusal: why the network should not have been asked, "" where it may be.
         """
         probability = float(sigmoid(np.mean(logits)))
         is_unsure = choices.band is not None and bool(choices.band.is_indeterminate(probability))
         prediction = int(probability > choices.operating_point.threshold)
-        return cls(name, len(logits), probability, prediction, claim, IN_BAND if is_unsure else "")
+        return cls(name, len(logits), probability, prediction, claim, refusal or (IN_BAND if is_unsure else ""))
 
     @property
     def verdict(self) -> str:

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from png_files import write_png
 from rich.console import Console
 
 from contrast_tfdata.errors import DataError
-from contrast_tfdata.evaluation import Choices, IndeterminateBand, OperatingPoint, Predictions
+from contrast_tfdata.evaluation import Choices, IndeterminateBand, InputGate, OperatingPoint, Predictions
 from contrast_tfdata.images.contrast_claims import Claim
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.images.selection import SliceSelection
@@ -161,6 +162,27 @@ def test_what_is_indeterminate_is_counted_and_written(scores, tmp_path):
     assert series[2].endswith(",1,indeterminate,unanswered,no_gad,unsure")
     # A slice's row has no verdict, and its prediction is that of the threshold.
     assert (tmp_path / "p.csv").read_text().splitlines()[2].endswith(",1")
+
+
+def test_slices_that_the_gate_refuses_leave_their_series_without_an_answer(tmp_path):
+    (tmp_path / "black").mkdir()
+    for number, pixels in enumerate([ramp() * 0 + 5, ramp() * 0 + 6, ramp()]):
+        for folder, uid, wanted in (
+            ("black", "1.2.51", (0, 1, 2)),
+            ("half", "1.2.52", (0, 2)),
+            ("seen", "1.2.53", (2,)),
+        ):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            tags = {"SeriesInstanceUID": uid, "SeriesDescription": "POST", "ImagePositionPatient": [number, 0, 0]}
+            if number in wanted:
+                (tmp_path / folder / f"{number}.dcm").write_bytes(dicom_bytes(pixels, **tags))
+    found = {Path(each.name).parent.name: each for each in score(tmp_path).verdicts(AT_HALF)}
+    assert {name: each.num_slices for name, each in found.items()} == {"black": 3, "half": 2, "seen": 1}
+    assert {name: each.reason for name, each in found.items()} == {"black": "blank", "half": "", "seen": ""}
+    assert (found["black"].verdict, found["black"].header) == ("indeterminate", "unanswered")
+    gate = InputGate({"greys": (0, 1)})
+    (verdict,) = score(tmp_path / "seen", options=dataclasses.replace(OPTIONS, gate=gate)).verdicts(WITH_BAND)
+    assert (verdict.verdict, verdict.reason) == ("indeterminate", "greys")
 
 
 def test_headers_are_counted_on_the_console(scores):
