@@ -11,6 +11,7 @@ import tensorflow as tf
 from contrast_tfdata.evaluation import ConfounderScores, InputGate, Predictions
 from contrast_tfdata.evaluation.confounders import trivial_scores
 from contrast_tfdata.images.histogram import match_foreground
+from contrast_tfdata.images.perturbations import PERTURBATIONS, Perturbation
 from contrast_tfdata.model.inference import Predictor
 from contrast_tfdata.model.views import PLAIN
 from contrast_tfdata.records.manifest import Manifest
@@ -93,6 +94,36 @@ def check_split(
     predictor = Predictor(model, batch_size, jit_compile=jit_compile, views=views)
     logits = score_stream(predictor, matched(), batch_size)
     return ConfounderScores(logits, {name: np.array([row[name] for row in rows]) for name in rows[0]})
+
+
+def score_perturbed(
+    model: tf.keras.Model,
+    *,
+    records_dir: Path,
+    manifest: Manifest,
+    split: str,
+    batch_size: int,
+    jit_compile: bool,
+    views: Sequence[str] = PLAIN,
+    seed: int = 0,
+) -> dict[Perturbation, np.ndarray]:
+    """Scores every record of a split again after each perturbation; needs the time of `score_split` for each of them.
+
+    Arguments are those of `score_split`, and the seed of what the perturbations draw.
+
+    Returns:
+        (n,) logits in the order of the records, as `score_split` has them, by perturbation.
+
+    Raises:
+        DataError: a record cannot be read; names it.
+    """
+    predictor = Predictor(model, batch_size, jit_compile=jit_compile, views=views)
+
+    def changed(perturbation: Perturbation) -> Iterator[np.ndarray]:
+        for number, record in enumerate(read_split(records_dir, manifest.splits[split])):
+            yield perturbation(record.pixels, seed, number)
+
+    return {each: score_stream(predictor, changed(each), batch_size) for each in PERTURBATIONS}
 
 
 def gate_around(records_dir: Path, manifest: Manifest, split: str) -> InputGate:
