@@ -26,22 +26,23 @@ def appearance(pixels: np.ndarray) -> dict[str, float]:
 
     Returns:
         `foreground_share`, in [0, 1]: of the image, foreground being what preprocessing takes for it; `edges`: mean
-        step between neighbours over the mean grey; `grain`: mean step between neighbours of a row over that between
-        every second one, 0.5 where greys change evenly and about 1 for noise; `greys`: entropy of the foreground's
-        histogram in bits, 8 where all greys are as common. Of a blank slice they are 0.
+        step between neighbours over the mean grey, at least 1; `grain`: mean step between neighbours of a row over
+        that between every second one, 0.5 where greys change evenly and about 1 for noise; `greys`: entropy of the
+        foreground's histogram in bits, 8 where all greys are as common. Of a blank slice they are 0.
     """
     if is_blank(pixels):
         return dict.fromkeys(MEASURES, 0.0)
-    counts = np.bincount(pixels.ravel(), minlength=256)
-    foreground = counts[np.arange(256) > foreground_floor(pixels)]
-    # Of every second row: half the time, and as good a mean.
-    rows, rows_below = pixels[:-1:2].astype(np.int16), pixels[1::2].astype(np.int16)
-    down, along = float(np.abs(rows_below - rows).mean()), float(np.abs(np.diff(rows, axis=1)).mean())
-    next_but_one = float(np.abs(rows[:, 2:] - rows[:, :-2]).mean())
-    shares = foreground[foreground > 0] / foreground.sum()
+    # Every second row has the same greys: half the time, which predict spends on every slice.
+    rows, rows_below = pixels[:-1:2], pixels[1::2].astype(np.int16)
+    counts = np.bincount(rows.ravel(), minlength=256)
+    foreground = counts[np.arange(256) > foreground_floor(rows)]
+    signed = rows.astype(np.int16)
+    down, along = float(np.abs(rows_below - signed).mean()), float(np.abs(np.diff(signed, axis=1)).mean())
+    next_but_one = float(np.abs(signed[:, 2:] - signed[:, :-2]).mean())
+    shares = foreground[foreground > 0] / max(foreground.sum(), 1)
     return {
-        "foreground_share": float(foreground.sum() / pixels.size),
-        "edges": (along + down) / 2 / float(pixels.mean()),
+        "foreground_share": float(foreground.sum() / rows.size),
+        "edges": (along + down) / 2 / max(float(rows.mean()), 1.0),
         "grain": along / next_but_one if next_but_one else 1.0,
-        "greys": float(-(shares * np.log2(shares)).sum()),
+        "greys": abs(float((shares * np.log2(shares)).sum())),
     }

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -85,6 +86,14 @@ def test_half_of_the_photographs_pass():
         for top, left in rng.integers(0, (grey.shape[0] - 250, grey.shape[1] - 250), (20, 2)):
             refused.append(bool(GATE.refusal(prepared(grey[top : top + 250, left : left + 250]))))
     assert 0.25 < np.mean(refused) < 0.75
+
+
+def test_most_round_gradients_pass():
+    """Another limit: the steeper ones are neither too smooth nor too empty."""
+    rows, columns = np.mgrid[:SIDE, :SIDE] / SIDE - 0.5
+    slopes = np.linspace(1, 4, 10)
+    refused = [bool(GATE.refusal(prepared(255 * (1 - slope * np.hypot(rows, columns))))) for slope in slopes]
+    assert 0 < np.mean(refused) < 0.5
 
 
 @pytest.fixture(scope="module")
@@ -180,3 +189,19 @@ def test_hardly_a_real_slice_is_refused(real, folder, count):
     refused = [GATE.refusal(each) for name in CLASS_NAMES for each in slices_below(real / folder / name)]
     assert len(refused) >= count
     assert np.mean([bool(reason) for reason in refused]) < 0.01
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("axis", [1, 2], ids=["coronal", "axial"])
+def test_heads_cut_along_other_planes_pass(real, axis):
+    """A limit, as for turned heads."""
+    refused = []
+    for file in sorted((real / "nifti").rglob("*.nii*")):
+        image = nibabel.as_closest_canonical(nibabel.load(file))
+        volume = np.asarray(image.dataobj, np.float32)
+        spacing = tuple(float(size) for number, size in enumerate(image.header.get_zooms()) if number != axis)
+        for share in (0.4, 0.5, 0.6):
+            cut = volume.take(int(share * volume.shape[axis]), axis)
+            refused.append(bool(GATE.refusal(PREPARED(Slice(cut, spacing=spacing)))))
+    assert len(refused) >= 24
+    assert np.mean(refused) < 0.1
