@@ -3,6 +3,8 @@
 import sys
 from pathlib import Path
 
+from absl import flags
+
 from contrast_tfdata import cli, common_flags
 from contrast_tfdata.errors import UsageError
 from contrast_tfdata.model import pretrained
@@ -13,6 +15,11 @@ _VERIFY = common_flags.verify()
 _SPLIT = common_flags.split()
 _OUTPUT_DIR = common_flags.output_dir()
 _BATCH_SIZE = common_flags.batch_size()
+_ROBUSTNESS = flags.DEFINE_bool(
+    "robustness",
+    False,
+    "score the slices again after each of 16 changes of brightness, sharpness, noise and position, and report on it",
+)
 
 
 def main(argv: list[str]) -> None:
@@ -40,9 +47,11 @@ def main(argv: list[str]) -> None:
     scores = {split: run.score(model, split, required=True)}
     choices = outcome.stored_choices(description)
     checks = run.check(model, split)
-    metrics = run.summarize(scores.get("validation"), scores.get("test"), operating_point=choices, checks=checks)
-    flags = cli.flag_values(sys.modules[__name__])
-    report = run.write_report(metrics, scores.get("validation"), scores.get("test"), [], flags, model.count_params())
+    perturbed = run.perturb(model, split) if _ROBUSTNESS.value else None
+    validation, test = scores.get("validation"), scores.get("test")
+    metrics = run.summarize(validation, test, operating_point=choices, checks=checks, perturbed=perturbed)
+    given = cli.flag_values(sys.modules[__name__])
+    report = run.write_report(metrics, validation, test, [], given, model.count_params())
     outcome.say_confounders(metrics, cli.console)
     cli.console.print(outcome.headline(metrics, report), style="bold" if cli.console.is_terminal else None)
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
@@ -18,12 +19,14 @@ from contrast_tfdata.errors import DataError
 from contrast_tfdata.evaluation import (
     Choices,
     ConfounderScores,
+    InputGate,
     OperatingPoint,
     Predictions,
     misclassified,
     summarize,
 )
 from contrast_tfdata.evaluation.abstention import DEFAULT_MAX_ERROR
+from contrast_tfdata.images.perturbations import Perturbation
 from contrast_tfdata.model.contrast_net import ContrastNet
 from contrast_tfdata.model.runtime_plan import RuntimePlan
 from contrast_tfdata.model.views import PLAIN
@@ -33,7 +36,7 @@ from contrast_tfdata.records import verification
 from contrast_tfdata.records.manifest import Manifest
 from contrast_tfdata.report import findings
 from contrast_tfdata.report.gallery import MAX_CASES
-from contrast_tfdata.scoring.splits import check_split, read_images, score_split
+from contrast_tfdata.scoring.splits import check_split, gate_around, read_images, score_perturbed, score_split
 
 MAX_VERIFIED_BYTES = 2 << 30
 """Records up to this size are read before use: 0.6 s for 1,500 slices. Of larger ones sizes and counts are checked."""
@@ -84,6 +87,10 @@ class Run:
         """Measures by the split's name what could fake its AUC; nothing where the records have no such split."""
         return {split: check_split(model, split=split, **self._scoring())} if split in self.manifest.splits else {}
 
+    def perturb(self, model: ContrastNet, split: str) -> dict[str, dict[Perturbation, np.ndarray]]:
+        """Scores by the split's name its slices after each perturbation; the split must exist."""
+        return {split: score_perturbed(model, split=split, **self._scoring())}
+
     def summarize(
         self,
         validation: Predictions | None,
@@ -93,9 +100,10 @@ class Run:
         criterion: str = "accuracy",
         max_error: float = DEFAULT_MAX_ERROR,
         checks: Mapping[str, ConfounderScores] | None = None,
+        perturbed: Mapping[str, Mapping[Perturbation, np.ndarray]] | None = None,
     ) -> dict:
         """Writes metrics.json and predictions-*.csv; chooses the operating point on validation unless one is given."""
-        metrics = summarize(validation, test, operating_point, criterion, checks, max_error)
+        metrics = summarize(validation, test, operating_point, criterion, checks, max_error, perturbed)
         self._write_json("metrics.json", metrics)
         for split, predictions in (("validation", validation), ("test", test)):
             if predictions is not None:
@@ -110,6 +118,7 @@ class Run:
         description = {
             "preprocessing": self.manifest.preprocessing,
             **{key: metrics[key] for key in ("operating_point", "indeterminate_band", "temperature")},
+            "input_gate": gate_around(self.records_dir, self.manifest, "train").to_dict(),
             "class_names": list(self.manifest.class_names),
             "views": list(self.views),
             "records": self.manifest.fingerprint,
@@ -226,6 +235,14 @@ def stored_choices(description: Mapping) -> Choices:
         raise DataError(
             f"model.json is damaged: its indeterminate band or temperature cannot be read ({error!r}); train again"
         ) from error
+
+
+def stored_gate(description: Mapping) -> InputGate:
+    """Returns the gate that a model carries, or one that refuses blank slices only; DataError where it is damaged."""
+    try:
+        return InputGate.from_dict(description["input_gate"]) if "input_gate" in description else InputGate()
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(f"model.json is damaged: its input gate cannot be read ({error!r}); train again") from error
 
 
 def say_confounders(metrics: Mapping, console: Console) -> None:

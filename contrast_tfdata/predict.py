@@ -12,7 +12,7 @@ from contrast_tfdata.images.selection import SliceSelection
 from contrast_tfdata.model import pretrained
 
 if TYPE_CHECKING:
-    from contrast_tfdata.evaluation import OperatingPoint
+    from contrast_tfdata.evaluation import Choices
     from contrast_tfdata.scoring.inputs import Scores
 
 _WORKDIR = common_flags.workdir()
@@ -45,32 +45,32 @@ def main(argv: list[str]) -> None:
     from contrast_tfdata.records.workers import Workers, workers_for
     from contrast_tfdata.scoring import inputs, tables
 
-    model, averaged, preprocessing, point = _load_network(plan.pooling)
+    model, averaged, preprocessing, choices, gate = _load_network(plan.pooling)
     found = inputs.find_inputs(argv, max_bytes=_MAX_BYTES.value)
-    options = inputs.ScoringOptions(preprocessing, selection, _BATCH_SIZE.value, secret)
+    options = inputs.ScoringOptions(preprocessing, selection, _BATCH_SIZE.value, secret, gate)
     predictor = Predictor(model, _BATCH_SIZE.value, jit_compile=plan.jit_compile, views=averaged)
     num_workers = num_workers or workers_for(len(found.units))
     with Workers(num_workers) as pool, display.conversion_progress(cli.console) as progress:
         scores = inputs.score_files(found, predictor, options, pool, progress)
     for note in found.notes:
         cli.console.print(note)
-    tables.show(cli.console, scores, point)
+    tables.show(cli.console, scores, choices)
     if output:
-        tables.write(output, scores, point)
+        tables.write(output, scores, choices)
         cli.console.print(f"predictions: {output}")
-    problems = _problems(scores, point)
+    problems = _problems(scores, choices)
     if problems:
         raise DataError.listing_kinds(problems)
 
 
-def _problems(scores: "Scores", point: "OperatingPoint") -> list[Problems]:
+def _problems(scores: "Scores", choices: "Choices") -> list[Problems]:
     """Returns what ends the command with an error once all outputs are written."""
     rejected = [f"{each.path}: {each.code}: {each.detail}" for each in scores.rejected]
     found = [Problems(f"{len(rejected)} files could not be used; the others are done:", rejected, complete=False)]
     if _FAIL_ON_CONFLICT.value:
         conflicts = [
-            f"{each.name}: the header says {each.claim.code}, the network {each.class_name} ({each.probability:.4f})"
-            for each in scores.verdicts(point)
+            f"{each.name}: the header says {each.claim.code}, the network {each.verdict} ({each.probability:.4f})"
+            for each in scores.verdicts(choices)
             if each.header == "conflict"
         ]
         headline = f"{len(conflicts)} series contradict their headers (--fail_on_conflict); look at each:"
@@ -91,11 +91,11 @@ def _check_network_flags() -> None:
 
 
 def _load_network(pooling: str):
-    """Returns the network, the views that it averages over, its preprocessing and its operating point."""
-    from contrast_tfdata.evaluation import OperatingPoint
+    """Returns the network, the views that it averages over, its preprocessing, what was chosen, and its gate."""
+    from contrast_tfdata.evaluation import Choices, InputGate, OperatingPoint
     from contrast_tfdata.model import starting_point, views
     from contrast_tfdata.model.weights import load_model
-    from contrast_tfdata.outcome import stored_operating_point
+    from contrast_tfdata.outcome import stored_choices, stored_gate
 
     if not _WEIGHTS.value:
         workdir = _WORKDIR.value or pretrained.NAME
@@ -103,12 +103,13 @@ def _load_network(pooling: str):
         if pretrained.is_shipped(workdir):
             cli.console.print(pretrained.announcement(description))
         preprocessing = Preprocessing.from_json(description["preprocessing"])
-        return model, views.stored(description), preprocessing, stored_operating_point(description)
+        choices, gate = stored_choices(description), stored_gate(description)
+        return model, views.stored(description), preprocessing, choices, gate
     # As the slides fed it: grey as stored, stretched to the square.
     preprocessing = Preprocessing(interpolation=_INTERPOLATION.value or "nearest", intensity="stored", aspect="stretch")
     model = starting_point.build(preprocessing.image_size, pooling=pooling, seed=0, init_weights=_WEIGHTS.value)
     point = OperatingPoint.fixed(reason="the slides' network carries no threshold")
-    return model, views.PLAIN, preprocessing, point
+    return model, views.PLAIN, preprocessing, Choices(point), InputGate()
 
 
 def _checked_output(name: str | None) -> Path | None:

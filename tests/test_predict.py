@@ -1,6 +1,7 @@
 """`predict` as a user runs it on files of a clinic: what it says about them, and what it must not say."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -8,6 +9,8 @@ import pytest
 from image_files import dicom_bytes, nifti_bytes, ramp, volume
 from png_files import write_png
 from running import read_rows
+
+from contrast_tfdata.model import pretrained
 
 SECRET = "Secret^1"
 """As long as the UID that it takes the place of, and no UID: pydicom quotes such a value when it complains."""
@@ -110,3 +113,27 @@ def test_conflicts_alone_are_bad_data_only_where_it_was_asked_for(export, tmp_pa
     (row,) = [row for row in read_rows(tmp_path / "p.series.csv") if row["header"] == "agree"]
     agreeing = predict((export / row["series"]).parent, "--fail_on_conflict")
     assert agreeing.returncode == 0, agreeing.stderr
+
+
+def copy_of_shipped_model(workdir, **more):
+    """Writes a run whose model is that of the package, with these keys in its model.json."""
+    shutil.copytree(pretrained.model_folder(pretrained.NAME), workdir / "model")
+    description = json.loads((workdir / "model" / "model.json").read_text())
+    (workdir / "model" / "model.json").write_text(json.dumps({**description, **more}))
+    return workdir
+
+
+BAND = {"indeterminate_band": {"low": 0.0, "high": 1.0, "max_error": 0.02, "chosen_on": "validation"}}
+GATE = {"input_gate": {"bounds": {"edges": [0.5, 0.6]}, "num_slices": 9}}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("more", "reason"), [(BAND, "unsure"), (GATE, "edges")])
+def test_what_a_model_carries_leaves_series_without_an_answer(export, tmp_path, more, reason):
+    run = copy_of_shipped_model(tmp_path / "run", **more)
+    series = [export / "no", export / "with", f"--workdir={run}", f"--output={tmp_path}/p.csv", "--fail_on_conflict"]
+    result = predict(*series)
+    assert result.returncode == 0, result.stderr  # One of the two would conflict with its header.
+    assert b"0 with_gad, 0 no_gad, 2 indeterminate" in result.stdout
+    for row in read_rows(tmp_path / "p.series.csv"):
+        assert (row["verdict"], row["header"], row["reason"]) == ("indeterminate", "unanswered", reason)

@@ -63,6 +63,7 @@ class TestTheWholeLine:
         assert {"value", "fitted_on"} <= metrics["temperature"].keys()
         for key in ("operating_point", "indeterminate_band", "temperature"):
             assert model[key] == metrics[key]
+        assert model["input_gate"]["num_slices"] > 0
 
     def test_predictions_count_every_example_once(self, trained):
         root, _, _ = trained
@@ -100,6 +101,20 @@ class TestTheWholeLine:
         kept = "test", "test_best_threshold", "operating_point", "indeterminate_band", "temperature"
         assert {key: metrics[key] for key in kept} == {key: trained_metrics[key] for key in kept}
         assert (root / "run" / "evaluation-test" / "report.html").exists()
+
+    def test_evaluate_reports_on_changed_slices_where_it_is_asked_to(self, trained, tmp_path):
+        root, _, _ = trained
+        command = ["evaluate", f"--records_dir={root}/records", f"--workdir={root}/run", "--batch_size=8"]
+        kept = []
+        for name in "ab":
+            succeed(*command, "--robustness", f"--output_dir={tmp_path}/{name}")
+            kept.append((tmp_path / name / "metrics.json").read_bytes())
+        assert kept[0] == kept[1]  # What is drawn is the same every time.
+        rows = json.loads(kept[0])["test"]["robustness"]
+        assert len(rows) == 16
+        assert len({row["accuracy"] for row in rows}) > 1
+        for page in ("report.html", "MODEL_CARD.md"):
+            assert "When slices change" in (tmp_path / "a" / page).read_text()
 
     def test_training_and_evaluating_say_what_trivial_scores_reach(self, trained):
         root, _, said = trained

@@ -55,7 +55,9 @@ def _replace(folder: Path, run: str, name: str, threshold: float) -> dict:
 
     model, description = load_model(pretrained.model_folder(run), pooling="native")
     point = OperatingPoint(float(sigmoid(threshold)), "youden", CHOSEN_ON)
-    save_model(folder, model, {**description, "name": name, "note": NOTE, "operating_point": point.to_dict()})
+    # The run's band lies around another threshold.
+    chosen = {"operating_point": point.to_dict(), "indeterminate_band": None}
+    save_model(folder, model, {**description, "name": name, "note": NOTE, **chosen})
     return load_model(folder, pooling="native")[1]
 
 

@@ -2,6 +2,7 @@
 
 from contrast_tfdata.evaluation.abstention import IndeterminateBand
 from contrast_tfdata.evaluation.confounders import ConfounderScores
+from contrast_tfdata.evaluation.input_gate import InputGate
 from contrast_tfdata.evaluation.label_review import misclassified, suspected_labels
 from contrast_tfdata.evaluation.metrics import metrics_at
 from contrast_tfdata.evaluation.operating_point import OperatingPoint, choose, slides_sweep
@@ -12,6 +13,7 @@ __all__ = [
     "Choices",
     "ConfounderScores",
     "IndeterminateBand",
+    "InputGate",
     "OperatingPoint",
     "Predictions",
     "choose",

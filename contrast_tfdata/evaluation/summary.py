@@ -24,7 +24,9 @@ from contrast_tfdata.evaluation.operating_point import (
     slides_sweep,
 )
 from contrast_tfdata.evaluation.predictions import Predictions
+from contrast_tfdata.evaluation.robustness import robustness
 from contrast_tfdata.evaluation.series import per_series
+from contrast_tfdata.images.perturbations import Perturbation
 
 SWEEP_PROCEDURE = (
     "Optimistic: the threshold was swept over 0.00..0.99 on the test set itself and the first one with the highest "
@@ -95,6 +97,7 @@ def summarize(
     criterion: str = "accuracy",
     checks: Mapping[str, ConfounderScores] | None = None,
     max_error: float = DEFAULT_MAX_ERROR,
+    perturbed: Mapping[str, Mapping[Perturbation, np.ndarray]] | None = None,
 ) -> dict:
     """Returns the contents of metrics.json.
 
@@ -106,32 +109,38 @@ def summarize(
         criterion: what the threshold is chosen for, see `operating_point.CRITERIA`.
         checks: what else was measured on the slices of `validation` or `test`, by the split's name.
         max_error: largest share of wrong answers among answered slices that the band is chosen for.
+        perturbed: logits of the slices of `validation` or `test` after each perturbation, by the split's name.
 
     Returns:
         A mapping with always the same keys, which JSON can hold: what `Choices.to_dict` returns; `validation` and
         `test` at that threshold, each with what `metrics_at` returns and `auc_ci95_bootstrap` (groups drawn anew; None
         where they are not known), `series` (the same of `per_series`, whose examples are series), `reliability`,
         `abstention` and `temperature_scaling` (see there; None where the band, or the temperature, was never chosen),
-        `confounders` (see there; None where they were not measured); `validation_at_half` at the slides' 0.5;
-        `test_best_threshold`, the slides' optimistic procedure, with `optimism`, by how much its accuracy exceeds that
-        at the operating point. A split that is absent or has no labelled slice makes its two entries None.
+        `confounders` and `robustness` (see there; None where they were not measured); `validation_at_half` at the
+        slides' 0.5; `test_best_threshold`, the slides' optimistic procedure, with `optimism`, by how much its accuracy
+        exceeds that at the operating point. A split that is absent or has no labelled slice makes its two entries None.
 
     Raises:
         ValueError: an unknown criterion, or an error rate outside [0, 1].
     """
     choices = operating_point or choose_all(validation, criterion, max_error)
     choices = Choices(choices) if isinstance(choices, OperatingPoint) else choices
-    checks = checks or {}
+    checks, perturbed = checks or {}, perturbed or {}
     return {
         **choices.to_dict(),
-        "validation": _scored(validation, choices, checks.get("validation")),
+        "validation": _scored(validation, choices, checks.get("validation"), perturbed.get("validation")),
         "validation_at_half": _at_half(validation),
-        "test": _scored(test, choices, checks.get("test")),
+        "test": _scored(test, choices, checks.get("test"), perturbed.get("test")),
         "test_best_threshold": _best_on_test(test, choices.operating_point.threshold),
     }
 
 
-def _scored(split: Predictions | None, choices: Choices, check: ConfounderScores | None) -> dict | None:
+def _scored(
+    split: Predictions | None,
+    choices: Choices,
+    check: ConfounderScores | None,
+    perturbed: Mapping[Perturbation, np.ndarray] | None,
+) -> dict | None:
     if not _has_labels(split):
         return None
     scored, threshold = split.labelled(), choices.operating_point.threshold
@@ -142,6 +151,7 @@ def _scored(split: Predictions | None, choices: Choices, check: ConfounderScores
         "abstention": abstention(scored, threshold, choices.band) if choices.band else None,
         "temperature_scaling": scaling(scored, choices.temperature) if choices.temperature else None,
         "confounders": confounders(split, check) if check else None,
+        "robustness": robustness(split, perturbed, threshold) if perturbed else None,
     }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from contrast_tfdata import CLASS_NAMES
-from contrast_tfdata.report import certainty, confounding
+from contrast_tfdata.report import certainty, confounding, robustness
 from contrast_tfdata.report.description import RunDescription
 
 UNDEFINED = "undefined"
@@ -182,6 +182,19 @@ def confounder_warnings(metrics: Mapping) -> list[str]:
     """Returns why the AUC of the main split may not mean contrast; empty where nothing speaks for that."""
     split = _checked_split(metrics)
     return confounding.warnings(split, metrics[split]) if split else []
+
+
+def robustness_rows(metrics: Mapping) -> list[dict]:
+    """Returns the lines of the table of perturbed slices of the main split: `name`, `setting`, and `cells`."""
+    split = main_split(metrics)
+    return [
+        {
+            "name": row["name"],
+            "setting": row["setting"],
+            "cells": [number(row[key]) for key in ("auc", "accuracy", "sensitivity", "specificity")],
+        }
+        for row in (robustness.rows(metrics[split]) if split else ())
+    ]
 
 
 def _checked_split(metrics: Mapping) -> str | None:

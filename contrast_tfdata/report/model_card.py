@@ -43,6 +43,7 @@ def write_model_card(path: Path, *, metrics: Mapping, run: RunDescription) -> Pa
         scaled_rows=findings.scaled_rows(metrics),
         confounder_rows=findings.confounder_rows(metrics),
         confounder_sentence=findings.confounder_sentence(metrics),
+        robustness_rows=findings.robustness_rows(metrics),
         best=metrics.get("test_best_threshold"),
         optimism=findings.optimism(metrics.get("test_best_threshold") or {}),
         data_rows=split_rows(run.manifest),

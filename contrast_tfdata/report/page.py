@@ -46,6 +46,7 @@ def render(
         scaled_rows=findings.scaled_rows(metrics),
         confounder_rows=findings.confounder_rows(metrics),
         confounder_sentence=findings.confounder_sentence(metrics),
+        robustness_rows=findings.robustness_rows(metrics),
         confusions=findings.confusion_panels(metrics),
         charts=[{"source": svg_data_uri(chart.figure), "text": chart.text} for chart in charts],
         has_history=has_history,

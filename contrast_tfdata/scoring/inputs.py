@@ -10,7 +10,8 @@ import numpy as np
 
 from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.errors import DataError
-from contrast_tfdata.evaluation import OperatingPoint, Predictions
+from contrast_tfdata.evaluation import Choices, InputGate, Predictions
+from contrast_tfdata.evaluation.input_gate import series_refusal
 from contrast_tfdata.evaluation.predictions import UNKNOWN_LABEL
 from contrast_tfdata.images import files
 from contrast_tfdata.images.contrast_claims import Claim
@@ -38,6 +39,7 @@ class Scores:
         rejected: files that could not be used.
         copies: exact copies of files of a DICOM series, left out.
         claims: what the headers of each series say, by its key; silent where it is not named.
+        refusals: for each row why the network should not answer it, "" where it may; empty where nobody asked.
     """
 
     predictions: Predictions
@@ -45,17 +47,19 @@ class Scores:
     rejected: tuple[Rejection, ...]
     copies: int = 0
     claims: Mapping[str, Claim] = dataclasses.field(default_factory=dict)
+    refusals: tuple[str, ...] = ()
 
-    def verdicts(self, point: OperatingPoint) -> list[SeriesVerdict]:
+    def verdicts(self, choices: Choices) -> list[SeriesVerdict]:
         """Summarises each series, in the order of its first slice."""
         rows = defaultdict(list)
         for position, key in enumerate(self.series):
             rows[key].append(position)
-        paths, logits = self.predictions.path, self.predictions.logit
-        return [
-            SeriesVerdict.at(point, paths[positions[0]], logits[positions], self.claims.get(key, Claim.SILENT))
-            for key, positions in rows.items()
-        ]
+        return [self._verdict(choices, key, positions) for key, positions in rows.items()]
+
+    def _verdict(self, choices: Choices, key: str, positions: list[int]) -> SeriesVerdict:
+        refusal = series_refusal([self.refusals[position] for position in positions]) if self.refusals else ""
+        name, claim = self.predictions.path[positions[0]], self.claims.get(key, Claim.SILENT)
+        return SeriesVerdict.at(choices, name, self.predictions.logit[positions], claim, refusal)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,12 +117,14 @@ class ScoringOptions:
         selection: which slices of volumes and series are scored.
         batch_size: slices scored at once.
         secret: key of the hash that stands for a patient, as for the records.
+        gate: which slices the network should not answer.
     """
 
     preprocessing: Preprocessing
     selection: SliceSelection = SliceSelection()
     batch_size: int = 64
     secret: bytes = b""
+    gate: InputGate = InputGate()
 
 
 def score_files(
@@ -142,7 +148,7 @@ def score_files(
     rejected = [*inputs.rejected, *unreadable]
     distinct = _without_copies(facts)
     chosen = {path: tuple(indices) for path, indices in choose_slices(distinct, options.selection).items() if indices}
-    rows, series = [], []
+    rows, series, refusals = [], [], []
 
     def pixels() -> Iterator[np.ndarray]:
         work = ((inputs.units[path], facts[path], indices, options.preprocessing) for path, indices in chosen.items())
@@ -154,12 +160,13 @@ def score_files(
             for each in decoded:
                 rows.append(_row(path, facts[path], each, options.secret))
                 series.append(_series_of(path, facts[path]))
+                refusals.append(options.gate.refusal(each.pixels))
                 yield each.pixels
 
     logits = score_stream(predict, pixels(), options.batch_size)
     columns = list(zip(*rows, strict=True)) or [()] * 5
     copies, claims = len(facts) - len(distinct), _claims(distinct, inputs.claims)
-    return Scores(Predictions(*columns, logits), tuple(series), tuple(rejected), copies, claims)
+    return Scores(Predictions(*columns, logits), tuple(series), tuple(rejected), copies, claims, tuple(refusals))
 
 
 def _claims(facts: dict[str, FileFacts], beside: Mapping[str, Claim]) -> dict[str, Claim]:

@@ -2,19 +2,24 @@
 
 import math
 from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from contrast_tfdata.evaluation import ConfounderScores, Predictions
+from contrast_tfdata.evaluation import ConfounderScores, InputGate, Predictions
 from contrast_tfdata.evaluation.confounders import trivial_scores
 from contrast_tfdata.images.histogram import match_foreground
+from contrast_tfdata.images.perturbations import PERTURBATIONS, Perturbation
 from contrast_tfdata.model.inference import Predictor
 from contrast_tfdata.model.views import PLAIN
 from contrast_tfdata.records.manifest import Manifest
 from contrast_tfdata.records.verification import read_split
 from contrast_tfdata.scoring.batching import score_stream
+
+MAX_MEASURED = 2000
+"""Slices that a gate is made of: about three seconds."""
 
 
 def score_split(
@@ -89,6 +94,45 @@ def check_split(
     predictor = Predictor(model, batch_size, jit_compile=jit_compile, views=views)
     logits = score_stream(predictor, matched(), batch_size)
     return ConfounderScores(logits, {name: np.array([row[name] for row in rows]) for name in rows[0]})
+
+
+def score_perturbed(
+    model: tf.keras.Model,
+    *,
+    records_dir: Path,
+    manifest: Manifest,
+    split: str,
+    batch_size: int,
+    jit_compile: bool,
+    views: Sequence[str] = PLAIN,
+    seed: int = 0,
+) -> dict[Perturbation, np.ndarray]:
+    """Scores every record of a split again after each perturbation; needs the time of `score_split` for each of them.
+
+    Arguments are those of `score_split`, and the seed of what the perturbations draw.
+
+    Returns:
+        (n,) logits in the order of the records, as `score_split` has them, by perturbation.
+
+    Raises:
+        DataError: a record cannot be read; names it.
+    """
+    predictor = Predictor(model, batch_size, jit_compile=jit_compile, views=views)
+
+    def changed(perturbation: Perturbation) -> Iterator[np.ndarray]:
+        for number, record in enumerate(read_split(records_dir, manifest.splits[split])):
+            yield perturbation(record.pixels, seed, number)
+
+    return {each: score_stream(predictor, changed(each), batch_size) for each in PERTURBATIONS}
+
+
+def gate_around(records_dir: Path, manifest: Manifest, split: str) -> InputGate:
+    """Returns the gate around the slices of a split, evenly spaced `MAX_MEASURED` of them where it has more."""
+    if split not in manifest.splits:
+        return InputGate.around(())
+    info = manifest.splits[split]
+    step = math.ceil(info.records / MAX_MEASURED) or 1
+    return InputGate.around(record.pixels for record in islice(read_split(records_dir, info), 0, None, step))
 
 
 def read_images(

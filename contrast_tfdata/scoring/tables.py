@@ -7,41 +7,36 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Column, Table
 
+from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.atomic_file import replacing
 from contrast_tfdata.csv_text import csv_line, guard_formula
-from contrast_tfdata.evaluation import OperatingPoint, Predictions, metrics_at
+from contrast_tfdata.evaluation import Choices, Predictions, metrics_at
 from contrast_tfdata.evaluation.predictions import CSV_COLUMNS, UNKNOWN_LABEL
 from contrast_tfdata.scoring.inputs import Scores
-from contrast_tfdata.scoring.verdicts import HEADERS
+from contrast_tfdata.scoring.verdicts import HEADERS, INDETERMINATE, SeriesVerdict
 
 MAX_SHOWN = 40
 """Series that are shown; a file holds all of them."""
-_SERIES_COLUMNS = ("series", "slices", "probability", "prediction", "verdict", "header", "header_claim")
+_SERIES_COLUMNS = ("series", "slices", "probability", "prediction", "verdict", "header", "header_claim", "reason")
 
 
-def show(console: Console, scores: Scores, point: OperatingPoint) -> None:
+def show(console: Console, scores: Scores, choices: Choices) -> None:
     """Prints a verdict per series and, where folders are called like classes, how well they are met."""
-    verdicts = scores.verdicts(point)
+    verdicts = scores.verdicts(choices)
     table = Table(Column("series", overflow="fold"), "slices", "probability", "verdict", "header")
     for verdict in verdicts[:MAX_SHOWN]:
         numbers = str(verdict.num_slices), f"{verdict.probability:.4f}"
-        table.add_row(_printable(verdict.name), *numbers, verdict.class_name, verdict.header)
+        table.add_row(_printable(verdict.name), *numbers, verdict.verdict, verdict.header)
     if verdicts:
         console.print(table)
     if len(verdicts) > MAX_SHOWN:
         console.print(f"... and {len(verdicts) - MAX_SHOWN} more series")
     if scores.copies:
         console.print(f"{scores.copies} exact copies of DICOM files left out")
-    positive = sum(verdict.prediction for verdict in verdicts)
-    console.print(
-        f"{len(scores.predictions)} slices in {len(verdicts)} series: {positive} with_gad, "
-        f"{len(verdicts) - positive} no_gad at the threshold {point.threshold:.3f}"
-    )
-    headers = Counter(verdict.header for verdict in verdicts)
-    console.print(f"headers: {', '.join(f'{headers[name]} {name}' for name in HEADERS)}")
+    _show_counts(console, scores, choices, verdicts)
     labelled = scores.predictions.labelled()
     if len(labelled):
-        figures = metrics_at(labelled, point.threshold)
+        figures = metrics_at(labelled, choices.operating_point.threshold)
         auc = "undefined (one class)" if figures["auc"] is None else f"{figures['auc']:.4f}"
         console.print(
             f"against the names of their folders: AUC {auc}, accuracy {figures['accuracy']:.4f} "
@@ -49,7 +44,19 @@ def show(console: Console, scores: Scores, point: OperatingPoint) -> None:
         )
 
 
-def write(path: Path, scores: Scores, point: OperatingPoint) -> None:
+def _show_counts(console: Console, scores: Scores, choices: Choices, verdicts: list[SeriesVerdict]) -> None:
+    found = Counter(verdict.verdict for verdict in verdicts)
+    unanswered = f", {found[INDETERMINATE]} {INDETERMINATE}" if found[INDETERMINATE] else ""
+    console.print(
+        f"{len(scores.predictions)} slices in {len(verdicts)} series: {found[CLASS_NAMES[1]]} {CLASS_NAMES[1]}, "
+        f"{found[CLASS_NAMES[0]]} {CLASS_NAMES[0]}{unanswered} at the threshold {choices.operating_point.threshold:.3f}"
+    )
+    headers = Counter(verdict.header for verdict in verdicts)
+    shown = [name for name in HEADERS if headers[name] or name != "unanswered"]
+    console.print(f"headers: {', '.join(f'{headers[name]} {name}' for name in shown)}")
+
+
+def write(path: Path, scores: Scores, choices: Choices) -> None:
     """Writes one row a slice (.csv or .jsonl), and beside a .csv the verdicts as <name>.series.csv.
 
     In .jsonl, verdicts are lines too: `kind` tells `slice` from `series`.
@@ -58,35 +65,36 @@ def write(path: Path, scores: Scores, point: OperatingPoint) -> None:
         OSError: the file cannot be written; an older one then stays.
     """
     if path.suffix.lower() == ".csv":
-        scores.predictions.write_csv(path, point.threshold)
-        _write_series_csv(path.with_suffix(".series.csv"), scores, point)
+        scores.predictions.write_csv(path, choices.operating_point.threshold)
+        _write_series_csv(path.with_suffix(".series.csv"), scores, choices)
         return
     with replacing(path) as file:
-        for row in _slice_rows(scores.predictions, point.threshold):
+        for row in _slice_rows(scores.predictions, choices.operating_point.threshold):
             file.write(json.dumps({"kind": "slice", **row}) + "\n")
-        for row in _series_rows(scores, point):
+        for row in _series_rows(scores, choices):
             file.write(json.dumps({"kind": "series", **row}) + "\n")
 
 
-def _write_series_csv(path: Path, scores: Scores, point: OperatingPoint) -> None:
+def _write_series_csv(path: Path, scores: Scores, choices: Choices) -> None:
     with replacing(path) as file:
         file.write(csv_line(_SERIES_COLUMNS))
-        for row in _series_rows(scores, point):
+        for row in _series_rows(scores, choices):
             file.write(csv_line([guard_formula(row["series"]), *(str(row[key]) for key in list(row)[1:])]))
 
 
-def _series_rows(scores: Scores, point: OperatingPoint) -> list[dict]:
+def _series_rows(scores: Scores, choices: Choices) -> list[dict]:
     return [
         {
             "series": verdict.name,
             "slices": verdict.num_slices,
             "probability": verdict.probability,
             "prediction": verdict.prediction,
-            "verdict": verdict.class_name,
+            "verdict": verdict.verdict,
             "header": verdict.header,
             "header_claim": verdict.claim.code,
+            "reason": verdict.reason,
         }
-        for verdict in scores.verdicts(point)
+        for verdict in scores.verdicts(choices)
     ]
 
 

@@ -1,13 +1,18 @@
-"""What all slices of one series say together, and whether its header says the same."""
+"""What all slices of one series say together, whether that is an answer, and whether its header says the same."""
 
 import dataclasses
 
 import numpy as np
 
 from contrast_tfdata import CLASS_NAMES
-from contrast_tfdata.evaluation import OperatingPoint
+from contrast_tfdata.evaluation import Choices
 from contrast_tfdata.evaluation.predictions import sigmoid
 from contrast_tfdata.images.contrast_claims import Claim
+
+INDETERMINATE = "indeterminate"
+"""The verdict where the network should not answer."""
+IN_BAND = "unsure"
+"""Why not: the probability lies in the indeterminate band that the model carries."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,8 +23,9 @@ class SeriesVerdict:
         name: path of its file, or of the first file of a DICOM series.
         num_slices: slices that were scored.
         probability: of contrast: the sigmoid of the mean logit.
-        prediction: 0 or 1 at the operating point.
+        prediction: 0 or 1 at the operating point, also where that is no answer.
         claim: what the headers of its files say.
+        reason: why the prediction is no answer; "" where it is one.
     """
 
     name: str
@@ -27,35 +33,44 @@ class SeriesVerdict:
     probability: float
     prediction: int
     claim: Claim = Claim.SILENT
+    reason: str = ""
 
     @classmethod
-    def at(cls, point: OperatingPoint, name: str, logits: np.ndarray, claim: Claim = Claim.SILENT) -> "SeriesVerdict":
+    def at(
+        cls, choices: Choices, name: str, logits: np.ndarray, claim: Claim = Claim.SILENT, refusal: str = ""
+    ) -> "SeriesVerdict":
         """Returns the verdict on a series: the one place where its probability becomes an answer.
 
         Args:
-            point: where the answer changes.
+            choices: where the answer changes, and the band around it, if there is one, in which none is given.
             name: of the series.
             logits: (n,) of its slices, n >= 1.
             claim: of its headers.
+            refusal: why the network should not have been asked, "" where it may be.
         """
         probability = float(sigmoid(np.mean(logits)))
-        return cls(name, len(logits), probability, int(probability > point.threshold), claim)
+        is_unsure = choices.band is not None and bool(choices.band.is_indeterminate(probability))
+        prediction = int(probability > choices.operating_point.threshold)
+        return cls(name, len(logits), probability, prediction, claim, refusal or (IN_BAND if is_unsure else ""))
 
     @property
-    def class_name(self) -> str:
-        """`no_gad` or `with_gad`."""
-        return CLASS_NAMES[self.prediction]
+    def verdict(self) -> str:
+        """`no_gad`, `with_gad` or `indeterminate`."""
+        return INDETERMINATE if self.reason else CLASS_NAMES[self.prediction]
 
     @property
     def header(self) -> str:
-        """How the header stands to the verdict: `agree`, `conflict`, `silent` or `contradictory` (in itself).
+        """How the header stands to the verdict: one of `HEADERS`.
 
         A header that says both is no conflict: in a dynamic series it is right, and otherwise the pixels settle it.
+        Where the network does not answer, a header that does neither agrees nor conflicts with it: `unanswered`.
         """
         if self.claim in (Claim.SILENT, Claim.CONTRADICTORY):
             return self.claim.code
-        return "agree" if self.claim.code == self.class_name else "conflict"
+        if self.verdict == INDETERMINATE:
+            return "unanswered"
+        return "agree" if self.claim.code == self.verdict else "conflict"
 
 
-HEADERS = ("agree", "conflict", "silent", "contradictory")
+HEADERS = ("agree", "conflict", "silent", "contradictory", "unanswered")
 """All that `SeriesVerdict.header` may be."""

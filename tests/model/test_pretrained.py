@@ -12,7 +12,7 @@ from contrast_tfdata.errors import DataError
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.model import pretrained, starting_point, views
 from contrast_tfdata.model.weights import load_model, refuse_other_preprocessing, save_model
-from contrast_tfdata.outcome import stored_choices, stored_operating_point
+from contrast_tfdata.outcome import stored_choices, stored_gate, stored_operating_point
 from contrast_tfdata.report import render_shipped_card
 
 MAX_BYTES = 1_000_000
@@ -131,3 +131,15 @@ def test_damaged_choices_are_data_errors_and_missing_ones_are_none(damage):
 def test_damaged_preprocessing_is_a_data_error():
     with pytest.raises(DataError, match="run: damaged"):
         refuse_other_preprocessing(Preprocessing().to_json(), {"preprocessing": ["area"]}, "run")
+
+
+def test_a_gate_that_cannot_be_read_is_bad_data():
+    assert stored_gate({}).bounds == {}  # As models of earlier versions.
+    for damage in (
+        None,
+        {},
+        {"bounds": {"edges": [1]}, "num_slices": 1},
+        {"bounds": {"edges": [2, 1]}, "num_slices": 1},
+    ):
+        with pytest.raises(DataError, match="model.json is damaged: its input gate cannot be read"):
+            stored_gate({"input_gate": damage})

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from png_files import write_png
 from rich.console import Console
 
 from contrast_tfdata.errors import DataError
-from contrast_tfdata.evaluation import OperatingPoint, Predictions
+from contrast_tfdata.evaluation import Choices, IndeterminateBand, InputGate, OperatingPoint, Predictions
 from contrast_tfdata.images.contrast_claims import Claim
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.images.selection import SliceSelection
@@ -23,6 +24,8 @@ from contrast_tfdata.scoring.batching import score_stream
 from contrast_tfdata.scoring.verdicts import SeriesVerdict
 
 OPTIONS = inputs.ScoringOptions(Preprocessing(image_size=24), SliceSelection.parse("0,1"), batch_size=4)
+AT_HALF = Choices(OperatingPoint.fixed())
+WITH_BAND = Choices(OperatingPoint.fixed(), IndeterminateBand(0.25, 0.75, 0.02, "validation"))
 
 
 def mean_grey(images):
@@ -78,7 +81,7 @@ def test_slices_of_a_series_are_put_in_order_and_counted_once(tmp_path):
     assert sorted(scores.predictions.slice_index) == [0, 1, 2, 3]
     by_index = dict(zip(scores.predictions.slice_index, scores.predictions.path, strict=True))
     assert [by_index[index][-5] for index in range(4)] == ["3", "2", "1", "0"]
-    (verdict,) = scores.verdicts(OperatingPoint.fixed())
+    (verdict,) = scores.verdicts(AT_HALF)
     assert verdict.num_slices == 4
     assert verdict.probability == pytest.approx(1 / (1 + np.exp(-scores.predictions.logit.mean())))
 
@@ -99,7 +102,7 @@ def test_headers_of_a_series_speak_together(tmp_path, texts, claim):
     write_png(tmp_path / "a.png", 1)
     # One slice of the two is scored: the header of the other one counts all the same.
     options = dataclasses.replace(OPTIONS, selection=SliceSelection.parse("0,1/2"))
-    series, picture = score(tmp_path, options=options).verdicts(OperatingPoint.fixed())
+    series, picture = score(tmp_path, options=options).verdicts(AT_HALF)
     assert (picture.claim, picture.header) == (Claim.SILENT, "silent")
     assert (series.num_slices, series.claim) == (1, claim)
 
@@ -114,16 +117,79 @@ def test_headers_of_a_series_speak_together(tmp_path, texts, claim):
     ],
 )
 def test_headers_against_verdicts(claim, headers):
-    point = OperatingPoint.fixed(0.7)
-    verdicts = [SeriesVerdict.at(point, "s", np.array(logits), claim) for logits in ([0.0, 1.0], [0.0, 2.0])]
+    choices = Choices(OperatingPoint.fixed(0.7))
+    verdicts = [SeriesVerdict.at(choices, "s", np.array(logits), claim) for logits in ([0.0, 1.0], [0.0, 2.0])]
     assert [verdict.prediction for verdict in verdicts] == [0, 1]  # Of the mean: 0.62 and 0.73.
     assert tuple(verdict.header for verdict in verdicts) == headers
 
 
+@pytest.mark.parametrize(
+    ("probability", "verdict", "prediction", "headers"),
+    [
+        (0.25, "no_gad", 0, ("silent", "agree", "conflict", "contradictory")),
+        (0.26, "indeterminate", 0, ("silent", "unanswered", "unanswered", "contradictory")),
+        (0.74, "indeterminate", 1, ("silent", "unanswered", "unanswered", "contradictory")),
+        (0.76, "with_gad", 1, ("silent", "conflict", "agree", "contradictory")),
+    ],
+)
+def test_a_series_in_the_band_is_indeterminate(probability, verdict, prediction, headers):
+    # Two slices whose answers would be sure, one each way: it is their mean that counts.
+    logits = np.log(probability / (1 - probability)) + np.array([-9.0, 9.0])
+    claims = (Claim.SILENT, Claim.NO_GAD, Claim.WITH_GAD, Claim.CONTRADICTORY)
+    verdicts = [SeriesVerdict.at(WITH_BAND, "s", logits, claim) for claim in claims]
+    assert {(each.verdict, each.prediction) for each in verdicts} == {(verdict, prediction)}
+    assert {each.reason for each in verdicts} == {"unsure" if verdict == "indeterminate" else ""}
+    assert tuple(each.header for each in verdicts) == headers
+    assert SeriesVerdict.at(AT_HALF, "s", logits).verdict == ("no_gad", "with_gad")[prediction]  # Without a band.
+
+
+def test_an_empty_band_leaves_every_answer():
+    choices = Choices(AT_HALF.operating_point, IndeterminateBand.empty(AT_HALF.operating_point, 0.02, "no split"))
+    assert SeriesVerdict.at(choices, "s", np.zeros(1)).verdict == "no_gad"  # Exactly at the threshold.
+
+
+def test_what_is_indeterminate_is_counted_and_written(scores, tmp_path):
+    # The series have probabilities of 0.12 and 0.82.
+    choices = Choices(AT_HALF.operating_point, IndeterminateBand(0.5, 0.9, 0.02, "validation"))
+    console = Console(file=io.StringIO(), width=200)
+    tables.show(console, scores, choices)
+    shown = console.file.getvalue()
+    assert "3 slices in 2 series: 0 with_gad, 1 no_gad, 1 indeterminate at the threshold 0.500" in shown
+    assert "headers: 0 agree, 0 conflict, 1 silent, 0 contradictory, 1 unanswered" in shown
+    tables.write(tmp_path / "p.csv", scores, choices)
+    series = (tmp_path / "p.series.csv").read_text().splitlines()
+    assert series[1].endswith(",0,no_gad,silent,silent,")
+    assert series[2].endswith(",1,indeterminate,unanswered,no_gad,unsure")
+    # A slice's row has no verdict, and its prediction is that of the threshold.
+    assert (tmp_path / "p.csv").read_text().splitlines()[2].endswith(",1")
+
+
+def test_slices_that_the_gate_refuses_leave_their_series_without_an_answer(tmp_path):
+    (tmp_path / "black").mkdir()
+    for number, pixels in enumerate([ramp() * 0 + 5, ramp() * 0 + 6, ramp()]):
+        for folder, uid, wanted in (
+            ("black", "1.2.51", (0, 1, 2)),
+            ("half", "1.2.52", (0, 2)),
+            ("seen", "1.2.53", (2,)),
+        ):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            tags = {"SeriesInstanceUID": uid, "SeriesDescription": "POST", "ImagePositionPatient": [number, 0, 0]}
+            if number in wanted:
+                (tmp_path / folder / f"{number}.dcm").write_bytes(dicom_bytes(pixels, **tags))
+    found = {Path(each.name).parent.name: each for each in score(tmp_path).verdicts(AT_HALF)}
+    assert {name: each.num_slices for name, each in found.items()} == {"black": 3, "half": 2, "seen": 1}
+    assert {name: each.reason for name, each in found.items()} == {"black": "blank", "half": "", "seen": ""}
+    assert (found["black"].verdict, found["black"].header) == ("indeterminate", "unanswered")
+    gate = InputGate({"greys": (0, 1)})
+    (verdict,) = score(tmp_path / "seen", options=dataclasses.replace(OPTIONS, gate=gate)).verdicts(WITH_BAND)
+    assert (verdict.verdict, verdict.reason) == ("indeterminate", "greys")
+
+
 def test_headers_are_counted_on_the_console(scores):
     console = Console(file=io.StringIO())
-    tables.show(console, scores, OperatingPoint.fixed())
-    assert "headers: 0 agree, 1 conflict, 1 silent, 0 contradictory" in console.file.getvalue()
+    tables.show(console, scores, AT_HALF)
+    assert "3 slices in 2 series: 1 with_gad, 1 no_gad at the threshold 0.500\n" in console.file.getvalue()
+    assert "headers: 0 agree, 1 conflict, 1 silent, 0 contradictory\n" in console.file.getvalue()
 
 
 def test_patients_are_hashed_with_the_key(tmp_path):
@@ -168,7 +234,7 @@ def test_nothing_that_can_be_scored_gives_empty_tables(tmp_path):
     (tmp_path / "b.png").write_bytes(b"")
     scores = score(tmp_path / "b.png")
     console = Console(file=io.StringIO())
-    tables.show(console, scores, OperatingPoint.fixed())
+    tables.show(console, scores, AT_HALF)
     assert "0 slices in 0 series" in console.file.getvalue()
 
 
@@ -181,18 +247,18 @@ def scores():
 
 
 def test_tables_as_csv(scores, tmp_path):
-    tables.write(tmp_path / "p.csv", scores, OperatingPoint.fixed(0.5))
+    tables.write(tmp_path / "p.csv", scores, AT_HALF)
     series = (tmp_path / "p.series.csv").read_text().splitlines()
-    assert series[0] == "series,slices,probability,prediction,verdict,header,header_claim"
+    assert series[0] == "series,slices,probability,prediction,verdict,header,header_claim,reason"
     assert series[1].startswith("'=a.png,1,0.119")
-    assert series[1].endswith(",0,no_gad,silent,silent")
+    assert series[1].endswith(",0,no_gad,silent,silent,")
     assert series[2].startswith("b.png,2,0.817")
-    assert series[2].endswith(",1,with_gad,conflict,no_gad")
+    assert series[2].endswith(",1,with_gad,conflict,no_gad,")
     assert len((tmp_path / "p.csv").read_text().splitlines()) == 4
 
 
 def test_tables_as_json_lines(scores, tmp_path):
-    tables.write(tmp_path / "p.jsonl", scores, OperatingPoint.fixed(0.5))
+    tables.write(tmp_path / "p.jsonl", scores, AT_HALF)
     rows = [json.loads(line) for line in (tmp_path / "p.jsonl").read_text().splitlines()]
     assert [row["kind"] for row in rows] == ["slice"] * 3 + ["series"] * 2
     assert [row["label"] for row in rows[:3]] == [None, 1, 1]
@@ -201,5 +267,6 @@ def test_tables_as_json_lines(scores, tmp_path):
         "probability": rows[4]["probability"],
         "header": "conflict",
         "header_claim": "no_gad",
+        "reason": "",
     }
-    assert list(rows[4])[-3:] == ["verdict", "header", "header_claim"]
+    assert list(rows[4])[-4:] == ["verdict", "header", "header_claim", "reason"]
