@@ -82,6 +82,6 @@ def test_metrics_of_an_earlier_version_are_still_shown(draw):
 
 def test_a_score_of_a_later_version_is_called_by_its_key(draw):
     metrics = checked(draw(60, 1))
-    metrics["test"]["confounders"]["trivial"]["file_bytes"] = {"auc": 1.0, "higher_in": "with_gad"}
-    assert findings.confounder_rows(metrics)[-1]["name"] == "Only the file_bytes"
-    assert "file_bytes alone" in findings.confounder_sentence(metrics)
+    metrics["test"]["confounders"]["trivial"]["later_score"] = {"auc": 1.0, "higher_in": "with_gad"}
+    assert findings.confounder_rows(metrics)[-1]["name"] == "Only the later_score"
+    assert "later_score alone" in findings.confounder_sentence(metrics)
