@@ -34,6 +34,7 @@ def main(argv: list[str]) -> None:
     from contrast_tfdata.model import views
     from contrast_tfdata.model.weights import load_model, refuse_other_preprocessing
     from contrast_tfdata.records import manifest as manifests
+    from contrast_tfdata.scoring import carried
 
     model, description = load_model(pretrained.model_folder(_WORKDIR.value), pooling=plan.pooling)
     if pretrained.is_shipped(_WORKDIR.value):
@@ -45,7 +46,7 @@ def main(argv: list[str]) -> None:
     run.announce(cli.console)
     run.write_provenance(cli.flags_text(sys.modules[__name__]))
     scores = {split: run.score(model, split, required=True)}
-    choices = outcome.stored_choices(description)
+    choices = carried.choices(description)
     checks = run.check(model, split)
     perturbed = run.perturb(model, split) if _ROBUSTNESS.value else None
     validation, test = scores.get("validation"), scores.get("test")

@@ -19,7 +19,6 @@ from contrast_tfdata.errors import DataError
 from contrast_tfdata.evaluation import (
     Choices,
     ConfounderScores,
-    InputGate,
     OperatingPoint,
     Predictions,
     misclassified,
@@ -214,35 +213,6 @@ def check_records(records_dir: Path, manifest: Manifest, *, full: bool) -> None:
         verification.verify_records(records_dir, manifest)
     else:
         manifests.check(records_dir, manifest)
-
-
-def stored_operating_point(description: Mapping) -> OperatingPoint:
-    """Returns the operating point that a model carries; raises DataError where that is damaged."""
-    try:
-        return OperatingPoint.from_dict(description["operating_point"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DataError(
-            f"model.json is damaged: its operating point cannot be read ({error!r}); train again"
-        ) from error
-
-
-def stored_choices(description: Mapping) -> Choices:
-    """Returns all that a model carries from its validation; raises DataError where that is damaged."""
-    stored_operating_point(description)
-    try:
-        return Choices.from_dict(description)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DataError(
-            f"model.json is damaged: its indeterminate band or temperature cannot be read ({error!r}); train again"
-        ) from error
-
-
-def stored_gate(description: Mapping) -> InputGate:
-    """Returns the gate that a model carries, or one that refuses blank slices only; DataError where it is damaged."""
-    try:
-        return InputGate.from_dict(description["input_gate"]) if "input_gate" in description else InputGate()
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DataError(f"model.json is damaged: its input gate cannot be read ({error!r}); train again") from error
 
 
 def say_confounders(metrics: Mapping, console: Console) -> None:

@@ -95,7 +95,7 @@ def _load_network(pooling: str):
     from contrast_tfdata.evaluation import Choices, InputGate, OperatingPoint
     from contrast_tfdata.model import starting_point, views
     from contrast_tfdata.model.weights import load_model
-    from contrast_tfdata.outcome import stored_choices, stored_gate
+    from contrast_tfdata.scoring import carried
 
     if not _WEIGHTS.value:
         workdir = _WORKDIR.value or pretrained.NAME
@@ -103,7 +103,7 @@ def _load_network(pooling: str):
         if pretrained.is_shipped(workdir):
             cli.console.print(pretrained.announcement(description))
         preprocessing = Preprocessing.from_json(description["preprocessing"])
-        choices, gate = stored_choices(description), stored_gate(description)
+        choices, gate = carried.choices(description), carried.gate(description)
         return model, views.stored(description), preprocessing, choices, gate
     # As the slides fed it: grey as stored, stretched to the square.
     preprocessing = Preprocessing(interpolation=_INTERPOLATION.value or "nearest", intensity="stored", aspect="stretch")

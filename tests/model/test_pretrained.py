@@ -12,8 +12,8 @@ from contrast_tfdata.errors import DataError
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.model import pretrained, starting_point, views
 from contrast_tfdata.model.weights import load_model, refuse_other_preprocessing, save_model
-from contrast_tfdata.outcome import stored_choices, stored_gate, stored_operating_point
 from contrast_tfdata.report import render_shipped_card
+from contrast_tfdata.scoring import carried
 
 MAX_BYTES = 1_000_000
 
@@ -43,8 +43,7 @@ def test_shipped_weights_take_what_make_records_gives():
     model, description = load_model(pretrained.model_folder("shipped"))
     assert model.image_size == 331
     assert Preprocessing.from_json(description["preprocessing"]) == Preprocessing()
-    assert 0 < stored_operating_point(description).threshold < 1
-    assert stored_choices(description).operating_point == stored_operating_point(description)
+    assert 0 < carried.choices(description).operating_point.threshold < 1
     assert views.stored(description)
     assert description["name"]
 
@@ -119,13 +118,14 @@ def test_weights_of_a_run_need_its_preprocessing_too(tmp_path):
 @pytest.mark.parametrize(
     "damage",
     [{"indeterminate_band": {"low": 0.9, "high": 0.1, "max_error": 0.02, "chosen_on": "validation"}},
-     {"indeterminate_band": []}, {"temperature": {"value": -1.0, "fitted_on": "validation"}}, {"temperature": "warm"}],
+     {"indeterminate_band": []}, {"temperature": {"value": -1.0, "fitted_on": "validation"}}, {"temperature": "warm"},
+     {"operating_point": {"threshold": 2.0, "criterion": "accuracy", "chosen_on": "validation"}}],
 )  # fmt: skip
 def test_damaged_choices_are_data_errors_and_missing_ones_are_none(damage):
     point = {"operating_point": {"threshold": 0.4, "criterion": "specificity=0.9", "chosen_on": "validation"}}
-    assert stored_choices(point).band is stored_choices({**point, "temperature": None}).temperature is None
-    with pytest.raises(DataError, match="model.json is damaged: its indeterminate band or temperature"):
-        stored_choices({**point, **damage})
+    assert carried.choices(point).band is carried.choices({**point, "temperature": None}).temperature is None
+    with pytest.raises(DataError, match="damaged: its operating point, indeterminate band or temperature"):
+        carried.choices({**point, **damage})
 
 
 def test_damaged_preprocessing_is_a_data_error():
@@ -134,7 +134,7 @@ def test_damaged_preprocessing_is_a_data_error():
 
 
 def test_a_gate_that_cannot_be_read_is_bad_data():
-    assert stored_gate({}).bounds == {}  # As models of earlier versions.
+    assert carried.gate({}).bounds == {}  # As models of earlier versions.
     for damage in (
         None,
         {},
@@ -142,4 +142,4 @@ def test_a_gate_that_cannot_be_read_is_bad_data():
         {"bounds": {"edges": [2, 1]}, "num_slices": 1},
     ):
         with pytest.raises(DataError, match="model.json is damaged: its input gate cannot be read"):
-            stored_gate({"input_gate": damage})
+            carried.gate({"input_gate": damage})
