@@ -42,7 +42,7 @@ def main(argv: list[str]) -> None:
     checks = run.check(model, split)
     metrics = run.summarize(scores.get("validation"), scores.get("test"), operating_point=choices, checks=checks)
     flags = cli.flag_values(sys.modules[__name__])
-    report = run.write_report(metrics, scores.get("validation"), scores.get("test"), [], flags, model.count_params())
+    report = run.write_report(metrics, scores.get("validation"), scores.get("test"), [], flags, model)
     outcome.say_confounders(metrics, cli.console)
     cli.console.print(outcome.headline(metrics, report), style="bold" if cli.console.is_terminal else None)
 
