@@ -65,7 +65,7 @@ def test_the_gallery_shows_maps_where_there_are_some_and_says_what_they_mean(dra
     assert 'class="map"' not in plain
     errors = section(mapped, "Misclassified")
     assert errors.count('class="map"') == np.count_nonzero(test.prediction(0.5) != test.label)
-    assert errors.count("Orange: what raised the probability of with_gad") == 1
+    assert errors.count("Orange: what spoke for with_gad") == 1
     drawn = re.search(r'class="map" src="data:image/png;base64,([^"]+)"', errors).group(1)
     with Image.open(io.BytesIO(base64.b64decode(drawn))) as picture:
         assert picture.mode == "RGBA"
