@@ -5,7 +5,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -21,12 +21,13 @@ from contrast_tfdata.evaluation import (
     ConfounderScores,
     OperatingPoint,
     Predictions,
-    misclassified,
     summarize,
 )
 from contrast_tfdata.evaluation.abstention import DEFAULT_MAX_ERROR
+from contrast_tfdata.evaluation.label_review import SUSPECTS_FILE, write_suspects
 from contrast_tfdata.images.perturbations import Perturbation
 from contrast_tfdata.model.contrast_net import ContrastNet
+from contrast_tfdata.model.explanation import evidence_maps
 from contrast_tfdata.model.runtime_plan import RuntimePlan
 from contrast_tfdata.model.views import PLAIN
 from contrast_tfdata.model.weights import save_model
@@ -34,7 +35,6 @@ from contrast_tfdata.records import manifest as manifests
 from contrast_tfdata.records import verification
 from contrast_tfdata.records.manifest import Manifest
 from contrast_tfdata.report import findings
-from contrast_tfdata.report.gallery import MAX_CASES
 from contrast_tfdata.scoring.splits import check_split, gate_around, read_images, score_perturbed, score_split
 
 MAX_VERIFIED_BYTES = 2 << 30
@@ -101,7 +101,7 @@ class Run:
         checks: Mapping[str, ConfounderScores] | None = None,
         perturbed: Mapping[str, Mapping[Perturbation, np.ndarray]] | None = None,
     ) -> dict:
-        """Writes metrics.json and predictions-*.csv; chooses the operating point on validation unless one is given."""
+        """Writes metrics.json and tables of slices; chooses the operating point on validation unless one is given."""
         metrics = summarize(validation, test, operating_point, criterion, checks, max_error, perturbed)
         self._write_json("metrics.json", metrics)
         for split, predictions in (("validation", validation), ("test", test)):
@@ -110,6 +110,9 @@ class Run:
                 predictions.write_csv(path, metrics["operating_point"]["threshold"])
             else:
                 (self.directory / f"predictions-{split}.csv").unlink(missing_ok=True)  # of an earlier run here
+        scored = {"validation": validation, "test": test}
+        present = {split: predictions for split, predictions in scored.items() if predictions is not None}
+        write_suspects(self.directory / SUSPECTS_FILE, present)
         return metrics
 
     def save_model(self, model: ContrastNet, metrics: Mapping, flags: Mapping[str, object]) -> None:
@@ -133,7 +136,7 @@ class Run:
         test: Predictions | None,
         history: Sequence[Mapping[str, float]],
         flags: Mapping[str, object],
-        parameters: int,
+        model: ContrastNet,
     ) -> Path:
         """Writes figures/, report.html and MODEL_CARD.md; returns the path of the page."""
         run = report.RunDescription(
@@ -144,19 +147,21 @@ class Run:
             manifest=json.loads(self.manifest.to_text()),
             model={
                 "network": "ContrastNet",
-                "parameters": parameters,
+                "parameters": model.count_params(),
                 "precision": self.plan.precision,
                 "views": self.views,
             },
             warnings=self.manifest.warnings,
         )
+        images = self._images(report.pictures_wanted(metrics, validation, test))
         page = report.write_report(
             self.directory,
             metrics=metrics,
             validation=validation,
             test=test,
             history=history,
-            images=self._images_of_errors(metrics, {"validation": validation, "test": test}),
+            images=images,
+            maps=self._maps(model, images),
             run=run,
         )
         report.write_model_card(self.directory / "MODEL_CARD.md", metrics=metrics, run=run)
@@ -171,14 +176,16 @@ class Run:
             "views": self.views,
         }
 
-    def _images_of_errors(self, metrics: Mapping, scores: Mapping[str, Predictions | None]) -> dict:
-        threshold, images = metrics["operating_point"]["threshold"], {}
-        for split, predictions in scores.items():
-            if predictions is not None:
-                worst = misclassified(predictions, threshold)[:MAX_CASES]
-                wanted = {predictions.example_id[position] for position in worst}
-                images |= read_images(self.records_dir, self.manifest, split, wanted)
+    def _images(self, wanted: Mapping[str, Collection[str]]) -> dict[str, np.ndarray]:
+        images = {}
+        for split, example_ids in wanted.items():
+            images |= read_images(self.records_dir, self.manifest, split, example_ids)
         return images
+
+    def _maps(self, model: ContrastNet, images: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        if not images:
+            return {}
+        return dict(zip(images, evidence_maps(model, np.stack(list(images.values())), self.views), strict=True))
 
     def _environment(self) -> dict:
         plan = dataclasses.asdict(self.plan)

@@ -126,9 +126,7 @@ def main(argv: list[str]) -> None:
     checks = run.check(model, "validation" if test is None else "test")
     metrics = run.summarize(validation, test, criterion=_CRITERION.value, max_error=_MAX_ERROR.value, checks=checks)
     run.save_model(model, metrics, cli.flag_values(sys.modules[__name__]))
-    report = run.write_report(
-        metrics, validation, test, history, cli.flag_values(sys.modules[__name__]), model.count_params()
-    )
+    report = run.write_report(metrics, validation, test, history, cli.flag_values(sys.modules[__name__]), model)
     outcome.say_confounders(metrics, cli.console)
     cli.console.print(outcome.headline(metrics, report), style="bold" if cli.console.is_terminal else None)
 

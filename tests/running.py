@@ -7,6 +7,7 @@ import sys
 WORKDIR_FILES = {
     "flags.txt", "environment.json", "checkpoints", "logs", "history.csv", "predictions-validation.csv",
     "predictions-test.csv", "metrics.json", "figures", "report.html", "MODEL_CARD.md", "model",
+    "suspected-labels.csv",
 }  # fmt: skip
 """What `train` leaves in its workdir."""
 

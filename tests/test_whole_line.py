@@ -49,6 +49,17 @@ class TestTheWholeLine:
         names = {path.name for path in (root / "run" / "figures").iterdir()}
         assert {"roc_validation_and_test.png", "confusion_test.png", "threshold_sweep_test.png"} <= names
 
+    def test_errors_are_shown_with_maps_and_suspects_are_listed(self, trained):
+        folder = trained[0] / "run"
+        wrong = sum(row["prediction"] != row["label"] for row in read_rows(folder / "predictions-test.csv"))
+        page = (folder / "report.html").read_text("utf-8")
+        errors = page.split("<h2>Misclassified test slices")[1].split("</section>")[0]
+        assert errors.count('class="map"') == wrong
+        assert "Labels to look at again" in page
+        for row in read_rows(folder / "suspected-labels.csv"):
+            told = read_rows(folder / f"predictions-{row['split']}.csv")[int(row["row"])]
+            assert (told["path"], told["example_id"]) == (row["path"], row["example_id"])
+
     def test_metrics_keep_their_keys(self, trained):
         metrics = json.loads((trained[0] / "run" / "metrics.json").read_text())
         assert {"threshold", "criterion", "chosen_on"} <= metrics["operating_point"].keys()

@@ -103,11 +103,23 @@ class ContrastNet(tf.keras.Model):
         filled = with_at_least(inputs, self.early_parts)
         x = self._visible_pixels(filled)
         x = apply_in_parts(self._blocks[:_EARLY_BLOCKS], x, self.early_parts)
-        for block in self._blocks[_EARLY_BLOCKS:]:
+        logits = self.logits_of(x, _EARLY_BLOCKS, training=training)
+        return logits if filled is inputs else logits[: tf.shape(inputs)[0]]
+
+    def features(self, inputs, num_blocks: int) -> tf.Tensor:
+        """Returns what the first blocks make of images as `call` takes them: (N, h, w, filters), pooled, 0 or more."""
+        x = self._visible_pixels(tf.convert_to_tensor(inputs))
+        for block in self._blocks[:num_blocks]:
+            x = block(x)
+        return x
+
+    def logits_of(self, features, num_blocks: int, training=None) -> tf.Tensor:
+        """Returns the logits, (N, 1) float32, that follow from what `features` returned for as many blocks."""
+        x = features
+        for block in self._blocks[num_blocks:]:
             x = block(x)
         x = self._dropout(self._flatten(x), training=training)
-        logits = self._logit(self._dense(x))
-        return logits if filled is inputs else logits[: tf.shape(inputs)[0]]
+        return self._logit(self._dense(x))
 
     def _visible_pixels(self, inputs):
         """Returns the part of the images that the network can see, scaled to 0..1, with a channel axis."""

@@ -3,6 +3,13 @@
 from contrast_tfdata.report.description import RunDescription
 from contrast_tfdata.report.model_card import write_model_card
 from contrast_tfdata.report.shipped_card import render_shipped_card, write_shipped_card
-from contrast_tfdata.report.writing import write_report
+from contrast_tfdata.report.writing import pictures_wanted, write_report
 
-__all__ = ["RunDescription", "render_shipped_card", "write_model_card", "write_report", "write_shipped_card"]
+__all__ = [
+    "RunDescription",
+    "pictures_wanted",
+    "render_shipped_card",
+    "write_model_card",
+    "write_report",
+    "write_shipped_card",
+]

@@ -1,4 +1,4 @@
-"""The slices the network got wrong, to be looked at."""
+"""The slices the network got wrong, and labels that may be wrong, to be looked at."""
 
 import dataclasses
 import math
@@ -8,12 +8,15 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from contrast_tfdata import CLASS_NAMES
-from contrast_tfdata.evaluation.label_review import misclassified
+from contrast_tfdata.evaluation.label_review import misclassified, ranked_suspects
 from contrast_tfdata.evaluation.predictions import Predictions
 from contrast_tfdata.report.style import FAINT, INK, new_figure
 
 MAX_CASES = 30
 """How many errors are shown, the most confident ones; more would make the page too heavy to send."""
+
+MAX_SUSPECTS = 20
+"""How many suspected labels are shown, the least believed ones; all are in their file."""
 
 _COLUMNS = 5
 
@@ -23,6 +26,7 @@ class Case:
     """One slice whose answer contradicts its label.
 
     Attributes:
+        split: name of its split.
         position: its row in the predictions file, from 0, as the slides print it.
         path: its file.
         slice_index: its place in that file.
@@ -30,8 +34,10 @@ class Case:
         truth: class name of its label.
         probability: of with_gad.
         pixels: (height, width) uint8, or None where the picture is not at hand.
+        evidence: (height, width) floating, above 0 where something speaks for with_gad; None where there is no map.
     """
 
+    split: str
     position: int
     path: str
     slice_index: int
@@ -39,6 +45,17 @@ class Case:
     truth: str
     probability: float
     pixels: np.ndarray | None
+    evidence: np.ndarray | None = None
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Split and row: what tells it from the other cases of a page."""
+        return self.split, self.position
+
+    @property
+    def label_probability(self) -> float:
+        """Probability of the class that its label names."""
+        return self.probability if self.truth == CLASS_NAMES[1] else 1 - self.probability
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +78,27 @@ class Gallery:
         return self.num_errors - len(self.cases)
 
 
-def collect(split: str, predictions: Predictions, threshold: float, images: Mapping[str, np.ndarray]) -> Gallery:
+@dataclasses.dataclass(frozen=True)
+class Suspects:
+    """Labels that may be wrong.
+
+    Attributes:
+        cases: the least believed ones of all splits, at most `MAX_SUSPECTS`.
+        num_suspects: how many there are in all.
+        num_slices: labelled slices that were looked through.
+    """
+
+    cases: tuple[Case, ...]
+    num_suspects: int
+    num_slices: int
+
+
+Pictures = Mapping[str, np.ndarray]
+
+
+def collect(
+    split: str, predictions: Predictions, threshold: float, images: Pictures, maps: Pictures | None = None
+) -> Gallery:
     """Returns the errors at `threshold`, the most confident first.
 
     Args:
@@ -69,16 +106,43 @@ def collect(split: str, predictions: Predictions, threshold: float, images: Mapp
         predictions: all its slices.
         threshold: the operating point.
         images: (height, width) uint8 pictures by example_id; missing ones are shown as missing.
+        maps: (height, width) evidence by example_id, above 0 for with_gad; missing ones are not shown.
 
     Raises:
         ValueError: a picture of another shape or type.
     """
     errors = misclassified(predictions, threshold)
-    cases = tuple(_case(predictions, int(position), images) for position in errors[:MAX_CASES])
+    cases = tuple(_case(split, predictions, int(position), images, maps or {}) for position in errors[:MAX_CASES])
     return Gallery(split, cases, len(errors))
 
 
-def _case(predictions: Predictions, position: int, images: Mapping[str, np.ndarray]) -> Case:
+def collect_suspects(splits: Mapping[str, Predictions], images: Pictures, maps: Pictures | None = None) -> Suspects:
+    """Returns the labels to look at again, the least believed first, of splits that were not trained on.
+
+    Args:
+        splits: predictions by name of the split.
+        images: as for `collect`.
+        maps: as for `collect`.
+
+    Raises:
+        ValueError: a picture of another shape or type.
+    """
+    ranked = ranked_suspects(splits)
+    cases = (_case(name, splits[name], position, images, maps or {}) for name, position in ranked[:MAX_SUSPECTS])
+    return Suspects(tuple(cases), len(ranked), sum(len(split.labelled()) for split in splits.values()))
+
+
+def wanted_pictures(splits: Mapping[str, Predictions], threshold: float) -> dict[str, set[str]]:
+    """Returns by split the example_id of every slice whose picture a report shows."""
+    wanted = {name: set() for name in splits}
+    for name, predictions in list(splits.items())[-1:]:
+        wanted[name] |= {predictions.example_id[each] for each in misclassified(predictions, threshold)[:MAX_CASES]}
+    for name, position in ranked_suspects(splits)[:MAX_SUSPECTS]:
+        wanted[name].add(splits[name].example_id[position])
+    return wanted
+
+
+def _case(split: str, predictions: Predictions, position: int, images: Pictures, maps: Pictures) -> Case:
     example_id = predictions.example_id[position]
     pixels = images.get(example_id)
     if pixels is not None and (pixels.ndim != 2 or pixels.dtype != np.uint8):
@@ -87,6 +151,7 @@ def _case(predictions: Predictions, position: int, images: Mapping[str, np.ndarr
             f"Received: shape={pixels.shape}, dtype={pixels.dtype}"
         )
     return Case(
+        split=split,
         position=position,
         path=predictions.path[position],
         slice_index=int(predictions.slice_index[position]),
@@ -94,6 +159,7 @@ def _case(predictions: Predictions, position: int, images: Mapping[str, np.ndarr
         truth=CLASS_NAMES[predictions.label[position]],
         probability=float(predictions.probability[position]),
         pixels=pixels,
+        evidence=maps.get(example_id),
     )
 
 

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.report import findings
 from contrast_tfdata.report.description import RunDescription
-from contrast_tfdata.report.gallery import Gallery
+from contrast_tfdata.report.gallery import Case, Gallery, Suspects
+from contrast_tfdata.report.overlay import overlay
 from contrast_tfdata.report.style import png_data_uri, svg_data_uri
 
 
@@ -28,9 +29,18 @@ class Chart:
 
 
 def render(
-    *, metrics: Mapping, charts: Sequence[Chart], gallery: Gallery | None, run: RunDescription, has_history: bool
+    *,
+    metrics: Mapping,
+    charts: Sequence[Chart],
+    gallery: Gallery | None,
+    run: RunDescription,
+    has_history: bool,
+    suspects: Suspects | None = None,
 ) -> str:
     """Returns the HTML of the report. Every text in it is escaped; no surrogate is left, so it is valid UTF-8."""
+    errors = gallery.cases if gallery else ()
+    shown = {case.key for case in errors}
+    others = [case for case in suspects.cases if case.key not in shown] if suspects else []
     template = environment(autoescape=True).get_template("report.html.j2")
     return template.render(
         run=run,
@@ -51,7 +61,11 @@ def render(
         charts=[{"source": svg_data_uri(chart.figure), "text": chart.text} for chart in charts],
         has_history=has_history,
         gallery=gallery,
-        pictures=_pictures(gallery),
+        suspects=suspects,
+        shown_as_errors=shown,
+        other_suspects=others,
+        pictures=_pictures([*errors, *others]),
+        overlays=_overlays([*errors, *others]),
         data_rows=split_rows(run.manifest),
         shards=_shards(run.manifest),
         data_facts=list(flat({key: value for key, value in run.manifest.items() if key not in _SHOWN_ELSEWHERE})),
@@ -120,6 +134,10 @@ def _shards(manifest: Mapping) -> list[Mapping]:
     return [shard for split in manifest.get("splits", {}).values() for shard in split.get("shards", ())]
 
 
-def _pictures(gallery: Gallery | None) -> dict[int, str]:
-    cases = gallery.cases if gallery else ()
-    return {case.position: png_data_uri(case.pixels) for case in cases if case.pixels is not None}
+def _pictures(cases: Sequence[Case]) -> dict[tuple[str, int], str]:
+    return {case.key: png_data_uri(case.pixels) for case in cases if case.pixels is not None}
+
+
+def _overlays(cases: Sequence[Case]) -> dict[tuple[str, int], str]:
+    mapped = (case for case in cases if case.pixels is not None and case.evidence is not None)
+    return {case.key: png_data_uri(overlay(case.evidence)) for case in mapped}

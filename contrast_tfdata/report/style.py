@@ -74,7 +74,7 @@ def svg_data_uri(figure: Figure) -> str:
 
 
 def png_data_uri(pixels: np.ndarray) -> str:
-    """Returns a grey (height, width) uint8 picture, unchanged, for the `src` of an image."""
+    """Returns a picture, unchanged, for the `src` of an image: (h, w) uint8 grey, or (h, w, 4) with opacity."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, format="PNG")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

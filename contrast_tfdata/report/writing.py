@@ -10,7 +10,7 @@ from contrast_tfdata.atomic_file import replacing
 from contrast_tfdata.evaluation.predictions import Predictions
 from contrast_tfdata.report import figures, findings
 from contrast_tfdata.report.description import RunDescription
-from contrast_tfdata.report.gallery import Gallery, collect, gallery_figure
+from contrast_tfdata.report.gallery import Gallery, Pictures, collect, collect_suspects, gallery_figure, wanted_pictures
 from contrast_tfdata.report.page import Chart, render
 from contrast_tfdata.report.style import write_png
 
@@ -66,6 +66,7 @@ def write_report(
     history: figures.History,
     images: Mapping[str, np.ndarray],
     run: RunDescription,
+    maps: Mapping[str, np.ndarray] | None = None,
 ) -> Path:
     """Writes figures/*.png (see `FIGURE_FILES`) and report.html into a folder.
 
@@ -76,8 +77,10 @@ def write_report(
         test: predictions of the test split; None where there is none.
         history: one mapping per epoch (`epoch`, `loss`, `accuracy`, `val_loss`, `val_accuracy`); empty where
             nothing was trained.
-        images: (height, width) uint8 pictures by example_id, for the gallery of errors.
+        images: (height, width) uint8 pictures by example_id, of the slices that `pictures_wanted` names.
         run: what else to say about the run.
+        maps: (height, width) evidence by example_id, above 0 where something speaks for with_gad, as large as the
+            picture; None, or a slice left out: it is shown without.
 
     Returns:
         Path of report.html.
@@ -87,7 +90,8 @@ def write_report(
         ValueError: a picture is not (height, width) uint8.
     """
     splits = _scored({"validation": validation, "test": test}, metrics)
-    gallery = _gallery(splits, metrics, images)
+    gallery = _gallery(splits, metrics, images, maps)
+    suspects = collect_suspects(splits, images, maps) if splits else None
     drawn = {
         **_learning_curves(history),
         **_rocs(splits, metrics),
@@ -97,7 +101,9 @@ def write_report(
     }
     _write_figures(output_dir / "figures", drawn)
     charts = [*_charts(drawn), *_histogram_charts(splits, metrics)]
-    page = render(metrics=metrics, charts=charts, gallery=gallery, run=run, has_history=bool(history))
+    page = render(
+        metrics=metrics, charts=charts, gallery=gallery, suspects=suspects, run=run, has_history=bool(history)
+    )
     with replacing(output_dir / "report.html") as file:
         file.write(page)
     return output_dir / "report.html"
@@ -109,11 +115,19 @@ def _scored(splits: Mapping[str, Predictions | None], metrics: Mapping) -> dict[
     return {name: split for name, split in splits.items() if split is not None and name in present}
 
 
-def _gallery(splits: Mapping[str, Predictions], metrics: Mapping, images: Mapping[str, np.ndarray]) -> Gallery | None:
+def pictures_wanted(metrics: Mapping, validation: Predictions | None, test: Predictions | None) -> dict[str, set[str]]:
+    """Returns by split the example_id of every slice whose picture `write_report` can show."""
+    splits = _scored({"validation": validation, "test": test}, metrics)
+    return wanted_pictures(splits, metrics["operating_point"]["threshold"])
+
+
+def _gallery(
+    splits: Mapping[str, Predictions], metrics: Mapping, images: Pictures, maps: Pictures | None
+) -> Gallery | None:
     if not splits:
         return None
     name, split = list(splits.items())[-1]  # Test where there is one.
-    return collect(name, split, metrics["operating_point"]["threshold"], images)
+    return collect(name, split, metrics["operating_point"]["threshold"], images, maps)
 
 
 def _learning_curves(history: figures.History) -> dict[str, Figure]:

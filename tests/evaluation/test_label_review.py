@@ -1,6 +1,18 @@
-import numpy as np
+import csv
+import dataclasses
 
+import numpy as np
+import pytest
+
+from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.evaluation import Predictions, misclassified, suspected_labels
+from contrast_tfdata.evaluation.label_review import (
+    SUSPECTS_COLUMNS,
+    SUSPECTS_FILE,
+    contradicted_labels,
+    label_probability,
+    write_suspects,
+)
 
 
 def make(labels, logits):
@@ -34,3 +46,69 @@ def test_fault_70_flipped_labels_rank_high():
     assert len(ranked) == 1000
     recall = len(set(ranked[:50].tolist()) & set(flipped.tolist())) / 50
     assert recall >= 0.9
+
+
+def with_flipped_labels(count, share, distance, seed=0):
+    """Returns predictions of which a share of the labels is wrong, and the positions of those."""
+    rng = np.random.default_rng(seed)
+    truth = (rng.random(count) < 0.3).astype(np.int64)
+    logits = rng.normal(distance * (2 * truth - 1), 2.0)
+    flipped = rng.choice(count, round(share * count), replace=False)
+    labels = truth.copy()
+    labels[flipped] = 1 - labels[flipped]
+    return make(labels, logits), set(flipped.tolist())
+
+
+@pytest.mark.parametrize(("distance", "recall"), [(4.0, 0.99), (2.0, 0.67), (0.0, 0.1)], ids=["0.998", "0.92", "0.5"])
+def test_fault_70_recall_among_the_first_tenth_follows_the_networks_auc(distance, recall):
+    recalls = []
+    for seed in range(5):
+        predictions, flipped = with_flipped_labels(2000, 0.05, distance, seed)
+        first = set(suspected_labels(predictions)[:200].tolist())
+        recalls.append(len(first & flipped) / len(flipped))
+    assert np.mean(recalls) == pytest.approx(recall, abs=0.02)
+
+
+def test_fault_70_contradicted_labels_hold_most_flipped_ones_and_few_others():
+    predictions, flipped = with_flipped_labels(2000, 0.05, 4.0)
+    contradicted = contradicted_labels(predictions)
+    found = set(contradicted.tolist())
+    assert len(found & flipped) / len(flipped) > 0.6
+    assert len(found & flipped) / len(found) > 0.9
+    np.testing.assert_array_equal(contradicted, [each for each in suspected_labels(predictions) if each in found])
+
+
+def test_contradicted_labels_by_hand():
+    # no_gad is given 0.8 and 0.7 by its own, with_gad 0.9 and 0.2: means 0.75 and 0.55.
+    probability = np.array([0.2, 0.3, 0.9, 0.2, 0.5])
+    predictions = make([0, 0, 1, 1, -1], np.log(probability / (1 - probability)))
+    np.testing.assert_allclose(label_probability(predictions)[:4], [0.8, 0.7, 0.9, 0.2])
+    np.testing.assert_array_equal(contradicted_labels(predictions), [3])
+
+
+def test_fault_50_of_one_class_nothing_is_contradicted():
+    assert len(contradicted_labels(make([1, 1, -1], [-5.0, 5.0, 0.0]))) == 0
+    assert len(contradicted_labels(make([], []))) == 0
+
+
+def test_the_file_lists_suspects_of_all_splits_least_believed_first(tmp_path):
+    first, _ = with_flipped_labels(200, 0.1, 4.0, seed=1)
+    second, _ = with_flipped_labels(200, 0.1, 4.0, seed=2)
+    nasty = dataclasses.replace(second, path=("=HYPERLINK(1)",) * 200)
+    write_suspects(tmp_path / SUSPECTS_FILE, {"validation": first, "test": nasty})
+    with open(tmp_path / SUSPECTS_FILE, newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == SUSPECTS_COLUMNS
+    found = {name: {int(row["row"]) for row in rows if row["split"] == name} for name in ("validation", "test")}
+    assert found == {"validation": set(contradicted_labels(first)), "test": set(contradicted_labels(second))}
+    believed = [float(row["label_probability"]) for row in rows]
+    assert believed == sorted(believed)
+    assert {row["path"] for row in rows if row["split"] == "test"} == {"'=HYPERLINK(1)"}
+    row = rows[0]
+    split = {"validation": first, "test": nasty}[row["split"]]
+    assert row["label"] == CLASS_NAMES[split.label[int(row["row"])]]
+
+
+def test_without_splits_the_file_has_a_header_only(tmp_path):
+    write_suspects(tmp_path / SUSPECTS_FILE, {})
+    assert (tmp_path / SUSPECTS_FILE).read_text() == ",".join(SUSPECTS_COLUMNS) + "\n"

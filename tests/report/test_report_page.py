@@ -51,7 +51,9 @@ def page(tmp_path_factory):
     run = RunDescription(f"A run {NAME}", "command " * 30, {"records_dir": "x" * 200}, manifest=manifest)
     trivial = {"mean_grey": -split.logit, "bright_share": split.logit, "foreground_share": rng.random(60)}
     metrics = summarize(split, split, checks={"test": ConfounderScores(rng.normal(labels, 2), trivial)})
-    return write_report(folder, metrics=metrics, validation=split, test=split, history=history, images=images, run=run)
+    splits = {"validation": split, "test": split}
+    maps = {key: rng.normal(size=(64, 64)) for key in ids}
+    return write_report(folder, metrics=metrics, **splits, history=history, images=images, run=run, maps=maps)
 
 
 def browse(path, profile, *options):

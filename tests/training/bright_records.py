@@ -11,8 +11,13 @@ SIZE = 190
 """The smallest image that the network's six blocks leave something of."""
 
 
-def write_records(directory, counts=(("train", 32), ("validation", 16), ("test", 16)), seed=0):
-    """Writes slices of noise, with a bright square where the label is 1; returns their manifest."""
+def is_flipped(number):
+    """Tells whether `write_records` can be asked to give this slice of a split the wrong label: one in twenty."""
+    return number % 40 in (3, 22)  # One of each class, so that the counts stay.
+
+
+def write_records(directory, counts=(("train", 32), ("validation", 16), ("test", 16)), seed=0, *, flip=False):
+    """Writes slices of noise, with a bright square where the label is 1, but for flipped ones; returns the manifest."""
     directory.mkdir()
     rng = np.random.default_rng(seed)
     splits = {}
@@ -20,7 +25,7 @@ def write_records(directory, counts=(("train", 32), ("validation", 16), ("test",
         path = directory / f"contrast-{split}.tfrecord-00000-of-00001"
         with tf.io.TFRecordWriter(str(path)) as writer:
             for number in range(count):
-                writer.write(codec.encode(_record(rng, split, number)))
+                writer.write(codec.encode(_record(rng, split, number, flip and is_flipped(number))))
         shard = manifests.Shard(path.name, path.stat().st_size, count, manifests.sha256_of(path))
         classes = {"no_gad": (count + 1) // 2, "with_gad": count // 2}
         splits[split] = manifests.SplitInfo((shard,), classes, count)
@@ -32,10 +37,12 @@ def write_records(directory, counts=(("train", 32), ("validation", 16), ("test",
     return manifest
 
 
-def _record(rng, split, number):
+def _record(rng, split, number, flipped):
     pixels = rng.integers(0, 80, (SIZE, SIZE)).astype(np.uint8)
     label = number % 2
     if label:
         row, column = rng.integers(20, SIZE - 60, 2)
         pixels[row : row + 40, column : column + 40] += 150
-    return codec.SliceRecord(pixels, label, f"{split}{number:04d}", f"{split}{number}", f"{split}/{number}.png", 0)
+    return codec.SliceRecord(
+        pixels, label ^ flipped, f"{split}{number:04d}", f"{split}{number}", f"{split}/{number}.png", 0
+    )
