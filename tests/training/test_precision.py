@@ -119,8 +119,8 @@ def test_16_bits_learn_the_phantom_as_float32_does(precision, phantom_score, flo
     own = phantom_score(precision)
     # 3 of 64 slices: a standard error of the float32 accuracy is as large (4 %). Seen: 1.
     assert own.accuracy == pytest.approx(float32_score.accuracy, abs=3 / 64)
-    # A quarter of what the epoch takes off the loss, 0.08. Seen: 0.005.
-    assert own.loss == pytest.approx(float32_score.loss, abs=0.02)
+    # Half of what the epoch takes off the loss, 0.08. Seen: 0.005 to 0.020, since no two runs add up in the same order.
+    assert own.loss == pytest.approx(float32_score.loss, abs=0.04)
 
 
 def fit(model: ContrastNet, phantom, epochs: int) -> None:
