@@ -83,9 +83,9 @@ def phantom():
 
 @pytest.fixture(scope="module")
 def off_the_plateau(phantom):
-    """Returns weights from which the loss falls at once: the 96 steps to there would take float16 minutes on a CPU."""
+    """Returns weights from which the loss falls at once: the 120 steps to there would take float16 minutes on a CPU."""
     model = compiled("float32", jit_compile=False)
-    fit(model, phantom, epochs=4)
+    fit(model, phantom, epochs=5)
     return model.get_weights()
 
 
@@ -119,7 +119,7 @@ def test_16_bits_learn_the_phantom_as_float32_does(precision, phantom_score, flo
     own = phantom_score(precision)
     # 3 of 64 slices: a standard error of the float32 accuracy is as large (4 %). Seen: 1.
     assert own.accuracy == pytest.approx(float32_score.accuracy, abs=3 / 64)
-    # Half of what the epoch takes off the loss, 0.08. Seen: 0.005 to 0.020, since no two runs add up in the same order.
+    # Less than half of what the epoch takes off the loss, 0.1. Seen: up to 0.02, since no two runs add up alike.
     assert own.loss == pytest.approx(float32_score.loss, abs=0.04)
 
 
