@@ -35,7 +35,7 @@ from contrast_tfdata.records import manifest as manifests
 from contrast_tfdata.records import verification
 from contrast_tfdata.records.manifest import Manifest
 from contrast_tfdata.report import findings
-from contrast_tfdata.scoring.splits import check_split, gate_around, read_images, score_perturbed, score_split
+from contrast_tfdata.scoring.splits import Scoring, check_split, gate_around, read_images, score_perturbed, score_split
 
 MAX_VERIFIED_BYTES = 2 << 30
 """Records up to this size are read before use: 0.6 s for 1,500 slices. Of larger ones sizes and counts are checked."""
@@ -80,15 +80,15 @@ class Run:
         """Scores a split; None where the records have none, unless it is required (then DataError)."""
         if required and split not in self.manifest.splits:
             raise DataError(f"{self.records_dir}: no {split} split; it has {', '.join(self.manifest.splits)}")
-        return score_split(model, split=split, **self._scoring())
+        return score_split(model, self._scoring(), split)
 
     def check(self, model: ContrastNet, split: str) -> dict[str, ConfounderScores]:
         """Measures by the split's name what could fake its AUC; nothing where the records have no such split."""
-        return {split: check_split(model, split=split, **self._scoring())} if split in self.manifest.splits else {}
+        return {split: check_split(model, self._scoring(), split)} if split in self.manifest.splits else {}
 
     def perturb(self, model: ContrastNet, split: str) -> dict[str, dict[Perturbation, np.ndarray]]:
         """Scores by the split's name its slices after each perturbation; the split must exist."""
-        return {split: score_perturbed(model, split=split, **self._scoring())}
+        return {split: score_perturbed(model, self._scoring(), split)}
 
     def summarize(
         self,
@@ -167,14 +167,8 @@ class Run:
         report.write_model_card(self.directory / "MODEL_CARD.md", metrics=metrics, run=run)
         return page
 
-    def _scoring(self) -> dict:
-        return {
-            "records_dir": self.records_dir,
-            "manifest": self.manifest,
-            "batch_size": self.batch_size,
-            "jit_compile": self.plan.jit_compile,
-            "views": self.views,
-        }
+    def _scoring(self) -> Scoring:
+        return Scoring(self.records_dir, self.manifest, self.batch_size, self.plan.jit_compile, self.views)
 
     def _images(self, wanted: Mapping[str, Collection[str]]) -> dict[str, np.ndarray]:
         images = {}

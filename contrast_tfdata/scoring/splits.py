@@ -1,5 +1,6 @@
 """Scores of one split of a folder of records."""
 
+import dataclasses
 import math
 from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
@@ -14,6 +15,7 @@ from contrast_tfdata.images.histogram import match_foreground
 from contrast_tfdata.images.perturbations import PERTURBATIONS, Perturbation
 from contrast_tfdata.model.inference import Predictor
 from contrast_tfdata.model.views import PLAIN
+from contrast_tfdata.records.codec import SliceRecord
 from contrast_tfdata.records.manifest import Manifest
 from contrast_tfdata.records.verification import read_split
 from contrast_tfdata.scoring.batching import score_stream
@@ -22,26 +24,40 @@ MAX_MEASURED = 2000
 """Slices that a gate is made of: about three seconds."""
 
 
-def score_split(
-    model: tf.keras.Model,
-    *,
-    records_dir: Path,
-    manifest: Manifest,
-    split: str,
-    batch_size: int,
-    jit_compile: bool,
-    views: Sequence[str] = PLAIN,
-) -> Predictions | None:
+@dataclasses.dataclass(frozen=True)
+class Scoring:
+    """Where records are, and how a network scores them.
+
+    Attributes:
+        records_dir: the records.
+        manifest: theirs.
+        batch_size: slices scored at once.
+        jit_compile: whether XLA compiles the forward pass.
+        views: a logit is the mean over these views of its slice.
+    """
+
+    records_dir: Path
+    manifest: Manifest
+    batch_size: int
+    jit_compile: bool
+    views: Sequence[str] = PLAIN
+
+    def records(self, split: str) -> Iterator[SliceRecord]:
+        """Yields a split's records in their order; it must exist."""
+        return read_split(self.records_dir, self.manifest.splits[split])
+
+    def predictor(self, model: tf.keras.Model) -> Predictor:
+        """Returns a `ContrastNet` as a function from slices to logits."""
+        return Predictor(model, self.batch_size, jit_compile=self.jit_compile, views=self.views)
+
+
+def score_split(model: tf.keras.Model, scoring: Scoring, split: str) -> Predictions | None:
     """Scores every record of a split once, in the order of the records.
 
     Args:
         model: a `ContrastNet`.
-        records_dir: the records.
-        manifest: theirs.
+        scoring: how, and which records.
         split: name of the split.
-        batch_size: slices scored at once.
-        jit_compile: whether XLA compiles the forward pass.
-        views: a logit is the mean over these views of its slice.
 
     Returns:
         The predictions; None where there is no such split.
@@ -49,30 +65,20 @@ def score_split(
     Raises:
         DataError: a record cannot be read; names it.
     """
-    if split not in manifest.splits:
+    if split not in scoring.manifest.splits:
         return None
     rows = []
 
     def pixels() -> Iterator[np.ndarray]:
-        for record in read_split(records_dir, manifest.splits[split]):
+        for record in scoring.records(split):
             rows.append((record.source, record.slice_index, record.example_id, record.group, record.label))
             yield record.pixels
 
-    predictor = Predictor(model, batch_size, jit_compile=jit_compile, views=views)
-    logits = score_stream(predictor, pixels(), batch_size)
+    logits = score_stream(scoring.predictor(model), pixels(), scoring.batch_size)
     return Predictions(*zip(*rows, strict=True), logits)
 
 
-def check_split(
-    model: tf.keras.Model,
-    *,
-    records_dir: Path,
-    manifest: Manifest,
-    split: str,
-    batch_size: int,
-    jit_compile: bool,
-    views: Sequence[str] = PLAIN,
-) -> ConfounderScores:
+def check_split(model: tf.keras.Model, scoring: Scoring, split: str) -> ConfounderScores:
     """Scores every record of a split again without its brightness, and measures what is trivial about it.
 
     Arguments are those of `score_split`.
@@ -86,26 +92,17 @@ def check_split(
     rows = []
 
     def matched() -> Iterator[np.ndarray]:
-        for record in read_split(records_dir, manifest.splits[split]):
+        for record in scoring.records(split):
             size = {"file_bytes": record.source_bytes, "image_pixels": math.prod(record.source_shape)}
             rows.append({**trivial_scores(record.pixels), **size})
             yield match_foreground(record.pixels)
 
-    predictor = Predictor(model, batch_size, jit_compile=jit_compile, views=views)
-    logits = score_stream(predictor, matched(), batch_size)
+    logits = score_stream(scoring.predictor(model), matched(), scoring.batch_size)
     return ConfounderScores(logits, {name: np.array([row[name] for row in rows]) for name in rows[0]})
 
 
 def score_perturbed(
-    model: tf.keras.Model,
-    *,
-    records_dir: Path,
-    manifest: Manifest,
-    split: str,
-    batch_size: int,
-    jit_compile: bool,
-    views: Sequence[str] = PLAIN,
-    seed: int = 0,
+    model: tf.keras.Model, scoring: Scoring, split: str, seed: int = 0
 ) -> dict[Perturbation, np.ndarray]:
     """Scores every record of a split again after each perturbation; needs the time of `score_split` for each of them.
 
@@ -117,13 +114,13 @@ def score_perturbed(
     Raises:
         DataError: a record cannot be read; names it.
     """
-    predictor = Predictor(model, batch_size, jit_compile=jit_compile, views=views)
+    predictor = scoring.predictor(model)
 
     def changed(perturbation: Perturbation) -> Iterator[np.ndarray]:
-        for number, record in enumerate(read_split(records_dir, manifest.splits[split])):
+        for number, record in enumerate(scoring.records(split)):
             yield perturbation(record.pixels, seed, number)
 
-    return {each: score_stream(predictor, changed(each), batch_size) for each in PERTURBATIONS}
+    return {each: score_stream(predictor, changed(each), scoring.batch_size) for each in PERTURBATIONS}
 
 
 def gate_around(records_dir: Path, manifest: Manifest, split: str) -> InputGate:
