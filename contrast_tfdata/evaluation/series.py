@@ -22,12 +22,18 @@ def per_series(predictions: Predictions) -> Predictions:
         Predictions in which path, slice_index, example_id, group and label are those of each series' first slice. A
         file with slices of both classes, which no acquisition can be, gives a series for each class.
     """
+    members = members_of_series(predictions)
+    first = predictions.select(np.array([positions[0] for positions in members], np.int64))
+    logits = [float(np.mean(predictions.logit[positions])) for positions in members]
+    return Predictions(first.path, first.slice_index, first.example_id, first.group, first.label, logits)
+
+
+def members_of_series(predictions: Predictions) -> list[list[int]]:
+    """Returns the rows of each series, rising, in the order of `per_series`."""
     rows = defaultdict(list)
     for position, key in enumerate(_keys(predictions)):
         rows[key].append(position)
-    first = predictions.select(np.array([positions[0] for positions in rows.values()], np.int64))
-    logits = [float(np.mean(predictions.logit[positions])) for positions in rows.values()]
-    return Predictions(first.path, first.slice_index, first.example_id, first.group, first.label, logits)
+    return list(rows.values())
 
 
 def _keys(predictions: Predictions) -> list[tuple]:

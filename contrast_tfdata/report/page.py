@@ -11,7 +11,9 @@ from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.report import findings
 from contrast_tfdata.report.description import RunDescription
 from contrast_tfdata.report.gallery import Case, Gallery, Suspects
+from contrast_tfdata.report.ordering import CASE_ORDERS, SERIES_ORDERS, places
 from contrast_tfdata.report.overlay import overlay
+from contrast_tfdata.report.series_table import SeriesTable
 from contrast_tfdata.report.style import png_data_uri, svg_data_uri
 
 
@@ -36,6 +38,7 @@ def render(
     run: RunDescription,
     has_history: bool,
     suspects: Suspects | None = None,
+    series_table: SeriesTable | None = None,
 ) -> str:
     """Returns the HTML of the report. Every text in it is escaped; no surrogate is left, so it is valid UTF-8."""
     errors = gallery.cases if gallery else ()
@@ -52,6 +55,10 @@ def render(
         splits=findings.present_splits(metrics),
         metric_rows=findings.metric_rows(metrics),
         series_rows=findings.series_rows(metrics),
+        series_table=series_table,
+        series_orders=SERIES_ORDERS,
+        case_orders=CASE_ORDERS,
+        places=places,
         certainty_sentences=findings.certainty_sentences(metrics),
         scaled_rows=findings.scaled_rows(metrics),
         confounder_rows=findings.confounder_rows(metrics),

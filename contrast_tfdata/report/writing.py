@@ -12,6 +12,7 @@ from contrast_tfdata.report import figures, findings
 from contrast_tfdata.report.description import RunDescription
 from contrast_tfdata.report.gallery import Gallery, Pictures, collect, collect_suspects, gallery_figure, wanted_pictures
 from contrast_tfdata.report.page import Chart, render
+from contrast_tfdata.report.series_table import SeriesTable, collect_series
 from contrast_tfdata.report.style import write_png
 
 FIGURE_FILES = (
@@ -92,6 +93,7 @@ def write_report(
     splits = _scored({"validation": validation, "test": test}, metrics)
     gallery = _gallery(splits, metrics, images, maps)
     suspects = collect_suspects(splits, images, maps) if splits else None
+    series_table = _series_table(splits, metrics)
     drawn = {
         **_learning_curves(history),
         **_rocs(splits, metrics),
@@ -102,7 +104,13 @@ def write_report(
     _write_figures(output_dir / "figures", drawn)
     charts = [*_charts(drawn), *_histogram_charts(splits, metrics)]
     page = render(
-        metrics=metrics, charts=charts, gallery=gallery, suspects=suspects, run=run, has_history=bool(history)
+        metrics=metrics,
+        charts=charts,
+        gallery=gallery,
+        suspects=suspects,
+        series_table=series_table,
+        run=run,
+        has_history=bool(history),
     )
     with replacing(output_dir / "report.html") as file:
         file.write(page)
@@ -128,6 +136,13 @@ def _gallery(
         return None
     name, split = list(splits.items())[-1]  # Test where there is one.
     return collect(name, split, metrics["operating_point"]["threshold"], images, maps)
+
+
+def _series_table(splits: Mapping[str, Predictions], metrics: Mapping) -> SeriesTable | None:
+    if not splits:
+        return None
+    name, split = list(splits.items())[-1]
+    return collect_series(name, split, metrics)
 
 
 def _learning_curves(history: figures.History) -> dict[str, Figure]:

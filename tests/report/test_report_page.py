@@ -1,6 +1,7 @@
 """The page in a browser, where there is one."""
 
 import html
+import json
 import re
 import shutil
 import subprocess
@@ -38,12 +39,31 @@ addEventListener("load", () => {
 </script>"""
 
 
+# Chooses one order after the other and writes down what a reader then sees from top to bottom.
+SORTED = """<script>
+addEventListener("load", () => {
+  const seen = {};
+  for (const orders of document.querySelectorAll(".orders")) {
+    const holder = orders.parentElement;
+    for (const choice of orders.querySelectorAll("input")) {
+      choice.click();
+      const entries = [...holder.querySelectorAll(".gallery figure, .sortable tbody tr")];
+      const place = entry => entry.getBoundingClientRect().top * 10000 + entry.getBoundingClientRect().left;
+      seen[choice.name + " " + choice.className] = entries.sort((a, b) => place(a) - place(b)).map(e => e.innerText);
+    }
+  }
+  document.body.dataset.seen = JSON.stringify(seen);
+});
+</script>"""
+
+
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
     rng = np.random.default_rng(0)
     labels, ids = np.arange(60) % 2, tuple(map(str, range(60)))
-    split = Predictions((NAME,) * 60, np.zeros(60, np.int64), ids, ids, labels, rng.normal(2 * labels - 1, 1))
+    paths = tuple(f"{number // 4 % 5} of {number % 2} {NAME}" for number in range(60))  # Several slices a file.
+    split = Predictions(paths, np.arange(60) // 20, ids, ids, labels, rng.normal(2 * labels - 1, 1))
     history = [{"epoch": n, "loss": 1 / n, "accuracy": 0.9, "val_loss": 1 / n, "val_accuracy": 0.8} for n in (1, 2)]
     images = {key: rng.integers(0, 256, (64, 64), np.uint8) for key in ids}
     shards = [{"name": "contrast-train.tfrecord-00000-of-00001", "bytes": 1, "records": 1, "sha256": "ab" * 32}]
@@ -84,3 +104,25 @@ def test_every_picture_shows_and_nothing_sticks_out(page, tmp_path, width):
     assert (broken, loaded) == (0, 0)
     assert wide <= 0
     assert images >= 6
+
+
+def test_sorting_works_without_a_script(page, tmp_path):
+    probed = re.sub(r"<meta http-equiv.*", SORTED.replace("\\", r"\\"), page.read_text("utf-8"), count=1)
+    (tmp_path / "sorted.html").write_text(probed)
+    result = browse(tmp_path / "sorted.html", tmp_path / "profile", "--virtual-time-budget=5000")
+    seen = json.loads(html.unescape(re.search(r'data-seen="([^"]*)"', result.stdout).group(1)))
+    assert set(seen) == {
+        *(f"order-of-maps-of-errors by{number}" for number in range(4)),
+        *(f"order-of-series by{number}" for number in range(5)),
+    }
+    rows = [int(text[1:].split()[0]) for text in seen["order-of-maps-of-errors by1"]]
+    assert rows == sorted(rows)
+    assert len(rows) > 5
+    first = [int(text[1:].split()[0]) for text in seen["order-of-maps-of-errors by0"]]
+    assert sorted(first) == rows
+    assert first != rows
+    probabilities = [float(re.search(r"0\.\d{4}", text)[0]) for text in seen["order-of-series by1"]]
+    assert probabilities == sorted(probabilities)
+    assert len(probabilities) == 10
+    files = [text.split(NAME)[0] for text in seen["order-of-series by4"]]
+    assert files == sorted(files)

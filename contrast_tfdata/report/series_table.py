@@ -1,0 +1,104 @@
+"""What the slices of each series say together, one line a series."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+from contrast_tfdata import CLASS_NAMES
+from contrast_tfdata.evaluation import Choices, Predictions
+from contrast_tfdata.evaluation.series import members_of_series, per_series
+
+MAX_SERIES = 100
+"""How many series are shown, those furthest on the wrong side of the threshold first."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SeriesLine:
+    """One series whose class is known.
+
+    Attributes:
+        name: its file, or the first of its files.
+        num_files: how many files it has.
+        truth: class name of its label.
+        num_slices: how many slices it has.
+        probability: of with_gad, at the mean logit of its slices.
+        prediction: class name at the operating point.
+        is_indeterminate: whether its probability lies in the band that is not answered.
+    """
+
+    name: str
+    num_files: int
+    truth: str
+    num_slices: int
+    probability: float
+    prediction: str
+    is_indeterminate: bool
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether prediction and label differ, answered or not."""
+        return self.prediction != self.truth
+
+    @property
+    def answer(self) -> str:
+        """What is said of it, in words: right, wrong, or not answered."""
+        outcome = "wrong" if self.is_wrong else "right"
+        return f"indeterminate ({outcome} if answered)" if self.is_indeterminate else outcome
+
+
+@dataclasses.dataclass(frozen=True)
+class SeriesTable:
+    """The series of a split.
+
+    Attributes:
+        split: its name.
+        lines: the first `MAX_SERIES` of them, the worst first.
+        num_series: how many there are in all.
+    """
+
+    split: str
+    lines: tuple[SeriesLine, ...]
+    num_series: int
+
+    @property
+    def num_left_out(self) -> int:
+        """Series that are not shown."""
+        return self.num_series - len(self.lines)
+
+
+def collect_series(split: str, predictions: Predictions, metrics: Mapping) -> SeriesTable | None:
+    """Returns the table of a split; None where each of its slices is a series of its own.
+
+    Args:
+        split: its name.
+        predictions: all its slices; those of unknown class are left out.
+        metrics: what `evaluation.summarize` returned: the threshold and the band come from it.
+    """
+    slices, choices = predictions.labelled(), Choices.from_dict(metrics)
+    series, members = per_series(slices), members_of_series(slices)
+    if len(series) == len(slices):
+        return None
+    predicted = series.prediction(choices.operating_point.threshold)
+    unsure = choices.band.is_indeterminate(series.probability) if choices.band else np.zeros(len(series), bool)
+    # On the side of its label a logit counts against being wrong, whatever the threshold: that moves all alike.
+    wrongness = np.where(series.label == 1, -1, 1) * (series.logit - _logit(choices.operating_point.threshold))
+    shown = np.argsort(-wrongness, kind="stable")[:MAX_SERIES]
+    lines = (
+        SeriesLine(
+            name=slices.path[members[number][0]],
+            num_files=len({slices.path[position] for position in members[number]}),
+            truth=CLASS_NAMES[series.label[number]],
+            num_slices=len(members[number]),
+            probability=float(series.probability[number]),
+            prediction=CLASS_NAMES[predicted[number]],
+            is_indeterminate=bool(unsure[number]),
+        )
+        for number in shown
+    )
+    return SeriesTable(split, tuple(lines), len(series))
+
+
+def _logit(threshold: float) -> float:
+    inside = min(max(threshold, 1e-12), 1 - 1e-12)
+    return float(np.log(inside / (1 - inside)))
