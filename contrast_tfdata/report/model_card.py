@@ -9,6 +9,7 @@ import jinja2
 
 from contrast_tfdata.atomic_file import replacing
 from contrast_tfdata.report import findings
+from contrast_tfdata.report.checklists import checklist
 from contrast_tfdata.report.description import RunDescription
 from contrast_tfdata.report.page import environment, flat, split_rows, visible
 
@@ -48,6 +49,7 @@ def write_model_card(path: Path, *, metrics: Mapping, run: RunDescription) -> Pa
         optimism=findings.optimism(metrics.get("test_best_threshold") or {}),
         data_rows=split_rows(run.manifest),
         model_facts=list(flat(run.model)),
+        checklist=checklist(metrics, bool(run.manifest.get("patients_known"))),
     )
     with replacing(path) as file:
         file.write(text)

@@ -48,10 +48,10 @@ def test_card_says_what_must_be_said(tmp_path):
 @pytest.mark.parametrize(
     ("validation", "test", "num_tables"),
     [
-        (None, None, 2),
-        (draw(30, 0), None, 4),  # With metrics, and what the temperature does.
-        (in_volumes(draw(30, 0)), None, 5),  # With slices and series.
-        (draw(3, 0, [1, 1, 1]), draw(1, 1, [0]), 3),
+        (None, None, 3),
+        (draw(30, 0), None, 5),  # With metrics, and what the temperature does.
+        (in_volumes(draw(30, 0)), None, 6),  # With slices and series.
+        (draw(3, 0, [1, 1, 1]), draw(1, 1, [0]), 4),
     ],
     ids=["nothing", "slices", "series", "one class"],
 )
