@@ -100,20 +100,20 @@ _ALWAYS = {
     13: FOR_THE_AUTHOR,
     14: "the class folder or the table's column label; how it was told, for the author",
     19: "report.html, Data and split; manifest.json, split_rule",
-    22: "Model, below; all parameters are in model/",
+    22: "Model, above; all parameters are in model/",
     23: "environment.json",
     24: "flags.txt, init_weights and seed",
     25: "flags.txt; history.csv",
     26: "flags.txt, final_weights",
-    27: "Model, below: the views of a slice that are averaged; one network",
+    27: "Model, above: the views of a slice that are averaged; one network",
     28: "Result, above; metrics.json",
     31: "report.html, maps over the pictures of errors",
     32: "Result, above",
     37: "Result, above; metrics.json",
     38: "Result, above; report.html, confusion matrices",
-    40: "Limits, below",
+    40: "Limits, above",
     41: "Intended use, above; the rest for the author",
-    43: "Loading it, below; the rest for the author",
+    43: "Loading it, above; the rest for the author",
 }
 
 
@@ -123,9 +123,9 @@ def _depending(metrics: Mapping, patients_known: bool) -> dict[int, str]:
     robust = "When slices change, above" if figures.get("robustness") else "not measured: `evaluate --robustness`"
     level = "groups: a patient or study is never in two splits" if patients_known else "patients are unknown"
     return {
-        20: f"Data, below; {level}",
+        20: f"Data, above; {level}",
         29: "Result, above: 95% intervals" if scored else "nothing was scored",
         30: robust,
-        35: "Data, below; rejected.csv of the records",
+        35: "Data, above; rejected.csv of the records",
         39: "report.html, misclassified slices and labels to look at again" if scored else "nothing was scored",
     }

@@ -1,0 +1,128 @@
+"""The page of a run on real slices says what metrics.json says, number by number."""
+
+import html.parser
+import json
+import re
+from collections import defaultdict
+
+import pytest
+from running import succeed
+
+SECTIONS = (
+    "Result", "Metrics at the operating point", "Slices and series", "How sure an answer is",
+    "Could something simpler do it?",
+)  # fmt: skip
+NO_FIGURE = re.compile(
+    r"95 ?%|2,000|\(\d{4}\)|\w+ \d{4}\)|10 bins|\(0 is best\)|0 is best|\(-1 to 1\)|T1|above 180|below 0\.5|at 0\.5"
+)
+"""What the page says with digits that is no figure of the run: methods, years, ends of scales."""
+
+
+class Sections(html.parser.HTMLParser):
+    """The text below each heading of the page, tags as spaces."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.text, self._heading, self._in_heading = defaultdict(str), "", False
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        self._in_heading = tag == "h2"
+        self._heading = "" if self._in_heading else self._heading
+        self.text[self._heading] += " "
+
+    def handle_endtag(self, tag):
+        self._in_heading = False
+        self.text[self._heading] += " "
+
+    def handle_data(self, data):
+        if self._in_heading:
+            self._heading += data
+        else:
+            self.text[self._heading] += data
+
+
+def leaves(value):
+    """Yields every number in a mapping that JSON holds."""
+    if isinstance(value, dict):
+        for each in value.values():
+            yield from leaves(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from leaves(each)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield value
+
+
+def as_written(number):
+    """Returns every way in which the page may write a number: with the digits of its tables, tiles and sentences."""
+    if isinstance(number, int):
+        return {str(number)}
+    return {f"{number:.{digits}f}" for digits in (2, 3, 4)} | {f"{number:.1%}", f"{number:.2%}"}
+
+
+def shares(matrix):
+    """Yields the share of each true class in the cells of a confusion matrix, in percent as the page has it."""
+    for row in matrix:
+        yield from (f"{count / max(sum(row), 1):.1%}" for count in row)
+
+
+def matrices(value):
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield from [each] if name == "confusion_matrix" else matrices(each)
+
+
+@pytest.fixture(scope="module")
+def run_on_real_slices(real_data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("real")
+    # The part of a name before the first _ is shared by pictures that look alike.
+    records = ["--group_regex=.*/([^/_]+)_", "--test_fraction=0.3", f"--output_dir={folder}/records"]
+    succeed("make_records", f"--train_dir={real_data}/jpeg", *records)
+    training = ["--init_weights=shipped", "--epochs=1", "--learning_rate=1e-4"]
+    succeed("train", f"--records_dir={folder}/records", f"--workdir={folder}/run", *training)
+    return folder / "run"
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_every_number_on_the_page_is_in_metrics(run_on_real_slices):
+    metrics = json.loads((run_on_real_slices / "metrics.json").read_text())
+    sections = Sections((run_on_real_slices / "report.html").read_text("utf-8")).text
+    known = {text for number in leaves(metrics) for text in as_written(number)}
+    known |= {share for matrix in matrices(metrics) for share in shares(matrix)}
+    for name in SECTIONS:
+        text = sections[name].partition("Each series")[0].partition("Before you believe these numbers")[0]
+        figures = re.findall(r"(?<![\w.])-?\d+(?:\.\d+)?%?", NO_FIGURE.sub(" ", text))
+        assert len(figures) >= 9, (name, text)
+        assert [figure for figure in figures if figure not in known] == [], (name, text)
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_figures_stand_where_they_belong(run_on_real_slices):
+    """A figure that is somewhere in metrics.json may still stand in another figure's line."""
+    test = json.loads((run_on_real_slices / "metrics.json").read_text())["test"]
+    text = " ".join(Sections((run_on_real_slices / "report.html").read_text("utf-8")).text[SECTIONS[1]].split())
+    for name, key in (
+        ("Average precision", "average_precision"),
+        ("F1 score", "f1"),
+        ("Balanced accuracy", "balanced_accuracy"),
+    ):
+        assert re.search(rf"{name} [\d.]+ {test[key]:.4f}\b", text), name
+    for name, key in (("AUC", "auc"), ("Sensitivity (with_gad found)", "sensitivity"), ("Accuracy", "accuracy")):
+        low, high = test[f"{key}_ci95"]
+        of_validation = r"[\d.]+ [\d.]+ to [\d.]+"
+        of_test = rf"{test[key]:.4f} {low:.4f} to {high:.4f}"
+        assert re.search(rf"{re.escape(name)} {of_validation} {of_test}", text), name
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_series_on_the_page_are_those_of_the_metrics(run_on_real_slices):
+    series = json.loads((run_on_real_slices / "metrics.json").read_text())["test"]["series"]
+    text = Sections((run_on_real_slices / "report.html").read_text("utf-8")).text["Slices and series"]
+    lines = re.findall(r"\d+\s+(no_gad|with_gad)\s+[01]\.\d{4}\s+(no_gad|with_gad)\s", text.partition("Each series")[2])
+    assert len(lines) == series["num_examples"]
+    classes = ("no_gad", "with_gad")
+    assert [[lines.count((truth, answer)) for answer in classes] for truth in classes] == series["confusion_matrix"]
