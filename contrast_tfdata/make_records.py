@@ -11,7 +11,9 @@ from contrast_tfdata.errors import UsageError
 
 _TRAIN_DIR = flags.DEFINE_string("train_dir", None, "folder or .zip holding no_gad/ and with_gad/")
 _TEST_DIR = flags.DEFINE_string("test_dir", None, "the same for the test split")
-_TABLE = flags.DEFINE_string("table", None, "CSV with the columns path,label[,group][,split], instead of folders")
+_TABLE = flags.DEFINE_string(
+    "table", None, "CSV with the columns path,label[,group][,split][,subgroup:NAME ...], instead of folders"
+)
 _PHANTOM_PATIENTS = flags.DEFINE_integer("phantom_patients", 0, "or this many synthetic patients", lower_bound=0)
 _PHANTOM_SLICES = flags.DEFINE_integer(
     "phantom_slices", 4, "slices of each class of a synthetic patient", lower_bound=1

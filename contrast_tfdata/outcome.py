@@ -35,7 +35,15 @@ from contrast_tfdata.records import manifest as manifests
 from contrast_tfdata.records import verification
 from contrast_tfdata.records.manifest import Manifest
 from contrast_tfdata.report import findings
-from contrast_tfdata.scoring.splits import Scoring, check_split, gate_around, read_images, score_perturbed, score_split
+from contrast_tfdata.scoring.splits import (
+    Scoring,
+    check_split,
+    gate_around,
+    read_images,
+    score_perturbed,
+    score_split,
+    told_of,
+)
 
 MAX_VERIFIED_BYTES = 2 << 30
 """Records up to this size are read before use: 0.6 s for 1,500 slices. Of larger ones sizes and counts are checked."""
@@ -102,16 +110,17 @@ class Run:
         perturbed: Mapping[str, Mapping[Perturbation, np.ndarray]] | None = None,
     ) -> dict:
         """Writes metrics.json and tables of slices; chooses the operating point on validation unless one is given."""
-        metrics = summarize(validation, test, operating_point, criterion, checks, max_error, perturbed)
+        scored = {"validation": validation, "test": test}
+        present = {split: predictions for split, predictions in scored.items() if predictions is not None}
+        told = {split: told_of(self._scoring(), split) for split in present}
+        metrics = summarize(validation, test, operating_point, criterion, checks, max_error, perturbed, told)
         self._write_json("metrics.json", metrics)
-        for split, predictions in (("validation", validation), ("test", test)):
+        for split, predictions in scored.items():
             if predictions is not None:
                 path = self.directory / f"predictions-{split}.csv"
                 predictions.write_csv(path, metrics["operating_point"]["threshold"])
             else:
                 (self.directory / f"predictions-{split}.csv").unlink(missing_ok=True)  # of an earlier run here
-        scored = {"validation": validation, "test": test}
-        present = {split: predictions for split, predictions in scored.items() if predictions is not None}
         write_suspects(self.directory / SUSPECTS_FILE, present)
         return metrics
 

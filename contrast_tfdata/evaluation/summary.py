@@ -1,7 +1,7 @@
 """Everything metrics.json holds, from the predictions of a run."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from contrast_tfdata.evaluation.operating_point import (
 from contrast_tfdata.evaluation.predictions import Predictions
 from contrast_tfdata.evaluation.robustness import robustness
 from contrast_tfdata.evaluation.series import per_series
+from contrast_tfdata.evaluation.subgroups import subgroups
 from contrast_tfdata.images.perturbations import Perturbation
 
 SWEEP_PROCEDURE = (
@@ -98,6 +99,7 @@ def summarize(
     checks: Mapping[str, ConfounderScores] | None = None,
     max_error: float = DEFAULT_MAX_ERROR,
     perturbed: Mapping[str, Mapping[Perturbation, np.ndarray]] | None = None,
+    told: Mapping[str, Sequence[Mapping[str, str]]] | None = None,
 ) -> dict:
     """Returns the contents of metrics.json.
 
@@ -110,27 +112,33 @@ def summarize(
         checks: what else was measured on the slices of `validation` or `test`, by the split's name.
         max_error: largest share of wrong answers among answered slices that the band is chosen for.
         perturbed: logits of the slices of `validation` or `test` after each perturbation, by the split's name.
+        told: what the records of `validation` or `test` say of each slice, by the split's name (see `subgroups`).
 
     Returns:
         A mapping with always the same keys, which JSON can hold: what `Choices.to_dict` returns; `validation` and
         `test` at that threshold, each with what `metrics_at` returns and `auc_ci95_bootstrap` (groups drawn anew; None
         where they are not known), `series` (the same of `per_series`, whose examples are series), `reliability`,
         `abstention` and `temperature_scaling` (see there; None where the band, or the temperature, was never chosen),
-        `confounders` and `robustness` (see there; None where they were not measured); `validation_at_half` at the
-        slides' 0.5; `test_best_threshold`, the slides' optimistic procedure, with `optimism`, by how much its accuracy
-        exceeds that at the operating point. A split that is absent or has no labelled slice makes its two entries None.
+        `confounders`, `robustness` and `subgroups` (see there; None where they were not measured); `validation_at_half`
+        at the slides' 0.5; `test_best_threshold`, the slides' optimistic procedure, with `optimism`, by how much its
+        accuracy exceeds that at the operating point. A split that is absent or has no labelled slice makes its two
+        entries None.
 
     Raises:
         ValueError: an unknown criterion, or an error rate outside [0, 1].
     """
     choices = operating_point or choose_all(validation, criterion, max_error)
     choices = Choices(choices) if isinstance(choices, OperatingPoint) else choices
-    checks, perturbed = checks or {}, perturbed or {}
+    checks, perturbed, told = checks or {}, perturbed or {}, told or {}
+
+    def scored(name: str, split: Predictions | None) -> dict | None:
+        return _scored(split, choices, checks.get(name), perturbed.get(name), told.get(name))
+
     return {
         **choices.to_dict(),
-        "validation": _scored(validation, choices, checks.get("validation"), perturbed.get("validation")),
+        "validation": scored("validation", validation),
         "validation_at_half": _at_half(validation),
-        "test": _scored(test, choices, checks.get("test"), perturbed.get("test")),
+        "test": scored("test", test),
         "test_best_threshold": _best_on_test(test, choices.operating_point.threshold),
     }
 
@@ -140,6 +148,7 @@ def _scored(
     choices: Choices,
     check: ConfounderScores | None,
     perturbed: Mapping[Perturbation, np.ndarray] | None,
+    told: Sequence[Mapping[str, str]] | None,
 ) -> dict | None:
     if not _has_labels(split):
         return None
@@ -152,6 +161,7 @@ def _scored(
         "temperature_scaling": scaling(scored, choices.temperature) if choices.temperature else None,
         "confounders": confounders(split, check) if check else None,
         "robustness": robustness(split, perturbed, threshold) if perturbed else None,
+        "subgroups": subgroups(split, told, threshold) if told else None,
     }
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from contrast_tfdata.errors import UsageError
-from contrast_tfdata.images import dicom_claims, dicom_stream
+from contrast_tfdata.images import dicom_claims, dicom_origin, dicom_stream
 from contrast_tfdata.images.contrast_claims import Claim
 from contrast_tfdata.images.slices import RejectedImageError, Slice, check_finite, check_size, check_spacing
 
@@ -29,9 +29,10 @@ from contrast_tfdata.images.slices import RejectedImageError, Slice, check_finit
 logging.getLogger("pydicom").propagate = False
 
 # Nothing else leaves the parser: no name, date or free text can reach a record or a message. Of the texts on contrast
-# agent only what they say about it leaves, as a `Claim`.
+# agent and scanner only what they say about it leaves, as a `Claim` and as one of a few fixed words.
 _ALLOWED_TAGS = [
     *dicom_claims.TAGS,
+    *dicom_origin.TAGS,
     "SpecificCharacterSet",
     "SOPClassUID",
     "Modality",
@@ -91,6 +92,7 @@ class DicomHeader:
         orientation: ImageOrientationPatient: direction of the columns' index, then of the rows' index; or None.
         warnings: codes as in `FileFacts.warnings`.
         claim: whether contrast agent was given.
+        origin: what scanner it was, as far as the header says (see `dicom_origin`).
     """
 
     patient_id: str | None
@@ -101,6 +103,7 @@ class DicomHeader:
     orientation: tuple[float, ...] | None
     warnings: tuple[str, ...]
     claim: Claim = Claim.SILENT
+    origin: dicom_origin.Subgroups = ()
 
 
 def read_header(data: bytes) -> DicomHeader:
@@ -244,6 +247,7 @@ def _header(dataset: Any) -> DicomHeader:
         orientation=orientation,
         warnings=tuple(warnings),
         claim=dicom_claims.claim_of(dataset),
+        origin=dicom_origin.origin_of(dataset),
     )
 
 

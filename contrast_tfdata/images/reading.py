@@ -78,6 +78,7 @@ def _dicom_facts(data: bytes, sha256: bytes) -> FileFacts:
         position=header.position,
         warnings=header.warnings,
         claim=header.claim,
+        subgroups=header.origin,
     )
 
 

@@ -65,6 +65,7 @@ class FileFacts:
             it is sagittal), `burned_in_unknown` (DICOM does not say whether text is burnt into the pixels),
             `name_disagrees` (its name promises another format).
         claim: DICOM: whether contrast agent was given, according to the header.
+        subgroups: (what is told apart, its word) pairs by which figures may be given: DICOM: vendor and field strength.
     """
 
     sha256: bytes
@@ -77,6 +78,7 @@ class FileFacts:
     position: float | None = None
     warnings: tuple[str, ...] = ()
     claim: Claim = Claim.SILENT
+    subgroups: tuple[tuple[str, str], ...] = ()
 
 
 def check_size(height: int, width: int) -> None:

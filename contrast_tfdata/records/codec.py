@@ -4,6 +4,7 @@ Pixels are stored decoded and resized, as raw uint8: about as small as the PNG t
 """
 
 import dataclasses
+import json
 
 import numpy as np
 import tensorflow as tf
@@ -22,6 +23,7 @@ class SliceRecord:
         slice_index: position in the volume or series, 0 for a picture.
         source_bytes: size of the source's file; 0 where there is none.
         source_shape: (height, width) of the slice in its source, before it was resized; (0, 0) where that is not known.
+        subgroups: (what is told apart, its word) pairs by which figures may be given, as (("vendor", "GE"),).
     """
 
     pixels: np.ndarray
@@ -32,6 +34,7 @@ class SliceRecord:
     slice_index: int
     source_bytes: int = 0
     source_shape: tuple[int, int] = (0, 0)
+    subgroups: tuple[tuple[str, str], ...] = ()
 
 
 # No `default_value` anywhere: a record that lacks a key must fail, not pass as zeros.
@@ -47,6 +50,7 @@ FEATURES = {
     "source/bytes": tf.io.FixedLenFeature([], tf.int64),
     "source/height": tf.io.FixedLenFeature([], tf.int64),
     "source/width": tf.io.FixedLenFeature([], tf.int64),
+    "subgroups": tf.io.FixedLenFeature([], tf.string),
 }
 PARSING = "parse_record"
 """Scope of the operations that read a record in a graph: an error of theirs is the records' fault."""
@@ -62,6 +66,7 @@ DESCRIPTIONS = {
     "source/bytes": "size of the source's file in bytes, 0 for synthetic slices",
     "source/height": "rows of pixels of the slice in its source, before it was resized",
     "source/width": "columns of pixels of the slice in its source, before it was resized",
+    "subgroups": "a JSON object of texts by which figures may be given, such as vendor and field strength",
 }
 """What each key holds, for the files that describe the records to other programs."""
 
@@ -89,6 +94,7 @@ def encode(record: SliceRecord) -> bytes:
         "source/bytes": _int64(record.source_bytes),
         "source/height": _int64(record.source_shape[0]),
         "source/width": _int64(record.source_shape[1]),
+        "subgroups": _bytes(json.dumps(dict(record.subgroups), sort_keys=True).encode()),
     }
     example = tf.train.Example(features=tf.train.Features(feature=features))
     return example.SerializeToString(deterministic=True)
@@ -122,7 +128,18 @@ def decode(serialized: bytes) -> SliceRecord:
         slice_index=values["slice_index"],
         source_bytes=values["source/bytes"],
         source_shape=(values["source/height"], values["source/width"]),
+        subgroups=_subgroups(values["subgroups"]),
     )
+
+
+def _subgroups(text: bytes) -> tuple[tuple[str, str], ...]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError("subgroups is not JSON") from error
+    if not isinstance(found, dict) or not all(isinstance(each, str) for each in found.values()):
+        raise ValueError("subgroups must be a JSON object of texts")
+    return tuple(found.items())
 
 
 def parse_example(serialized: tf.Tensor, image_size: int) -> tuple[tf.Tensor, tf.Tensor]:

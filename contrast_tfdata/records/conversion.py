@@ -138,6 +138,7 @@ def records_of(unit: PlannedUnit, decoded: list[DecodedSlice]) -> Iterator[codec
             slice_index=each.index,
             source_bytes=unit.facts.num_bytes,
             source_shape=each.shape,
+            subgroups=unit.facts.subgroups,
         )
 
 

@@ -14,7 +14,7 @@ from contrast_tfdata.errors import DataError, StorageError
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.records import manifest_schema
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 FILE_NAME = "manifest.json"
 REMAKE = "make the records again (make_records --overwrite)"
 MAX_BYTES = 16 << 20

@@ -22,6 +22,8 @@ from contrast_tfdata.records.units import FileUnit, PhantomUnit, Unit
 __all__ = ["DEVELOPMENT", "SPLITS", "Sources", "from_class_folders", "from_phantom", "from_table"]
 
 _TABLE_COLUMNS = {"path", "label", "group", "split"}
+_SUBGROUP = "subgroup:"
+"""What the names of further columns begin with; so a column's misspelt name is no subgroup by accident."""
 _SHOWN_NAMES = 10
 
 
@@ -98,10 +100,11 @@ def from_class_folders(root: Path, *, split: str | None, group_regex: str | None
 
 
 def from_table(table: Path, *, group_regex: str | None, max_bytes: int) -> Sources:
-    """Lists the files of a CSV with the columns path, label and, where known, group and split.
+    """Lists the files of a CSV with the columns path, label and, where known, group, split and subgroups.
 
-    Paths are relative to the table's folder. Labels are class names or 0 and 1. Rows with a wrong label or split or a
-    missing file are `Sources.problems`.
+    A column `subgroup:scanner` tells scanners apart in the figures; an empty cell says nothing. What stands in such a
+    column is written into the records as it is. Paths are relative to the table's folder. Labels are class names or 0
+    and 1. Rows with a wrong label or split or a missing file are `Sources.problems`.
 
     Raises:
         DataError: the table cannot be read, or has other columns.
@@ -267,9 +270,11 @@ def _read_table(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def _refuse_columns(table: Path, columns: set[str]) -> None:
-    if not {"path", "label"} <= columns <= _TABLE_COLUMNS:
+    fixed = {name for name in columns if not name.startswith(_SUBGROUP) or name == _SUBGROUP}
+    if not {"path", "label"} <= fixed <= _TABLE_COLUMNS:
         raise DataError(
-            f"{table}: the first line must name the columns path,label[,group][,split]. Received: {sorted(columns)}"
+            f"{table}: the first line must name the columns path,label[,group][,split][,{_SUBGROUP}NAME ...]. "
+            f"Received: {sorted(columns)}"
         )
 
 
@@ -284,7 +289,17 @@ def _unit_from_row(row: dict[str, str], folder: Path, pattern: re.Pattern | None
     root = _shared(file.anchor if Path(path).is_absolute() else str(folder))
     ref = files.FileRef(root, file.relative_to(root).as_posix(), file.stat().st_size, max_bytes=max_bytes)
     group = _shared(row.get("group")) or _match_group(pattern, path)
-    return FileUnit(ref, _parse_label(row["label"] or ""), _shared(split), group)
+    return FileUnit(ref, _parse_label(row["label"] or ""), _shared(split), group, _subgroups(row))
+
+
+def _subgroups(row: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    named = {name.removeprefix(_SUBGROUP): (value or "").strip() for name, value in row.items() if _is_subgroup(name)}
+    return tuple((_shared(name), _shared(value)) for name, value in sorted(named.items()) if value)
+
+
+def _is_subgroup(column: str | None) -> bool:
+    """Whether a column of the table is one; cells beyond the last named column have none."""
+    return column is not None and column.startswith(_SUBGROUP)
 
 
 def _parse_label(text: str) -> int:

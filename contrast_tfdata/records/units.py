@@ -24,12 +24,14 @@ class FileUnit:
         label: 0 or 1; -1 where a file is only to be predicted.
         split: pool that folder or table fixes (see `assignment.Member`), else None.
         group: patient key as found by regex or table, not yet hashed; None where unknown.
+        subgroups: what the table says of it besides, in pairs as in `FileFacts.subgroups`, which they precede.
     """
 
     file: FileRef
     label: int
     split: str | None = None
     group: str | None = None
+    subgroups: tuple[tuple[str, str], ...] = ()
 
     @property
     def path(self) -> str:
@@ -39,6 +41,10 @@ class FileUnit:
     def scan(self) -> FileFacts:
         """Reads the bytes and what can be learned without decoding pixels; raises RejectedImageError."""
         facts = reading.scan(self.file.read())
+        if self.subgroups:
+            # The table knows better than a header what the user wants to tell apart.
+            together = {**dict(facts.subgroups), **dict(self.subgroups)}
+            facts = dataclasses.replace(facts, subgroups=tuple(sorted(together.items())))
         if expected_format(self.path) in (None, facts.format):
             return facts
         return dataclasses.replace(facts, warnings=(*facts.warnings, "name_disagrees"))

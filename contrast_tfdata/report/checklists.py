@@ -89,7 +89,7 @@ _TOPICS = (
 )
 
 _ALWAYS = {
-    **dict.fromkeys((1, 2, 4, 5, 6, 15, 16, 17, 18, 21, 33, 34, 36, 42, 44), FOR_THE_AUTHOR),
+    **dict.fromkeys((1, 2, 4, 5, 6, 15, 16, 17, 18, 21, 33, 34, 42, 44), FOR_THE_AUTHOR),
     3: "Intended use, above; the rest for the author",
     7: "report.html, Data and split; where the files come from, for the author",
     8: "rejected.csv of the records: each file that was left out, and why; other rules for the author",
@@ -120,12 +120,14 @@ _ALWAYS = {
 def _depending(metrics: Mapping, patients_known: bool) -> dict[int, str]:
     scored = [metrics[split] for split in ("test", "validation") if metrics.get(split)]
     figures = scored[0] if scored else {}
-    robust = "When slices change, above" if figures.get("robustness") else "not measured: `evaluate --robustness`"
+    robust = "When slices change, above" if figures.get("robustness") else "not measured: evaluate --robustness"
+    parts = "Parts of the data, above; " if figures.get("subgroups") else ""
     level = "groups: a patient or study is never in two splits" if patients_known else "patients are unknown"
     return {
         20: f"Data, above; {level}",
         29: "Result, above: 95% intervals" if scored else "nothing was scored",
         30: robust,
+        36: f"{parts}the rest {FOR_THE_AUTHOR}" if parts else FOR_THE_AUTHOR,
         35: "Data, above; rejected.csv of the records",
         39: "report.html, misclassified slices and labels to look at again" if scored else "nothing was scored",
     }

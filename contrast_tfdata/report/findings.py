@@ -197,6 +197,22 @@ def robustness_rows(metrics: Mapping) -> list[dict]:
     ]
 
 
+def subgroup_rows(metrics: Mapping) -> list[dict]:
+    """Returns the lines of the table of parts of the main split: `name`, `value`, `slices`, `groups` and `cells`."""
+    split = main_split(metrics)
+    keys = (("auc", "auc_ci95"), ("accuracy", "accuracy_ci95"), ("sensitivity", None), ("specificity", None))
+    return [
+        {
+            "name": row["name"],
+            "value": row["value"],
+            "slices": row["num_examples"],
+            "groups": "unknown" if row["num_groups"] is None else row["num_groups"],
+            "cells": [_cell(row, *key) for key in keys],
+        }
+        for row in (metrics[split].get("subgroups") or () if split else ())
+    ]
+
+
 def _checked_split(metrics: Mapping) -> str | None:
     split = main_split(metrics)
     return split if split and confounding.is_checked(metrics[split]) else None

@@ -45,6 +45,7 @@ def write_model_card(path: Path, *, metrics: Mapping, run: RunDescription) -> Pa
         confounder_rows=findings.confounder_rows(metrics),
         confounder_sentence=findings.confounder_sentence(metrics),
         robustness_rows=findings.robustness_rows(metrics),
+        subgroup_rows=findings.subgroup_rows(metrics),
         best=metrics.get("test_best_threshold"),
         optimism=findings.optimism(metrics.get("test_best_threshold") or {}),
         data_rows=split_rows(run.manifest),

@@ -64,6 +64,7 @@ def render(
         confounder_rows=findings.confounder_rows(metrics),
         confounder_sentence=findings.confounder_sentence(metrics),
         robustness_rows=findings.robustness_rows(metrics),
+        subgroup_rows=findings.subgroup_rows(metrics),
         confusions=findings.confusion_panels(metrics),
         charts=[{"source": svg_data_uri(chart.figure), "text": chart.text} for chart in charts],
         has_history=has_history,

@@ -123,6 +123,15 @@ def score_perturbed(
     return {each: score_stream(predictor, changed(each), scoring.batch_size) for each in PERTURBATIONS}
 
 
+def told_of(scoring: Scoring, split: str) -> list[dict[str, str]]:
+    """Returns what each record of a split says about its slice, by kind, in the order of the records.
+
+    Raises:
+        DataError: a record cannot be read; names it.
+    """
+    return [dict(record.subgroups) for record in scoring.records(split)]
+
+
 def gate_around(records_dir: Path, manifest: Manifest, split: str) -> InputGate:
     """Returns the gate around the slices of a split, evenly spaced `MAX_MEASURED` of them where it has more."""
     if split not in manifest.splits:

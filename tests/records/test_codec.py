@@ -20,6 +20,7 @@ RECORD = codec.SliceRecord(
     slice_index=7,
     source_bytes=4321,
     source_shape=(480, 512),
+    subgroups=(("field strength", "3 T"), ("vendor", "GE")),
 )
 
 
@@ -51,7 +52,7 @@ def test_keys_are_those_of_the_contract():
     example = tf.train.Example.FromString(codec.encode(RECORD))
     assert set(example.features.feature) == {
         "image/raw", "image/height", "image/width", "label", "example_id", "group", "source", "slice_index",
-        "source/bytes", "source/height", "source/width",
+        "source/bytes", "source/height", "source/width", "subgroups",
     }  # fmt: skip
 
 

@@ -175,10 +175,13 @@ def test_fault_45_damaged_manifest(records, text):
         manifests.load(records[0])
 
 
-@pytest.mark.parametrize(("version", "cure"), [(99, "update it, or make"), (1, "2; make the records again")])
+@pytest.mark.parametrize(
+    ("version", "cure"),
+    [(99, "update it, or make"), (1, "3; make the records again"), (2, "3; make the records again")],
+)
 def test_fault_45_manifest_of_another_version(records, version, cure):
     path = records[0] / "manifest.json"
-    path.write_text(path.read_text().replace('"format_version": 2', f'"format_version": {version}'))
+    path.write_text(path.read_text().replace('"format_version": 3', f'"format_version": {version}'))
     with pytest.raises(DataError, match=f"format version {version}, .*{cure}"):
         manifests.load(records[0])
 
