@@ -85,6 +85,12 @@ _VIEWS = flags.DEFINE_string(
     f"a slice's logit is the mean over these views of it, of {', '.join(views.VIEWS)}: in all scores, and wherever the "
     "model is used; training itself does not change",
 )
+_PROFILE_STEPS = flags.DEFINE_string(
+    "profile_steps",
+    None,
+    "first and last step, as in 10,20, that TensorFlow's profiler watches; counted from 1 over all epochs of this "
+    "command; written below logs/plugins/profile",
+)
 _STRATEGY = flags.DEFINE_enum("strategy", "auto", ["auto", "one_device"], "where training runs")
 _RESUME = flags.DEFINE_enum("resume", "auto", ["auto", "never"], "go on from a checkpoint in --workdir, or start over")
 _INIT_WEIGHTS = flags.DEFINE_string(
@@ -117,7 +123,7 @@ def main(argv: list[str]) -> None:
 
 def _train(plan: "RuntimePlan") -> dict:
     """Does one run, in --workdir with --seed; returns its metrics."""
-    from contrast_tfdata import outcome
+    from contrast_tfdata import epoch_logs, outcome
     from contrast_tfdata.model import starting_point
     from contrast_tfdata.records import manifest as manifests
     from contrast_tfdata.training import loop
@@ -128,7 +134,8 @@ def _train(plan: "RuntimePlan") -> dict:
     run = outcome.Run(workdir, records_dir, manifest, plan, _BATCH_SIZE.value, views.parse(_VIEWS.value))
     run.announce(cli.console)
     training, pipeline = _training_options(), _pipeline_options(workdir)
-    job = loop.Job(records_dir, manifest, workdir, training, pipeline, plan, _phantom_part())
+    profile_steps = training_options.parse_profile_steps(_PROFILE_STEPS.value)
+    job = loop.Job(records_dir, manifest, workdir, training, pipeline, plan, _phantom_part(), profile_steps)
     model = starting_point.build(
         manifest.image_size,
         pooling=plan.pooling,
@@ -144,6 +151,7 @@ def _train(plan: "RuntimePlan") -> dict:
         resume=_RESUME.value == "auto",
         on_start=lambda: run.write_provenance(cli.flags_text(sys.modules[__name__])),
         console=cli.console,
+        callbacks=epoch_logs.callbacks(workdir / loop.LOGS, job.recipe(model)),
     )
     model = starting_point.float32_twin(model)
     validation, test = run.score(model, "validation"), run.score(model, "test")
@@ -163,6 +171,7 @@ def _checked_workdir() -> Path:
     if pretrained.is_shipped(_WORKDIR.value):
         raise UsageError("--workdir=shipped stands for the weights of this package; for a folder write ./shipped")
     _training_options(), _pipeline_options(workdir), views.parse(_VIEWS.value)
+    training_options.parse_profile_steps(_PROFILE_STEPS.value)
     _refuse_half_a_mixture()
     if _SEED.value + _REPEATS.value > 1 << 32:
         raise UsageError(

@@ -15,6 +15,7 @@ from contrast_tfdata.model.dropout import CountedDropout
 from contrast_tfdata.model.layers import ConvPool
 from contrast_tfdata.model.parts import apply_in_parts, with_at_least
 from contrast_tfdata.model.reference import reference_network
+from contrast_tfdata.model.score_counts import ScoreCounts
 
 _EARLY_BLOCKS = 2
 """Their features hold nine tenths of a training step's memory."""
@@ -64,6 +65,7 @@ class ContrastNet(tf.keras.Model):
         self._make_layers()
         # Past Keras's tracking, which counts a metric's state among the model's weights.
         object.__setattr__(self, "_loss_mean", tf.keras.metrics.Mean(name="loss"))
+        object.__setattr__(self, "score_counts", ScoreCounts())
         # Creates the variables, so that weights can be read and set from the start.
         self(tf.zeros((1, image_size, image_size), tf.uint8))
 
@@ -140,6 +142,14 @@ class ContrastNet(tf.keras.Model):
     def metrics(self):
         """The mean loss of the epoch, and the compiled metrics."""
         return [self._loss_mean, *super().metrics]
+
+    def test_step(self, data):
+        """Scores a batch as Keras does; `score_counts` counts its logits besides, for the caller to reset and read."""
+        x, y, sample_weight = tf.keras.utils.unpack_x_y_sample_weight(data)
+        y_pred = self(x, training=False)
+        self.compute_loss(x, y, y_pred, sample_weight)
+        self.score_counts.update_state(y, y_pred, sample_weight)
+        return self.compute_metrics(x, y, y_pred, sample_weight)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None):
         """Returns the loss to minimise: the weighted mean over the batch, `sum(w * l) / sum(w)`.

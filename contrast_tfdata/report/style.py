@@ -65,6 +65,14 @@ def write_png(figure: Figure, path: Path):
         figure.savefig(file, format="png", dpi=PNG_DPI)
 
 
+def rgba(figure: Figure, dpi: int = 80) -> np.ndarray:
+    """Returns the figure's pixels, (h, w, 4) uint8."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="rgba", dpi=dpi)
+    width, height = (int(inches * dpi) for inches in figure.get_size_inches())
+    return np.frombuffer(buffer.getvalue(), np.uint8).reshape(height, width, 4)
+
+
 def svg_data_uri(figure: Figure) -> str:
     """Returns the figure as lines, not pixels, for the `src` of an image in a page that loads nothing."""
     buffer = io.BytesIO()

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import tensorflow as tf
@@ -23,6 +23,9 @@ from contrast_tfdata.training.history import FILE_NAME, HistoryFile, read_histor
 from contrast_tfdata.training.options import TrainingOptions
 from contrast_tfdata.training.progress import ProgressDisplay, StopOnNonFiniteLoss
 
+LOGS = "logs"
+"""Folder of the TensorBoard logs, in that of the run."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Job:
@@ -36,6 +39,7 @@ class Job:
         pipeline: how batches are made.
         plan: how the step runs.
         phantom: synthetic slices for a part of every batch, or None.
+        profile_steps: first and last step, counted from 1, that TensorFlow's profiler watches, or None.
 
     Raises:
         DataError: there is no training example, or the synthetic ones were made in another way than the others.
@@ -48,6 +52,7 @@ class Job:
     pipeline: PipelineOptions
     plan: RuntimePlan
     phantom: PhantomPart | None = None
+    profile_steps: tuple[int, int] | None = None
 
     def __post_init__(self):
         for part in filter(None, (self, self.phantom)):
@@ -116,7 +121,13 @@ class Job:
 
 
 def train(
-    model: ContrastNet, job: Job, *, resume: bool, on_start: Callable[[], None], console: Console
+    model: ContrastNet,
+    job: Job,
+    *,
+    resume: bool,
+    on_start: Callable[[], None],
+    console: Console,
+    callbacks: Sequence[tf.keras.callbacks.Callback] = (),
 ) -> list[dict[str, float]]:
     """Fits `model` in place; its weights are the run's result afterwards.
 
@@ -128,6 +139,7 @@ def train(
         resume: go on from a checkpoint where there is one; otherwise what stands there of an earlier run is removed.
         on_start: called once nothing stands against the run, before anything of it is written.
         console: for progress.
+        callbacks: more that Keras calls, after those of this package.
 
     Returns:
         One dict per epoch: epoch (from 1), loss, accuracy and, with a validation split, val_loss, val_accuracy.
@@ -144,7 +156,7 @@ def train(
     on_start()
     if done < job.training.epochs:
         try:
-            _fit(model, job, checkpoints, done, console)
+            _fit(model, job, checkpoints, done, console, callbacks)
         finally:
             if job.pipeline.cache == "disk":
                 shutil.rmtree(job.pipeline.cache_dir, ignore_errors=True)
@@ -153,7 +165,14 @@ def train(
     return read_history(job.workdir / FILE_NAME)
 
 
-def _fit(model: ContrastNet, job: Job, checkpoints: Checkpoints, done: int, console: Console) -> None:
+def _fit(
+    model: ContrastNet,
+    job: Job,
+    checkpoints: Checkpoints,
+    done: int,
+    console: Console,
+    more: Sequence[tf.keras.callbacks.Callback],
+) -> None:
     source = {"records_dir": job.records_dir, "manifest": job.manifest, "options": job.batches}
     epochs, steps = job.training.epochs, job.steps_per_epoch
     console.print(f"training: {job.num_examples} slices, {steps} steps an epoch, epochs {done + 1} to {epochs}")
@@ -165,8 +184,11 @@ def _fit(model: ContrastNet, job: Job, checkpoints: Checkpoints, done: int, cons
         StopOnNonFiniteLoss(),  # before the checkpoint, so that broken weights are never saved
         HistoryFile(job.workdir / FILE_NAME, done),  # before it too: a row too many is dropped, one too few is lost
         checkpoints,
-        tf.keras.callbacks.TensorBoard(str(job.workdir / "logs"), write_graph=False),
+        tf.keras.callbacks.TensorBoard(
+            str(job.workdir / LOGS), write_graph=False, profile_batch=job.profile_steps or 0
+        ),
         display,
+        *more,
     ]
     has_validation = "validation" in job.manifest.splits
     batches = create_train_dataset(**source, first_epoch=done, epochs=epochs, phantom=job.phantom)
@@ -187,7 +209,7 @@ def _fit(model: ContrastNet, job: Job, checkpoints: Checkpoints, done: int, cons
 
 
 def _start_over(workdir: Path) -> None:
-    for name in ("checkpoints", "logs"):
+    for name in ("checkpoints", LOGS):
         shutil.rmtree(workdir / name, ignore_errors=True)
     (workdir / FILE_NAME).unlink(missing_ok=True)
 

@@ -13,6 +13,23 @@ INITIAL_BIASES = ("none", "class_balance")
 FINAL_WEIGHTS = ("last", "best")
 
 
+def parse_profile_steps(text: str | None) -> tuple[int, int] | None:
+    """Reads FROM,TO: the first and the last step of training, counted from 1, that are to be profiled.
+
+    Raises:
+        UsageError: not two whole numbers, 1 or more, in this order.
+    """
+    if not text:
+        return None
+    try:
+        first, last = (int(number) for number in text.split(","))
+    except ValueError:
+        first, last = 0, 0
+    if not 1 <= first <= last:
+        raise UsageError(f"profile_steps must be the first and the last step, as in 10,20. Received: {text!r}")
+    return first, last
+
+
 @dataclasses.dataclass(frozen=True)
 class TrainingOptions:
     """The recipe; the defaults are the slides'.
