@@ -4,6 +4,7 @@ Sources:
     E. R. DeLong, D. M. DeLong, D. L. Clarke-Pearson, Biometrics 44 (1988) 837-845: variance from structural components.
     X. Sun, W. Xu, IEEE Signal Processing Letters 21 (2014) 1389-1393: the components from ranks, in O(n log n).
     N. A. Obuchowski, Biometrics 53 (1997) 567-578: the same where several examples come from one patient.
+    A. C. Cameron, D. L. Miller, Journal of Human Resources 50 (2015) 317-372, section VI: few clusters.
     M. S. Pepe, The Statistical Evaluation of Medical Tests (2003), section 5.2: the interval on the logit scale.
 """
 
@@ -57,7 +58,10 @@ def auc_interval(
 ) -> tuple[float, float] | None:
     """Returns a 95 % confidence interval of the AUC, symmetric on the logit scale, so always inside (0, 1).
 
-    With A the AUC and s its standard error, the logit has standard error s / (A (1 - A)) (delta method, Pepe 2003).
+    With A the AUC and s its standard error, the logit has standard error s / (A (1 - A)) (delta method, Pepe 2003). A
+    variance that is estimated from few clusters calls for Student's t in place of the normal quantile: here with one
+    degree of freedom less than the smaller class has clusters (Cameron and Miller 2015 discuss the choice; what it
+    brings is in benchmarks/COVERAGE.md).
 
     Args:
         labels: (n,) 0 or 1.
@@ -72,14 +76,24 @@ def auc_interval(
     components = auc_components(labels, scores)
     if components is None:
         return None
-    clusters = np.arange(len(labels)) if clusters is None else np.asarray(clusters)
+    independent = clusters is None
+    clusters = np.arange(len(labels)) if independent else np.asarray(clusters)
     variance = _clustered_variance(components, clusters, np.asarray(labels) == 1)
     area = components.auc
     if variance is None or variance <= 0 or not 0 < area < 1:
         return None
-    centre, width = np.log(area / (1 - area)), Z_95 * np.sqrt(variance) / (area * (1 - area))
+    quantile = Z_95 if independent else _quantile(clusters, np.asarray(labels))
+    centre, width = np.log(area / (1 - area)), quantile * np.sqrt(variance) / (area * (1 - area))
     low, high = 1 / (1 + np.exp(-(centre + np.array([-width, width]))))
     return float(low), float(high)
+
+
+def _quantile(clusters: np.ndarray, labels: np.ndarray) -> float:
+    """Returns how many standard errors an interval reaches to each side."""
+    from scipy import special  # Not at the top: most who import this package never come here.
+
+    fewest = min(len(np.unique(clusters[labels == value])) for value in (0, 1))
+    return float(special.stdtrit(fewest - 1, 0.975))
 
 
 def roc_curve(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

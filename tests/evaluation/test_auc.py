@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import special, stats
 from sklearn import metrics as sklearn_metrics
 
 from contrast_tfdata.evaluation.auc import Z_95, auc_components, auc_interval, roc_curve
@@ -73,7 +74,7 @@ def test_copies_of_a_slice_in_its_group_tell_nothing_new(copies):
     labels, scores = draw(2)
     groups = np.arange(len(labels))
     repeated = [np.repeat(column, copies) for column in (labels, scores, groups)]
-    np.testing.assert_allclose(auc_interval(*repeated), auc_interval(labels, scores), atol=1e-12)
+    np.testing.assert_allclose(auc_interval(*repeated), auc_interval(labels, scores, groups), atol=1e-12)
     naive = auc_interval(*repeated[:2])
     assert naive[1] - naive[0] < 0.8 * np.subtract(*auc_interval(labels, scores)[::-1])
 
@@ -90,7 +91,17 @@ def test_groups_of_both_classes_by_simulation():
         areas.append(area)
         half_widths.append(np.log(high / (1 - high)) - np.log(area / (1 - area)))
     logits = np.log(np.array(areas) / (1 - np.array(areas)))
-    assert np.mean(half_widths) / Z_95 == pytest.approx(logits.std(), rel=0.1)
+    assert np.mean(half_widths) / stats.t.ppf(0.975, 29) == pytest.approx(logits.std(), rel=0.1)
+
+
+def test_few_groups_are_trusted_less():
+    """With one slice a group the standard error is DeLong's, and the quantile that of the smaller class's t."""
+    labels, scores = draw(2)
+    groups = np.arange(len(labels))
+    (low, high), (near, far) = auc_interval(labels, scores), auc_interval(labels, scores, groups)
+    fewest = min(int(labels.sum()), int((1 - labels).sum()))
+    wider = (special.logit(far) - special.logit(near)) / (special.logit(high) - special.logit(low))
+    assert wider == pytest.approx(stats.t.ppf(0.975, fewest - 1) / Z_95, rel=1e-9)
 
 
 @pytest.mark.parametrize(
