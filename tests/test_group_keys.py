@@ -4,10 +4,9 @@ import json
 import multiprocessing
 import os
 import stat
-import subprocess
-import sys
 
 import pytest
+from running import run
 
 from contrast_tfdata import group_keys
 from contrast_tfdata.errors import UsageError
@@ -77,9 +76,8 @@ def test_files_that_are_no_keys(tmp_path, content):
 
 
 def make_records(output, *arguments, data_home):
-    words = [sys.executable, "-m", "contrast_tfdata.make_records", f"--output_dir={output}", "--image_size=24"]
     environment = os.environ | {"XDG_DATA_HOME": str(data_home)}
-    return subprocess.run([*words, *arguments], capture_output=True, text=True, check=False, env=environment)
+    return run("make_records", f"--output_dir={output}", "--image_size=24", *arguments, env=environment)
 
 
 def keyed(records):

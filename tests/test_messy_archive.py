@@ -15,7 +15,7 @@ from image_files import dicom_bytes, encode, nifti_bytes, ramp, volume
 from lesser_rights import obey_rights
 from PIL import Image
 from png_files import write_png
-from running import run
+from running import fresh, run
 
 from contrast_tfdata.records import manifest as manifests
 from contrast_tfdata.records import verification
@@ -77,7 +77,7 @@ def messy(tmp_path_factory):
     for path in hidden:
         path.chmod(0)
     options = ["--on_bad_image=skip", "--allow_leakage", "--image_size=190", "--num_workers=1"]
-    made = run("make_records", *folders, *options, preexec_fn=obey_rights)
+    made = fresh("make_records", *folders, *options, preexec_fn=obey_rights)
     for path in hidden:
         path.chmod(0o700)
     assert made.returncode == 0, made.stderr

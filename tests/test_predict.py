@@ -3,12 +3,11 @@
 import json
 import shutil
 import subprocess
-import sys
 
 import pytest
 from image_files import dicom_bytes, nifti_bytes, ramp, volume
 from png_files import write_png
-from running import read_rows
+from running import read_rows, run
 
 from contrast_tfdata.model import pretrained
 
@@ -17,9 +16,10 @@ SECRET = "Secret^1"
 
 
 def predict(*arguments):
-    """Runs `predict` with the weights of the package in a process of its own."""
-    words = [sys.executable, "-m", "contrast_tfdata.predict", *map(str, arguments)]
-    return subprocess.run(words, capture_output=True, check=False)
+    """Runs `predict` with the weights of the package in a process of its own; what it wrote as bytes."""
+    result = run("predict", *arguments)
+    written = (text.encode(errors="surrogateescape") for text in (result.stdout, result.stderr))
+    return subprocess.CompletedProcess(result.args, result.returncode, *written)
 
 
 @pytest.mark.slow

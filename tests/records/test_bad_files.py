@@ -2,10 +2,9 @@
 
 import csv
 import json
-import subprocess
-import sys
 
 import pytest
+from running import run
 
 REJECTED = {
     "animated": (
@@ -58,8 +57,7 @@ def write_table(folder, files):
 def test_fault_07_08_10_13_15_67_68_every_bad_file_is_accounted_for(real_data, tmp_path):
     found = sorted(path for path in (real_data / "bad").rglob("*") if path.is_file())
     words = [f"--table={write_table(tmp_path, found)}", f"--output_dir={tmp_path}/records", "--image_size=64"]
-    command = [sys.executable, "-m", "contrast_tfdata.make_records", *words, "--on_bad_image=skip", "--num_workers=1"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    result = run("make_records", *words, "--on_bad_image=skip", "--num_workers=1")
     assert result.returncode == 0, result.stderr
     with open(tmp_path / "records" / "rejected.csv", newline="") as file:
         reasons = {row["path"]: row["reason"] for row in csv.DictReader(file)}

@@ -1,17 +1,14 @@
 """Records whose split is kept, as a user does it."""
 
-import subprocess
-import sys
-
 import pytest
+from running import run
 
 from contrast_tfdata.records import former
 from contrast_tfdata.records.former import FormerSplit
 
 
 def make_records(output, *arguments):
-    words = [sys.executable, "-m", "contrast_tfdata.make_records", f"--output_dir={output}", "--image_size=24"]
-    return subprocess.run([*words, *arguments], capture_output=True, text=True, check=False)
+    return run("make_records", f"--output_dir={output}", "--image_size=24", *arguments)
 
 
 def test_content_counts_more_than_a_groups_name():
