@@ -70,6 +70,7 @@ class Hyperparameters(tf.keras.callbacks.Callback):
             for name, value in recipe.items()
             if value is not None and name not in _NO_HYPERPARAMETERS
         }
+        self._session: tf.keras.callbacks.Callback | None = None
 
     def on_train_begin(self, logs=None):
         """Writes the recipe."""
@@ -79,4 +80,5 @@ class Hyperparameters(tf.keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         """Writes that the run has ended."""
-        self._session.on_train_end()
+        if self._session:
+            self._session.on_train_end()

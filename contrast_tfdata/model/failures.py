@@ -29,5 +29,13 @@ def explain(error: Exception) -> ContrastError | None:
     return None
 
 
+def reason(error: Exception) -> str:
+    """Returns in a few words why something failed, without the operation and the file that TensorFlow names too."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    line = _first_line(str(error))
+    return line.rpartition("; ")[2].partition(" [Op:")[0] if isinstance(error, tf.errors.OpError) else line
+
+
 def _first_line(text: str) -> str:
     return next((line.strip() for line in text.splitlines() if line.strip()), "no details")

@@ -12,19 +12,28 @@ from rich.console import Console
 from contrast_tfdata.errors import DataError
 from contrast_tfdata.model.contrast_net import ContrastNet
 from contrast_tfdata.model.runtime_plan import RuntimePlan
-from contrast_tfdata.pipeline.datasets import create_eval_dataset, create_train_dataset, steps_per_epoch
+from contrast_tfdata.pipeline.datasets import (
+    create_eval_dataset,
+    create_train_dataset,
+    example_ids_of_step,
+    steps_per_epoch,
+)
 from contrast_tfdata.pipeline.mixing import PhantomPart, refuse_other_preprocessing
 from contrast_tfdata.pipeline.options import PipelineOptions
 from contrast_tfdata.records.manifest import Manifest
 from contrast_tfdata.training.balancing import balance_batch
-from contrast_tfdata.training.checkpoints import Checkpoints
-from contrast_tfdata.training.compiling import compile_model, take_averaged_weights
-from contrast_tfdata.training.history import FILE_NAME, HistoryFile, read_history
+from contrast_tfdata.training.checkpoints import Checkpoints, Progress
+from contrast_tfdata.training.compiling import beginning_at_step, compile_model, take_averaged_weights
+from contrast_tfdata.training.history import FILE_NAME, HistoryFile
+from contrast_tfdata.training.log_files import LogFiles
+from contrast_tfdata.training.non_finite import StopOnNonFiniteLoss
 from contrast_tfdata.training.options import TrainingOptions
-from contrast_tfdata.training.progress import ProgressDisplay, StopOnNonFiniteLoss
+from contrast_tfdata.training.progress import ProgressDisplay
+from contrast_tfdata.training.stopping import StopRequest
 
+CHECKPOINTS = "checkpoints"
 LOGS = "logs"
-"""Folder of the TensorBoard logs, in that of the run."""
+"""Folder of the TensorBoard logs, in that of the run, beside that of the checkpoints."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +48,7 @@ class Job:
         pipeline: how batches are made.
         plan: how the step runs.
         phantom: synthetic slices for a part of every batch, or None.
+        checkpoint_steps: save after so many steps of an epoch too, not only at its end; 0: at its end only.
         profile_steps: first and last step, counted from 1, that TensorFlow's profiler watches, or None.
 
     Raises:
@@ -52,6 +62,7 @@ class Job:
     pipeline: PipelineOptions
     plan: RuntimePlan
     phantom: PhantomPart | None = None
+    checkpoint_steps: int = 0
     profile_steps: tuple[int, int] | None = None
 
     def __post_init__(self):
@@ -127,7 +138,7 @@ def train(
     resume: bool,
     on_start: Callable[[], None],
     console: Console,
-    callbacks: Sequence[tf.keras.callbacks.Callback] = (),
+    logs: Sequence[tf.keras.callbacks.Callback] = (),
 ) -> list[dict[str, float]]:
     """Fits `model` in place; its weights are the run's result afterwards.
 
@@ -139,77 +150,97 @@ def train(
         resume: go on from a checkpoint where there is one; otherwise what stands there of an earlier run is removed.
         on_start: called once nothing stands against the run, before anything of it is written.
         console: for progress.
-        callbacks: more that Keras calls, after those of this package.
+        logs: callbacks that write more logs (see `LogFiles`).
 
     Returns:
         One dict per epoch: epoch (from 1), loss, accuracy and, with a validation split, val_loss, val_accuracy.
 
     Raises:
         UsageError: a run with another recipe stands there.
-        ContrastError: the loss is no finite number.
+        ContrastError: the loss or a weight is no finite number.
+        InterruptedRunError: asked to stop by SIGTERM or Ctrl-C; what was done is saved.
+        StorageError: a checkpoint cannot be written.
     """
     if not resume:
         _start_over(job.workdir)
     compile_model(model, job.training, steps_per_epoch=job.steps_per_epoch, jit_compile=job.plan.jit_compile)
-    checkpoints = Checkpoints(job.workdir / "checkpoints", model, job.recipe(model))
-    done = checkpoints.begin(resume=resume, console=console)
-    on_start()
-    if done < job.training.epochs:
-        try:
-            _fit(model, job, checkpoints, done, console, callbacks)
-        finally:
-            if job.pipeline.cache == "disk":
-                shutil.rmtree(job.pipeline.cache_dir, ignore_errors=True)
+    with StopRequest() as stop:
+        checkpoints = Checkpoints(
+            job.workdir / CHECKPOINTS,
+            model,
+            job.recipe(model),
+            steps_per_epoch=job.steps_per_epoch,
+            every_steps=job.checkpoint_steps,
+            keep_best=job.training.final_weights == "best",
+            stop=stop,
+        )
+        checkpoints.begin(resume=resume, console=console)
+        on_start()
+        if checkpoints.progress.epoch < job.training.epochs:
+            try:
+                _fit(model, job, checkpoints, console, logs)
+            finally:
+                if job.pipeline.cache == "disk":
+                    shutil.rmtree(job.pipeline.cache_dir, ignore_errors=True)
     if not take_averaged_weights(model) and job.training.final_weights == "best":
         checkpoints.take_best()
-    return read_history(job.workdir / FILE_NAME)
+    return checkpoints.progress.history
 
 
 def _fit(
     model: ContrastNet,
     job: Job,
     checkpoints: Checkpoints,
-    done: int,
     console: Console,
-    more: Sequence[tf.keras.callbacks.Callback],
+    logs: Sequence[tf.keras.callbacks.Callback],
 ) -> None:
     source = {"records_dir": job.records_dir, "manifest": job.manifest, "options": job.batches}
-    epochs, steps = job.training.epochs, job.steps_per_epoch
-    console.print(f"training: {job.num_examples} slices, {steps} steps an epoch, epochs {done + 1} to {epochs}")
-    if job.phantom:
-        division = job.phantom.divide(job.num_examples, job.pipeline.batch_size)
-        console.print(f"a batch: {division.real} of these slices and {division.synthetic} of synthetic patients")
-    display = ProgressDisplay(console, epochs, steps)
-    callbacks = [
-        StopOnNonFiniteLoss(),  # before the checkpoint, so that broken weights are never saved
-        HistoryFile(job.workdir / FILE_NAME, done),  # before it too: a row too many is dropped, one too few is lost
-        checkpoints,
-        tf.keras.callbacks.TensorBoard(
-            str(job.workdir / LOGS), write_graph=False, profile_batch=job.profile_steps or 0
-        ),
-        display,
-        *more,
-    ]
-    has_validation = "validation" in job.manifest.splits
-    batches = create_train_dataset(**source, first_epoch=done, epochs=epochs, phantom=job.phantom)
+    done, steps = checkpoints.progress, job.steps_per_epoch
+    first = {"first_epoch": done.epoch, "first_step": done.step, "epochs": job.training.epochs}
+    _announce(job, done, console)
+    batches = create_train_dataset(**source, **first, phantom=job.phantom)
     if job.training.class_weights == "batch":
         batches = batches.map(balance_batch)
+    has_validation = "validation" in job.manifest.splits
+    display = ProgressDisplay(console, job.training.epochs, steps)
+    callbacks = [
+        StopOnNonFiniteLoss(
+            job.workdir / CHECKPOINTS,
+            lambda epoch, step: example_ids_of_step(**source, epoch=epoch, step=step, phantom=job.phantom),
+        ),
+        HistoryFile(job.workdir / FILE_NAME, done.history, console),
+        LogFiles(job.workdir / LOGS, console, profile_steps=job.profile_steps, more=logs),
+        display,
+        checkpoints,  # last: what it saves, and where it may end the training, the others have seen
+    ]
     try:
-        model.fit(
-            batches,
-            epochs=epochs,
-            initial_epoch=done,
-            steps_per_epoch=steps,
-            validation_data=create_eval_dataset(**source, split="validation") if has_validation else None,
-            callbacks=callbacks,
-            verbose=0,
-        )
+        with beginning_at_step(model, done.epoch, done.step):
+            model.fit(
+                batches,
+                epochs=job.training.epochs,
+                initial_epoch=done.epoch,
+                steps_per_epoch=steps,
+                validation_data=create_eval_dataset(**source, split="validation") if has_validation else None,
+                callbacks=callbacks,
+                verbose=0,
+            )
     finally:
         display.stop()
 
 
+def _announce(job: Job, done: Progress, console: Console) -> None:
+    within = f", from step {done.step + 1} on" if done.step else ""
+    console.print(
+        f"training: {job.num_examples} slices, {job.steps_per_epoch} steps an epoch, epochs {done.epoch + 1} to "
+        f"{job.training.epochs}{within}"
+    )
+    if job.phantom:
+        division = job.phantom.divide(job.num_examples, job.pipeline.batch_size)
+        console.print(f"a batch: {division.real} of these slices and {division.synthetic} of synthetic patients")
+
+
 def _start_over(workdir: Path) -> None:
-    for name in ("checkpoints", LOGS):
+    for name in (CHECKPOINTS, LOGS):
         shutil.rmtree(workdir / name, ignore_errors=True)
     (workdir / FILE_NAME).unlink(missing_ok=True)
 

@@ -38,7 +38,7 @@ def trained(tmp_path_factory):
     model = starting_point.build(SIZE, pooling="native", seed=3)
     more = epoch_logs.callbacks(folder / "run" / loop.LOGS, job.recipe(model))
     console = Console(file=io.StringIO())
-    loop.train(model, job, resume=False, on_start=lambda: None, console=console, callbacks=more)
+    loop.train(model, job, resume=False, on_start=lambda: None, console=console, logs=more)
     batches = create_eval_dataset(
         records_dir=folder / "records", manifest=manifest, split="validation", options=pipeline
     )
