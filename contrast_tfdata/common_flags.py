@@ -136,6 +136,12 @@ def output() -> flags.FlagHolder:
 
 
 @_once
+def overwrite() -> flags.FlagHolder:
+    """Whether what stands at the output may go."""
+    return flags.DEFINE_bool("overwrite", False, "replace an existing output once the new one is complete")
+
+
+@_once
 def criterion() -> flags.FlagHolder:
     """What the operating point is chosen for."""
     holder = flags.DEFINE_string(
