@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -139,6 +139,25 @@ def flags_text(module: ModuleType) -> str:
 
 def _flags_of(module: ModuleType) -> list[flags.Flag]:
     return sorted(flags.FLAGS.get_key_flags_for_module(module), key=lambda flag: flag.name)
+
+
+@contextlib.contextmanager
+def changed_flags(values: Mapping[str, object]) -> Iterator[None]:
+    """Gives flags other values within the block, as if they had been given so; raises UsageError for one out of range.
+
+    Args:
+        values: by name.
+    """
+    before = {name: flags.FLAGS[name].value for name in values}
+    try:
+        for name, value in values.items():
+            flags.FLAGS[name].parse(str(value))
+        yield
+    except flags.IllegalFlagValueError as error:
+        raise UsageError(str(error)) from error
+    finally:
+        for name, value in before.items():
+            flags.FLAGS[name].value = value
 
 
 def start_tensorflow(precision: str, jit_compile: str, *, deterministic: bool = False) -> "RuntimePlan":

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from absl import flags
 
@@ -11,6 +12,9 @@ from contrast_tfdata.model import pretrained, views
 from contrast_tfdata.pipeline import mixing
 from contrast_tfdata.pipeline.options import CACHES, Augmentation, PipelineOptions
 from contrast_tfdata.training import options as training_options
+
+if TYPE_CHECKING:
+    from contrast_tfdata.model.runtime_plan import RuntimePlan
 
 _RECORDS_DIR = common_flags.records_dir()
 _PHANTOM_RECORDS_DIR = flags.DEFINE_string(
@@ -31,6 +35,13 @@ _SCHEDULE = flags.DEFINE_enum(
 )
 _WARMUP_EPOCHS = flags.DEFINE_float("warmup_epochs", 0.0, "epochs over which the learning rate grows, as in 0.5")
 _SEED = common_flags.seed()
+_REPEATS = flags.DEFINE_integer(
+    "repeats",
+    1,
+    "train so many times, with seeds from --seed on, into repeat-1/, repeat-2/, ... in --workdir, and write how the "
+    "figures vary to repeats.json",
+    lower_bound=1,
+)
 _PRECISION = common_flags.precision()
 _JIT_COMPILE = common_flags.jit_compile()
 _CACHE = flags.DEFINE_enum("cache", "memory", list(CACHES), "where decoded slices stay after the first epoch")
@@ -88,22 +99,35 @@ _DETERMINISTIC = flags.DEFINE_bool("deterministic", False, "the same bits every 
 def main(argv: list[str]) -> None:
     """Trains, chooses the operating point on validation, scores validation and test, writes the report."""
     cli.refuse_arguments(argv)
-    records_dir, workdir = cli.required_path(_RECORDS_DIR), cli.required_path(_WORKDIR)
-    if pretrained.is_shipped(_WORKDIR.value):
-        raise UsageError("--workdir=shipped stands for the weights of this package; for a folder write ./shipped")
-    training, pipeline, scored_views = _training_options(), _pipeline_options(workdir), views.parse(_VIEWS.value)
-    _refuse_half_a_mixture()
+    workdir = _checked_workdir()
     plan = cli.start_tensorflow(_PRECISION.value, _JIT_COMPILE.value, deterministic=_DETERMINISTIC.value)
+    if _REPEATS.value == 1:
+        _train(plan)
+        return
+    from contrast_tfdata import several_runs
 
+    repeats = [
+        several_runs.Member(f"repeat-{number + 1}", {"seed": _SEED.value + number, "repeats": 1})
+        for number in range(_REPEATS.value)
+    ]
+    rows = several_runs.run_all(workdir, repeats, lambda: _train(plan), console=cli.console)
+    summary = several_runs.write_summary(workdir / "repeats.json", rows)
+    cli.console.print(several_runs.headline(summary, len(rows), workdir / "repeats.json"))
+
+
+def _train(plan: "RuntimePlan") -> dict:
+    """Does one run, in --workdir with --seed; returns its metrics."""
     from contrast_tfdata import outcome
     from contrast_tfdata.model import starting_point
     from contrast_tfdata.records import manifest as manifests
     from contrast_tfdata.training import loop
 
+    records_dir, workdir = cli.required_path(_RECORDS_DIR), cli.required_path(_WORKDIR)
     manifest = manifests.load(records_dir)
     outcome.check_records(records_dir, manifest, full=_VERIFY.value == "full")
-    run = outcome.Run(workdir, records_dir, manifest, plan, _BATCH_SIZE.value, scored_views)
+    run = outcome.Run(workdir, records_dir, manifest, plan, _BATCH_SIZE.value, views.parse(_VIEWS.value))
     run.announce(cli.console)
+    training, pipeline = _training_options(), _pipeline_options(workdir)
     job = loop.Job(records_dir, manifest, workdir, training, pipeline, plan, _phantom_part())
     model = starting_point.build(
         manifest.image_size,
@@ -129,6 +153,22 @@ def main(argv: list[str]) -> None:
     report = run.write_report(metrics, validation, test, history, cli.flag_values(sys.modules[__name__]), model)
     outcome.say_confounders(metrics, cli.console)
     cli.console.print(outcome.headline(metrics, report), style="bold" if cli.console.is_terminal else None)
+    return metrics
+
+
+def _checked_workdir() -> Path:
+    """Returns --workdir; raises UsageError for any flag that can be refused before TensorFlow is imported."""
+    cli.required_path(_RECORDS_DIR)
+    workdir = cli.required_path(_WORKDIR)
+    if pretrained.is_shipped(_WORKDIR.value):
+        raise UsageError("--workdir=shipped stands for the weights of this package; for a folder write ./shipped")
+    _training_options(), _pipeline_options(workdir), views.parse(_VIEWS.value)
+    _refuse_half_a_mixture()
+    if _SEED.value + _REPEATS.value > 1 << 32:
+        raise UsageError(
+            f"the last seed would be above {(1 << 32) - 1}. Received: seed={_SEED.value}, repeats={_REPEATS.value}"
+        )
+    return workdir
 
 
 def _refuse_half_a_mixture() -> None:

@@ -11,6 +11,7 @@ from contrast_tfdata.model.architecture import (
     numbered,
     visible_size,
 )
+from contrast_tfdata.model.dropout import CountedDropout
 from contrast_tfdata.model.layers import ConvPool
 from contrast_tfdata.model.parts import apply_in_parts, with_at_least
 from contrast_tfdata.model.reference import reference_network
@@ -31,7 +32,7 @@ class ContrastNet(tf.keras.Model):
         pooling: `native`, or where XLA compiles the step `reshape`, on CPUs `patches` (see `layers.ConvPool`).
         early_parts: parts of the batch that the first two blocks take one after the other (see `parts`).
         dropout: share of the flattened features dropped in training, 0 <= dropout < 1.
-        dropout_seed: seed of the dropout alone; None follows the global seed.
+        dropout_seed: seed of the dropout alone (see `CountedDropout`); None follows the global seed.
         name: as for any Keras model.
         **kwargs: `dtype` (a Keras dtype policy) and the like; all layers follow it.
 
@@ -79,7 +80,7 @@ class ContrastNet(tf.keras.Model):
             for index, filters in enumerate(FILTERS)
         ]
         self._flatten = tf.keras.layers.Flatten(name="flatten", dtype=policy)
-        self._dropout = tf.keras.layers.Dropout(self.dropout_rate, seed=self.dropout_seed, name="dropout", dtype=policy)
+        self._dropout = CountedDropout(self.dropout_rate, seed=self.dropout_seed, name="dropout", dtype=policy)
         self._dense = tf.keras.layers.Dense(
             DENSE_UNITS, activation="relu", kernel_initializer="he_uniform", name="dense", dtype=policy
         )
@@ -103,8 +104,9 @@ class ContrastNet(tf.keras.Model):
         filled = with_at_least(inputs, self.early_parts)
         x = self._visible_pixels(filled)
         x = apply_in_parts(self._blocks[:_EARLY_BLOCKS], x, self.early_parts)
-        logits = self.logits_of(x, _EARLY_BLOCKS, training=training)
-        return logits if filled is inputs else logits[: tf.shape(inputs)[0]]
+        # What was added goes before dropout, which counts rows.
+        x = x if filled is inputs else x[: tf.shape(inputs)[0]]
+        return self.logits_of(x, _EARLY_BLOCKS, training=training)
 
     def features(self, inputs, num_blocks: int) -> tf.Tensor:
         """Returns what the first blocks make of images as `call` takes them: (N, h, w, filters), pooled, 0 or more."""

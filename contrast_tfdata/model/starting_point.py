@@ -26,7 +26,7 @@ def build(
 ) -> ContrastNet:
     """Returns a network with the seed's random weights, or with given ones.
 
-    Sets the global seeds of Python, NumPy and TensorFlow: dropout follows them too.
+    Sets the global seeds of Python, NumPy and TensorFlow.
 
     Args:
         image_size: side of the slices in pixels.
@@ -48,7 +48,7 @@ def build(
     except ValueError as error:
         raise DataError(f"the network cannot take slices of this size: {error}; make the records larger") from error
     tf.keras.utils.set_random_seed(seed)
-    model = ContrastNet(image_size, pooling=pooling, early_parts=early_parts)
+    model = ContrastNet(image_size, pooling=pooling, early_parts=early_parts, dropout_seed=seed)
     if init_weights:
         model.set_weights(_read(init_weights, image_size, preprocessing))
     elif initial_logit:

@@ -14,6 +14,7 @@ from bright_records import SIZE, write_records
 from contrast_tfdata.model import runtime_plan, starting_point
 from contrast_tfdata.model.architecture import FILTERS
 from contrast_tfdata.model.contrast_net import ContrastNet
+from contrast_tfdata.model.dropout import CountedDropout
 from contrast_tfdata.model.runtime_plan import Device
 from contrast_tfdata.training.compiling import compile_model
 from contrast_tfdata.training.options import TrainingOptions
@@ -125,15 +126,17 @@ def all_variables(model: ContrastNet) -> list[tf.Variable]:
     scale = getattr(model.optimizer, "_loss_scale", None)
     scaling = [scale.current_loss_scale, scale.counter] if scale else []
     metrics = [variable for metric in model.metrics for variable in metric.variables]
-    return [*model.variables, *model.optimizer.variables, *metrics, *scaling]
+    counts = [layer.calls for layer in model.layers if isinstance(layer, CountedDropout)]
+    return [*model.variables, *model.optimizer.variables, *metrics, *scaling, *counts]
 
 
 def test_every_variable_is_updated_in_the_program(on_a_gpu, program):
     scaled = on_a_gpu.dtype_policy.name == "mixed_float16"
     expected = [variable.name for variable in all_variables(on_a_gpu) if variable.name != "learning_rate:0"]
     assert sorted(program.updated) == sorted(expected)
-    # The weights, two moments of each, and the step; mean loss and accuracy; the loss scale and its counter.
-    assert len(expected) == 3 * 16 + 1 + 2 * 2 + 2 * scaled
+    # The weights, two moments of each, and the step; mean loss and accuracy; the count of dropout; the loss scale and
+    # its counter.
+    assert len(expected) == 3 * 16 + 1 + 2 * 2 + 1 + 2 * scaled
     assert bool(program.instructions["conditional"]) == scaled  # whether the update is left out
 
 
