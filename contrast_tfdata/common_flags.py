@@ -60,8 +60,8 @@ def workdir() -> flags.FlagHolder:
     return flags.DEFINE_string(
         "workdir",
         None,
-        "folder of the run: checkpoints, predictions, metrics, report, model; to evaluate and predict, shipped stands "
-        "for the weights of this package",
+        "folder of the run: checkpoints, predictions, metrics, report, model; to evaluate, predict and export, shipped "
+        "stands for the weights of this package, and A,B,C, or a folder of train --folds, for the mean logit of all",
     )
 
 

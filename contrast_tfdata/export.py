@@ -8,7 +8,6 @@ from absl import flags
 from contrast_tfdata import cli, common_flags
 from contrast_tfdata.errors import UsageError
 from contrast_tfdata.exporting import formats
-from contrast_tfdata.model import pretrained
 
 if TYPE_CHECKING:
     from contrast_tfdata.exporting.samples import Sample
@@ -28,7 +27,8 @@ _OVERWRITE = common_flags.overwrite()
 def main(argv: list[str]) -> None:
     """Converts the network, compares what came out with it, and puts it in its place if the two agree."""
     cli.refuse_arguments(argv)
-    workdir, output = str(cli.required_path(_WORKDIR)), cli.required_path(_OUTPUT)
+    cli.required_path(_WORKDIR)
+    output = cli.required_path(_OUTPUT)
     if not _FORMAT.value:
         raise UsageError(f"--format is needed, one of {', '.join(formats.FORMATS)}")
     form = formats.chosen(_FORMAT.value, _QUANTIZE.value, output)
@@ -36,12 +36,12 @@ def main(argv: list[str]) -> None:
     cli.start_tensorflow("float32", "false")
 
     from contrast_tfdata.exporting import job
-    from contrast_tfdata.model.weights import load_model
+    from contrast_tfdata.scoring import networks
 
     job.refuse_existing(output, form, overwrite=_OVERWRITE.value)
-    network, description = load_model(pretrained.model_folder(_WORKDIR.value))
-    if pretrained.is_shipped(workdir):
-        cli.console.print(pretrained.announcement(description))
+    network, description = networks.load(_WORKDIR.value)
+    for line in networks.announcements(_WORKDIR.value, description):
+        cli.console.print(line)
     compared, representative = _samples(description, split, form)
     export = job.Export(network, description, form, compared, representative)
     found = export.write(output, overwrite=_OVERWRITE.value)

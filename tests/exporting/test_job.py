@@ -19,6 +19,7 @@ from contrast_tfdata.exporting.samples import Sample
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.model.architecture import weight_shapes
 from contrast_tfdata.model.contrast_net import ContrastNet
+from contrast_tfdata.model.ensemble import Ensemble
 from contrast_tfdata.model.weights import load_model, save_model
 from contrast_tfdata.records import staging
 
@@ -145,6 +146,13 @@ class TestExports:
         assert (given.name, given.dtype, given.shape.as_list()) == ("slices", tf.uint8, [None, SIZE, SIZE])
         assert not list(path.glob("keras*"))
         assert b"_tf_keras" not in (path / "saved_model.pb").read_bytes()
+
+
+@pytest.mark.slow
+def test_an_ensemble_is_exported_as_one_network(network, tmp_path):
+    several = Ensemble([network[0], ContrastNet(SIZE)])
+    found = an_export((several, network[1]), count=6).write(tmp_path / "m.onnx", overwrite=False)
+    assert found.logit_relative < 2e-5
 
 
 @pytest.mark.slow
