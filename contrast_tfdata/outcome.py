@@ -31,7 +31,7 @@ from contrast_tfdata.model.ensemble import Ensemble, members_of
 from contrast_tfdata.model.explanation import evidence_maps
 from contrast_tfdata.model.runtime_plan import RuntimePlan
 from contrast_tfdata.model.views import PLAIN
-from contrast_tfdata.model.weights import save_model
+from contrast_tfdata.model.weights import save_model, sha256_of
 from contrast_tfdata.records import manifest as manifests
 from contrast_tfdata.records import verification
 from contrast_tfdata.records.manifest import Manifest
@@ -149,6 +149,7 @@ class Run:
             model={
                 "network": "ContrastNet" if len(members_of(model)) == 1 else f"{len(members_of(model))} ContrastNets",
                 "parameters": model.count_params(),
+                "weights_sha256": ", ".join(map(sha256_of, members_of(model))),
                 "precision": self.plan.precision,
                 "views": self.views,
             },

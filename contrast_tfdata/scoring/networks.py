@@ -103,6 +103,11 @@ def combine(names: Sequence[str], descriptions: Sequence[Mapping[str, Any]]) -> 
 
 def _runs_below(folder: str) -> list[str]:
     """Returns the runs of a folder of several, or the folder itself."""
+    if Path(folder).is_file():
+        raise DataError(
+            f"{folder}: a file, of which nothing was read: a run is a folder. An .h5 file with weights of the slides' "
+            "network goes with `predict --weights` and `train --init_weights`"
+        )
     if pretrained.is_shipped(folder) or (Path(folder) / "model").exists():
         return [folder]
     for name in SUMMARIES:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import pickle
 import shutil
 
 import numpy as np
@@ -167,3 +168,16 @@ def test_damaged_summaries_are_refused(tmp_path, content):
     (tmp_path / "folds.json").write_text(content)
     with pytest.raises(DataError, match=r"folds\.json: damaged, or of a training that did not end"):
         networks.load(str(tmp_path))
+
+
+class Unpickled:
+    def __reduce__(self):
+        return pytest.fail, ("a pickle was loaded",)
+
+
+@pytest.mark.parametrize("name", ["weights.h5", "model.keras", "model.pkl", "model.json"])
+def test_fault_58_files_are_no_runs_and_nothing_of_them_is_read(tmp_path, name):
+    (tmp_path / name).write_bytes(pickle.dumps(Unpickled()))
+    for workdir in (tmp_path / name, f"shipped,{tmp_path / name}"):
+        with pytest.raises(DataError, match="a file, of which nothing was read: a run is a folder"):
+            networks.load(str(workdir))
