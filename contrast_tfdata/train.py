@@ -15,6 +15,7 @@ from contrast_tfdata.training import options as training_options
 
 if TYPE_CHECKING:
     from contrast_tfdata.model.runtime_plan import RuntimePlan
+    from contrast_tfdata.records.manifest import Manifest
 
 _RECORDS_DIR = common_flags.records_dir()
 _PHANTOM_RECORDS_DIR = flags.DEFINE_string(
@@ -146,15 +147,10 @@ def _train(plan: "RuntimePlan") -> dict:
     """Does one run, in --workdir with --seed; returns its metrics."""
     from contrast_tfdata import outcome
     from contrast_tfdata.model import starting_point
-    from contrast_tfdata.pipeline import folds
-    from contrast_tfdata.records import manifest as manifests
     from contrast_tfdata.training import loop
 
     records_dir, workdir = cli.required_path(_RECORDS_DIR), cli.required_path(_WORKDIR)
-    manifest = manifests.load(records_dir)
-    outcome.check_records(records_dir, manifest, full=_VERIFY.value == "full")
-    if _FOLDS.value:
-        manifest = folds.view(records_dir, manifest, fold=_FOLD.value, folds=_FOLDS.value, seed=_SEED.value)
+    manifest = _checked_records(records_dir)
     run = outcome.Run(workdir, records_dir, manifest, plan, _BATCH_SIZE.value, views.parse(_VIEWS.value))
     run.announce(cli.console)
     training, pipeline = _training_options(), _pipeline_options(workdir)
@@ -184,6 +180,19 @@ def _train(plan: "RuntimePlan") -> dict:
     outcome.say_confounders(metrics, cli.console)
     cli.console.print(outcome.headline(metrics, report), style="bold" if cli.console.is_terminal else None)
     return metrics
+
+
+def _checked_records(records_dir: Path) -> "Manifest":
+    """Returns the manifest of the records, which were held to it; that of --fold where one is trained."""
+    from contrast_tfdata import outcome
+    from contrast_tfdata.pipeline import folds
+    from contrast_tfdata.records import manifest as manifests
+
+    manifest = manifests.load(records_dir)
+    outcome.check_records(records_dir, manifest, full=_VERIFY.value == "full")
+    if not _FOLDS.value:
+        return manifest
+    return folds.view(records_dir, manifest, fold=_FOLD.value, folds=_FOLDS.value, seed=_SEED.value)
 
 
 def _checked_workdir() -> Path:

@@ -96,3 +96,38 @@ def test_incomplete_commands_are_usage_errors(flags, message):
     result = run("export", *flags)
     assert result.returncode == 1
     assert message in result.stderr
+
+
+@pytest.fixture(scope="module")
+def real_records(real_data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("real") / "records"
+    source = [f"--train_dir={real_data}/jpeg", "--group_regex=/([^_/]+)_[^/]*$", "--validation_fraction=0.01"]
+    succeed("make_records", *source, "--test_fraction=0.75", f"--output_dir={folder}")
+    return folder
+
+
+@pytest.mark.real
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["savedmodel", "onnx", "tflite"])
+def test_real_slices_get_the_networks_logits(real_records, tmp_path, name):
+    found = parity_of(real_records, tmp_path, name, "none")
+    assert found["logit_relative"] < 1e-5
+    assert found["agreement"] == found["decision_agreement"] == 1
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_8_bits_keep_the_order_of_real_slices(real_records, tmp_path):
+    found = parity_of(real_records, tmp_path, "tflite", "int8")
+    assert abs(found["auc_network"] - found["auc"]) < 0.005
+    assert found["probability_mean"] < 0.01
+    assert found["agreement"] > 0.95
+
+
+def parity_of(records, folder, name, quantize):
+    """Exports the package's weights and returns what was found on the records' test slices."""
+    output = folder / {"savedmodel": "m", "onnx": "m.onnx", "tflite": "m.tflite"}[name]
+    form = [f"--format={name}", f"--quantize={quantize}", f"--output={output}"]
+    succeed("export", "--workdir=shipped", f"--records_dir={records}", *form)
+    facts = output / "assets.extra" / "contrast_tfdata.json" if name == "savedmodel" else f"{output}.json"
+    return json.loads(Path(facts).read_text())["parity"]

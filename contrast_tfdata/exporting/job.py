@@ -95,7 +95,8 @@ class Export:
             tflite_file.write(served, path, self.representative.pixels if quantized else None)
 
     def _compare(self, cuts: Cuts, path: Path) -> parity.Parity:
-        logits = Predictor(self.network, views=self._views)(self.compared.pixels)
+        with tf.device("CPU"):  # as the exported network, see there
+            logits = Predictor(self.network, views=self._views)(self.compared.pixels)
         answers, runtime = parity.run_outside(self.form.name, path, self.compared.pixels)
         return parity.compare(logits, answers, cuts, self.compared, runtime, self.form.tolerance.logit or 0.0)
 

@@ -91,3 +91,9 @@ def test_odd_folds_are_usage_errors(flags, message):
     result = run("train", "--records_dir=R", "--workdir=W", *flags)
     assert result.returncode == 1
     assert message in result.stderr
+
+
+def test_several_runs_are_evaluated_into_a_folder_that_is_named():
+    result = run("evaluate", "--records_dir=R", "--workdir=A,B")
+    assert result.returncode == 1
+    assert "--output_dir is needed with several runs in --workdir" in result.stderr
