@@ -138,6 +138,7 @@ class Run:
         history: Sequence[Mapping[str, float]],
         flags: Mapping[str, object],
         model: ContrastNet | Ensemble,
+        console: Console,
     ) -> Path:
         """Writes figures/, report.html and MODEL_CARD.md; returns the path of the page."""
         run = report.RunDescription(
@@ -165,6 +166,7 @@ class Run:
             images=images,
             maps=self._maps(model, images),
             run=run,
+            warn=lambda text: console.print(f"warning: {text}"),
         )
         report.write_model_card(self.directory / "MODEL_CARD.md", metrics=metrics, run=run)
         return page

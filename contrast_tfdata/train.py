@@ -96,6 +96,9 @@ _VIEWS = flags.DEFINE_string(
 )
 _STRATEGY = flags.DEFINE_enum("strategy", "auto", ["auto", "one_device"], "where training runs")
 _RESUME = flags.DEFINE_enum("resume", "auto", ["auto", "never"], "go on from a checkpoint in --workdir, or start over")
+_CHECKPOINT_STEPS = flags.DEFINE_integer(
+    "checkpoint_steps", 0, "save after so many steps of an epoch, too; 0: at its end only", lower_bound=0
+)
 _INIT_WEIGHTS = flags.DEFINE_string(
     "init_weights",
     None,
@@ -154,7 +157,7 @@ def _train(plan: "RuntimePlan") -> dict:
     run = outcome.Run(workdir, records_dir, manifest, plan, _BATCH_SIZE.value, views.parse(_VIEWS.value))
     run.announce(cli.console)
     training, pipeline = _training_options(), _pipeline_options(workdir)
-    job = loop.Job(records_dir, manifest, workdir, training, pipeline, plan, _phantom_part())
+    job = loop.Job(records_dir, manifest, workdir, training, pipeline, plan, _phantom_part(), _CHECKPOINT_STEPS.value)
     model = starting_point.build(
         manifest.image_size,
         pooling=plan.pooling,
@@ -175,8 +178,9 @@ def _train(plan: "RuntimePlan") -> dict:
     validation, test = run.score(model, "validation"), run.score(model, "test")
     checks = run.check(model, "validation" if test is None else "test")
     metrics = run.summarize(validation, test, criterion=_CRITERION.value, max_error=_MAX_ERROR.value, checks=checks)
-    run.save_model(model, metrics, cli.flag_values(sys.modules[__name__]))
-    report = run.write_report(metrics, validation, test, history, cli.flag_values(sys.modules[__name__]), model)
+    given = cli.flag_values(sys.modules[__name__])
+    run.save_model(model, metrics, given)
+    report = run.write_report(metrics, validation, test, history, given, model, cli.console)
     outcome.say_confounders(metrics, cli.console)
     cli.console.print(outcome.headline(metrics, report), style="bold" if cli.console.is_terminal else None)
     return metrics

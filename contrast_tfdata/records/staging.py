@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from contrast_tfdata.atomic_file import sync
 from contrast_tfdata.errors import StorageError, UsageError
 
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # <fcntl.h> and <linux/fs.h>
@@ -82,7 +83,7 @@ def _staged(target: Path, refuse: Callable[[Path], None], replace: Callable[[Pat
             staging.mkdir()
             try:
                 yield staging
-                _sync(*staging.rglob("*"), staging)
+                sync(*staging.rglob("*"), staging)
                 with _stops_ignored():
                     replace(staging, target)
             finally:
@@ -206,7 +207,7 @@ def _replace(staging: Path, target: Path) -> None:
         staging.rename(target)
     elif not _exchange(staging, target):
         _replace_in_two_moves(staging, target)
-    _sync(target.parent)
+    sync(target.parent)
     shutil.rmtree(staging, ignore_errors=True)
 
 
@@ -214,7 +215,7 @@ def _replace_files(staging: Path, target: Path) -> None:
     """Moves the files of `staging` beside `target`, and `target` itself last."""
     for path in sorted(staging.iterdir(), key=lambda path: path.name == target.name):
         os.replace(path, target.with_name(path.name))
-    _sync(target.parent)
+    sync(target.parent)
 
 
 def _exchange(first: Path, second: Path) -> bool:
@@ -236,16 +237,6 @@ def _replace_in_two_moves(staging: Path, target: Path) -> None:
         old.rename(target)
         raise
     old.rename(staging)
-
-
-def _sync(*paths: Path) -> None:
-    """Waits until files, or folders' lists of names, are on the disk."""
-    for path in paths:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _recover(target: Path) -> None:

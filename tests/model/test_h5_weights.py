@@ -34,7 +34,7 @@ def test_keras_weights_file_is_read_back(keras_file):
 
 
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file:UserWarning")
-def test_whole_keras_model_is_read_without_its_configuration(tmp_path):
+def test_fault_58_whole_keras_model_is_read_without_its_configuration(tmp_path):
     network = reference_network()
     path = tmp_path / "model.h5"
     network.save(path)
