@@ -60,8 +60,8 @@ def workdir() -> flags.FlagHolder:
     return flags.DEFINE_string(
         "workdir",
         None,
-        "folder of the run: checkpoints, predictions, metrics, report, model; to evaluate and predict, shipped stands "
-        "for the weights of this package",
+        "folder of the run: checkpoints, predictions, metrics, report, model; to evaluate, predict and export, shipped "
+        "stands for the weights of this package, and A,B,C, or a folder of train --folds, for the mean logit of all",
     )
 
 
@@ -133,6 +133,12 @@ def output_dir() -> flags.FlagHolder:
 def output() -> flags.FlagHolder:
     """The file that a command writes."""
     return flags.DEFINE_string("output", None, "file for the results")
+
+
+@_once
+def overwrite() -> flags.FlagHolder:
+    """Whether what stands at the output may go."""
+    return flags.DEFINE_bool("overwrite", False, "replace an existing output once the new one is complete")
 
 
 @_once

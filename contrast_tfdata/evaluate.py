@@ -32,13 +32,13 @@ def main(argv: list[str]) -> None:
 
     from contrast_tfdata import outcome
     from contrast_tfdata.model import views
-    from contrast_tfdata.model.weights import load_model, refuse_other_preprocessing
+    from contrast_tfdata.model.weights import refuse_other_preprocessing
     from contrast_tfdata.records import manifest as manifests
-    from contrast_tfdata.scoring import carried
+    from contrast_tfdata.scoring import carried, networks
 
-    model, description = load_model(pretrained.model_folder(_WORKDIR.value), pooling=plan.pooling)
-    if pretrained.is_shipped(_WORKDIR.value):
-        cli.console.print(pretrained.announcement(description))
+    model, description = networks.load(_WORKDIR.value, pooling=plan.pooling)
+    for line in networks.announcements(_WORKDIR.value, description):
+        cli.console.print(line)
     manifest = manifests.load(records_dir)
     outcome.check_records(records_dir, manifest, full=_VERIFY.value == "full")
     refuse_other_preprocessing(manifest.preprocessing, description, workdir)
@@ -62,6 +62,8 @@ def _output_dir(workdir: Path, split: str) -> Path:
         if not _OUTPUT_DIR.value:
             raise UsageError("--output_dir is needed with --workdir=shipped: nothing is written into the package")
         return Path(_OUTPUT_DIR.value)
+    if not _OUTPUT_DIR.value and "," in _WORKDIR.value and not workdir.exists():
+        raise UsageError("--output_dir is needed with several runs in --workdir")
     output_dir = Path(_OUTPUT_DIR.value or workdir / f"evaluation-{split}")
     if output_dir.resolve() == workdir.resolve():
         raise UsageError(

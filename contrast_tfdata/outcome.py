@@ -27,10 +27,11 @@ from contrast_tfdata.evaluation.abstention import DEFAULT_MAX_ERROR
 from contrast_tfdata.evaluation.label_review import SUSPECTS_FILE, write_suspects
 from contrast_tfdata.images.perturbations import Perturbation
 from contrast_tfdata.model.contrast_net import ContrastNet
+from contrast_tfdata.model.ensemble import Ensemble, members_of
 from contrast_tfdata.model.explanation import evidence_maps
 from contrast_tfdata.model.runtime_plan import RuntimePlan
 from contrast_tfdata.model.views import PLAIN
-from contrast_tfdata.model.weights import save_model
+from contrast_tfdata.model.weights import save_model, sha256_of
 from contrast_tfdata.records import manifest as manifests
 from contrast_tfdata.records import verification
 from contrast_tfdata.records.manifest import Manifest
@@ -84,17 +85,17 @@ class Run:
         for warning in self.manifest.warnings:
             console.print(f"warning: {warning}")
 
-    def score(self, model: ContrastNet, split: str, *, required: bool = False) -> Predictions | None:
+    def score(self, model: ContrastNet | Ensemble, split: str, *, required: bool = False) -> Predictions | None:
         """Scores a split; None where the records have none, unless it is required (then DataError)."""
         if required and split not in self.manifest.splits:
             raise DataError(f"{self.records_dir}: no {split} split; it has {', '.join(self.manifest.splits)}")
         return score_split(model, self._scoring(), split)
 
-    def check(self, model: ContrastNet, split: str) -> dict[str, ConfounderScores]:
+    def check(self, model: ContrastNet | Ensemble, split: str) -> dict[str, ConfounderScores]:
         """Measures by the split's name what could fake its AUC; nothing where the records have no such split."""
         return {split: check_split(model, self._scoring(), split)} if split in self.manifest.splits else {}
 
-    def perturb(self, model: ContrastNet, split: str) -> dict[str, dict[Perturbation, np.ndarray]]:
+    def perturb(self, model: ContrastNet | Ensemble, split: str) -> dict[str, dict[Perturbation, np.ndarray]]:
         """Scores by the split's name its slices after each perturbation; the split must exist."""
         return {split: score_perturbed(model, self._scoring(), split)}
 
@@ -145,7 +146,7 @@ class Run:
         test: Predictions | None,
         history: Sequence[Mapping[str, float]],
         flags: Mapping[str, object],
-        model: ContrastNet,
+        model: ContrastNet | Ensemble,
         console: Console,
     ) -> Path:
         """Writes figures/, report.html and MODEL_CARD.md; returns the path of the page."""
@@ -156,8 +157,9 @@ class Run:
             environment=self._environment(),
             manifest=json.loads(self.manifest.to_text()),
             model={
-                "network": "ContrastNet",
+                "network": "ContrastNet" if len(members_of(model)) == 1 else f"{len(members_of(model))} ContrastNets",
                 "parameters": model.count_params(),
+                "weights_sha256": ", ".join(map(sha256_of, members_of(model))),
                 "precision": self.plan.precision,
                 "views": self.views,
             },
@@ -187,10 +189,13 @@ class Run:
             images |= read_images(self.records_dir, self.manifest, split, example_ids)
         return images
 
-    def _maps(self, model: ContrastNet, images: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def _maps(self, model: ContrastNet | Ensemble, images: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         if not images:
             return {}
-        return dict(zip(images, evidence_maps(model, np.stack(list(images.values())), self.views), strict=True))
+        slices, networks = np.stack(list(images.values())), members_of(model)
+        # The mean over an ensemble's members: its logit is the mean of theirs.
+        maps = sum(evidence_maps(each, slices, self.views) for each in networks) / len(networks)
+        return dict(zip(images, maps, strict=True))
 
     def _environment(self) -> dict:
         plan = dataclasses.asdict(self.plan)

@@ -94,14 +94,13 @@ def _load_network(pooling: str):
     """Returns the network, the views that it averages over, its preprocessing, what was chosen, and its gate."""
     from contrast_tfdata.evaluation import Choices, InputGate, OperatingPoint
     from contrast_tfdata.model import starting_point, views
-    from contrast_tfdata.model.weights import load_model
-    from contrast_tfdata.scoring import carried
+    from contrast_tfdata.scoring import carried, networks
 
     if not _WEIGHTS.value:
         workdir = _WORKDIR.value or pretrained.NAME
-        model, description = load_model(pretrained.model_folder(workdir), pooling=pooling)
-        if pretrained.is_shipped(workdir):
-            cli.console.print(pretrained.announcement(description))
+        model, description = networks.load(workdir, pooling=pooling)
+        for line in networks.announcements(workdir, description):
+            cli.console.print(line)
         preprocessing = Preprocessing.from_json(description["preprocessing"])
         choices, gate = carried.choices(description), carried.gate(description)
         return model, views.stored(description), preprocessing, choices, gate

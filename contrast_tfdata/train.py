@@ -15,6 +15,7 @@ from contrast_tfdata.training import options as training_options
 
 if TYPE_CHECKING:
     from contrast_tfdata.model.runtime_plan import RuntimePlan
+    from contrast_tfdata.records.manifest import Manifest
 
 _RECORDS_DIR = common_flags.records_dir()
 _PHANTOM_RECORDS_DIR = flags.DEFINE_string(
@@ -42,6 +43,14 @@ _REPEATS = flags.DEFINE_integer(
     "figures vary to repeats.json",
     lower_bound=1,
 )
+_FOLDS = flags.DEFINE_integer(
+    "folds",
+    0,
+    "divide the patients of training and validation split into so many parts and train so many times, into fold-1/, "
+    "fold-2/, ... in --workdir, each time validating on another part; how the figures vary goes to folds.json",
+    lower_bound=0,
+)
+_FOLD = flags.DEFINE_integer("fold", 0, "train only this one of --folds, from 1, in --workdir itself", lower_bound=0)
 _PRECISION = common_flags.precision()
 _JIT_COMPILE = common_flags.jit_compile()
 _CACHE = flags.DEFINE_enum("cache", "memory", list(CACHES), "where decoded slices stay after the first epoch")
@@ -110,9 +119,15 @@ def main(argv: list[str]) -> None:
     cli.refuse_arguments(argv)
     workdir = _checked_workdir()
     plan = cli.start_tensorflow(_PRECISION.value, _JIT_COMPILE.value, deterministic=_DETERMINISTIC.value)
-    if _REPEATS.value == 1:
+    if _REPEATS.value > 1:
+        _repeat(plan, workdir)
+    elif _FOLDS.value and not _FOLD.value:
+        _cross_validate(plan, workdir)
+    else:
         _train(plan)
-        return
+
+
+def _repeat(plan: "RuntimePlan", workdir: Path) -> None:
     from contrast_tfdata import several_runs
 
     repeats = [
@@ -124,16 +139,27 @@ def main(argv: list[str]) -> None:
     cli.console.print(several_runs.headline(summary, len(rows), workdir / "repeats.json"))
 
 
+def _cross_validate(plan: "RuntimePlan", workdir: Path) -> None:
+    from contrast_tfdata import cross_validation, several_runs
+
+    folds = cross_validation.members(_FOLDS.value)
+    rows = several_runs.run_all(workdir, folds, lambda: _train(plan), console=cli.console)
+    path = workdir / cross_validation.SUMMARY_FILE
+    summary = several_runs.write_summary(path, rows)
+    cli.console.print(
+        f"each slice by the network that never saw it: {cross_validation.write_out_of_fold(workdir, rows)}"
+    )
+    cli.console.print(several_runs.headline(summary, len(rows), path))
+
+
 def _train(plan: "RuntimePlan") -> dict:
     """Does one run, in --workdir with --seed; returns its metrics."""
     from contrast_tfdata import epoch_logs, outcome
     from contrast_tfdata.model import starting_point
-    from contrast_tfdata.records import manifest as manifests
     from contrast_tfdata.training import loop
 
     records_dir, workdir = cli.required_path(_RECORDS_DIR), cli.required_path(_WORKDIR)
-    manifest = manifests.load(records_dir)
-    outcome.check_records(records_dir, manifest, full=_VERIFY.value == "full")
+    manifest = _checked_records(records_dir)
     run = outcome.Run(workdir, records_dir, manifest, plan, _BATCH_SIZE.value, views.parse(_VIEWS.value))
     run.announce(cli.console)
     training, pipeline = _training_options(), _pipeline_options(workdir)
@@ -177,6 +203,19 @@ def _train(plan: "RuntimePlan") -> dict:
     return metrics
 
 
+def _checked_records(records_dir: Path) -> "Manifest":
+    """Returns the manifest of the records, which were held to it; that of --fold where one is trained."""
+    from contrast_tfdata import outcome
+    from contrast_tfdata.pipeline import folds
+    from contrast_tfdata.records import manifest as manifests
+
+    manifest = manifests.load(records_dir)
+    outcome.check_records(records_dir, manifest, full=_VERIFY.value == "full")
+    if not _FOLDS.value:
+        return manifest
+    return folds.view(records_dir, manifest, fold=_FOLD.value, folds=_FOLDS.value, seed=_SEED.value)
+
+
 def _checked_workdir() -> Path:
     """Returns --workdir; raises UsageError for any flag that can be refused before TensorFlow is imported."""
     cli.required_path(_RECORDS_DIR)
@@ -186,11 +225,21 @@ def _checked_workdir() -> Path:
     _training_options(), _pipeline_options(workdir), views.parse(_VIEWS.value)
     training_options.parse_profile_steps(_PROFILE_STEPS.value)
     _refuse_half_a_mixture()
+    _refuse_odd_folds()
     if _SEED.value + _REPEATS.value > 1 << 32:
         raise UsageError(
             f"the last seed would be above {(1 << 32) - 1}. Received: seed={_SEED.value}, repeats={_REPEATS.value}"
         )
     return workdir
+
+
+def _refuse_odd_folds() -> None:
+    """Raises UsageError where --folds, --fold and --repeats do not fit each other."""
+    received = f"Received: folds={_FOLDS.value}, fold={_FOLD.value}, repeats={_REPEATS.value}"
+    if _FOLDS.value == 1 or _FOLD.value > _FOLDS.value:
+        raise UsageError(f"--folds must be at least 2, and --fold one of them. {received}")
+    if _FOLDS.value and _REPEATS.value > 1:
+        raise UsageError(f"--folds and --repeats each train several times: give one of them. {received}")
 
 
 def _refuse_half_a_mixture() -> None:

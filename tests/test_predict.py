@@ -137,3 +137,19 @@ def test_what_a_model_carries_leaves_series_without_an_answer(export, tmp_path, 
     assert b"0 with_gad, 0 no_gad, 2 indeterminate" in result.stdout
     for row in read_rows(tmp_path / "p.series.csv"):
         assert (row["verdict"], row["header"], row["reason"]) == ("indeterminate", "unanswered", reason)
+
+
+@pytest.mark.slow
+def test_several_runs_answer_as_one(tmp_path):
+    """The same weights twice: the same logits, between the two thresholds."""
+    write_png(tmp_path / "picture.png", 1, size=60)
+    alone = predict(tmp_path / "picture.png", f"--output={tmp_path}/alone.csv")
+    assert alone.returncode == 0, alone.stderr
+    point = {"operating_point": {"threshold": 0.5, "criterion": "accuracy", "chosen_on": "validation"}}
+    run = copy_of_shipped_model(tmp_path / "run", **point)
+    result = predict(tmp_path / "picture.png", f"--workdir=shipped,{run}", f"--output={tmp_path}/p.csv")
+    assert result.returncode == 0, result.stderr
+    # Thresholds 0.77 and 0.5: sqrt(0.77 / 0.23) are the odds of their mean in logits.
+    assert b"ensemble: the mean logit of 2 networks, at the threshold 0.647" in result.stdout
+    (one,), (both,) = (read_rows(tmp_path / name) for name in ("alone.csv", "p.csv"))
+    assert float(both["logit"]) == pytest.approx(float(one["logit"]), abs=1e-5)

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "contrast_tfdata"
-STAGES = ("images", "records", "pipeline", "model", "training", "evaluation", "scoring", "report")
+STAGES = ("images", "records", "pipeline", "model", "training", "evaluation", "scoring", "exporting", "report")
 """In the order in which data goes through them; a stage may import itself and those before it."""
 DATA = ("pretrained",)
 """Folders that hold no module."""
-ENTRY_POINTS = ("make_records", "train", "evaluate", "predict")
+ENTRY_POINTS = ("make_records", "train", "evaluate", "predict", "export")
 FREE_OF_TENSORFLOW = ("images", "evaluation", "report")
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -76,6 +76,13 @@ class TestTheWholeLine:
             assert model[key] == metrics[key]
         assert model["input_gate"]["num_slices"] > 0
 
+    def test_the_card_and_the_report_name_the_weights_by_their_digest(self, trained):
+        run_dir = trained[0] / "run"
+        digest = json.loads((run_dir / "model" / "model.json").read_text())["weights_sha256"]
+        for page in ("MODEL_CARD.md", "report.html"):
+            assert digest in (run_dir / page).read_text()
+        assert {path.suffix for path in (run_dir / "model").iterdir()} == {".json", ".npz"}
+
     def test_predictions_count_every_example_once(self, trained):
         root, _, _ = trained
         manifest = json.loads((root / "records" / "manifest.json").read_text())

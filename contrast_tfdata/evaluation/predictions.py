@@ -119,9 +119,29 @@ class Predictions:
         Raises:
             OSError: when the file cannot be written; an older one then stays.
         """
-        with replacing(file_path) as file:
-            file.write(csv_line(CSV_COLUMNS))
-            file.writelines(map(csv_line, self.rows(threshold)))
+        write_joined_csv(file_path, [(self, threshold)])
+
+
+def join(parts: Sequence[Predictions]) -> Predictions:
+    """Returns the rows of all parts, one part after the other."""
+    columns = ([value for part in parts for value in getattr(part, f.name)] for f in dataclasses.fields(Predictions))
+    return Predictions(*columns)
+
+
+def write_joined_csv(file_path: Path, parts: Sequence[tuple[Predictions, float]]):
+    """Writes predictions of several networks into one file, each at its own threshold, complete or not at all.
+
+    Args:
+        file_path: where to; its folder must exist.
+        parts: predictions and the threshold from which their column `prediction` follows.
+
+    Raises:
+        OSError: when the file cannot be written; an older one then stays.
+    """
+    with replacing(file_path) as file:
+        file.write(csv_line(CSV_COLUMNS))
+        for predictions, threshold in parts:
+            file.writelines(map(csv_line, predictions.rows(threshold)))
 
 
 def read_csv(file_path: Path) -> Predictions:

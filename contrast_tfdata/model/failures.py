@@ -26,6 +26,8 @@ def explain(error: Exception) -> ContrastError | None:
         return DataError(f"damaged records: {_first_line(text)}; {_WHICH}")
     if isinstance(error, tf.errors.ResourceExhaustedError):
         return ContrastError(f"out of memory; try a smaller --batch_size. {_first_line(text)}")
+    if "xla" in text.lower():
+        return ContrastError(f"XLA cannot compile this; --jit_compile=false does without. {_first_line(text)}")
     return None
 
 

@@ -8,6 +8,7 @@ new one, never a mixture.
 import hashlib
 import io
 import json
+import math
 import os
 import platform
 import re
@@ -34,6 +35,7 @@ __all__ = [
     "read_h5_weights",
     "refuse_other_preprocessing",
     "save_model",
+    "sha256_of",
 ]
 
 FORMAT_VERSION = 1
@@ -115,6 +117,11 @@ def load_model(directory: str | os.PathLike, *, pooling: str = "native") -> tupl
     model.set_weights(weights)
     private = ("format_version", "architecture", "weights_file")
     return model, {key: value for key, value in record.items() if key not in private}
+
+
+def sha256_of(model: ContrastNet) -> str:
+    """Returns the SHA-256 of the weights file that `save_model` writes of a network, 64 hex digits."""
+    return hashlib.sha256(_pack(model)).hexdigest()
 
 
 def refuse_other_preprocessing(
@@ -238,6 +245,8 @@ def _unpack(packed: bytes, path: Path, image_size: int) -> list[np.ndarray]:
         with zipfile.ZipFile(io.BytesIO(packed)) as archive:
             if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
                 raise DataError(f"{path}: compressed. Weights are stored as they are, so that they cannot grow.")
+            for member in archive.infolist():
+                _refuse_inflated(archive, member)
         with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
             if set(arrays.files) != set(expected):
                 raise DataError(f"{path}: holds other arrays: {', '.join(sorted(arrays.files)[:20])}.")
@@ -246,6 +255,16 @@ def _unpack(packed: bytes, path: Path, image_size: int) -> list[np.ndarray]:
         raise DataError(f"{path}: not plain arrays: {error}") from error
     _check(weights, expected, path)
     return list(weights.values())
+
+
+def _refuse_inflated(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
+    """Raises ValueError where an array is declared larger than it is: NumPy takes the memory before it reads."""
+    with archive.open(member) as file:
+        if np.lib.format.read_magic(file) != (1, 0):
+            raise ValueError(f"{member.filename} is of another version of the format than NumPy writes")
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    if math.prod(shape) * dtype.itemsize > member.file_size:
+        raise ValueError(f"{member.filename} declares {shape} {dtype}, more than it holds")
 
 
 def _check(weights: dict[str, np.ndarray], expected: dict[str, tuple[int, ...]], path: Path) -> None:

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from contrast_tfdata.errors import DataError
 from contrast_tfdata.pipeline.augmentation import augment
+from contrast_tfdata.pipeline.folds import own_records
 from contrast_tfdata.pipeline.mixing import Division, PhantomPart
 from contrast_tfdata.pipeline.options import PipelineOptions
 from contrast_tfdata.pipeline.weighing import make_weigher
@@ -260,6 +261,7 @@ def _read(records_dir: Path, split: SplitInfo, parse: _Parser, *, in_turn: bool)
         records = files.interleave(tf.data.TFRecordDataset, cycle_length=min(len(paths), _OPEN_SHARDS))
     else:
         records = tf.data.TFRecordDataset(paths)
+    records = own_records(records, split)  # All of them, but for folds: those share their shards.
     examples = records.map(parse, num_parallel_calls=tf.data.AUTOTUNE)
     # The manifest promises this number; a data set that ends early fails here and is never trained on.
     return examples.apply(tf.data.experimental.assert_cardinality(split.records))

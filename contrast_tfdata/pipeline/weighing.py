@@ -6,14 +6,13 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from contrast_tfdata.pipeline.folds import count_slices
 from contrast_tfdata.pipeline.options import PipelineOptions
 from contrast_tfdata.records.codec import parse_group_and_label
 from contrast_tfdata.records.manifest import SplitInfo
 
 Weigher = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 """From a record, a scalar string, and its label, a float32 scalar, to the slice's weight, a float32 scalar."""
-_COUNTED_TOGETHER = 64
-"""Records parsed in one call: 7 MB at the usual size. Only groups and labels stay."""
 
 
 def make_weigher(records_dir: Path, split: SplitInfo, options: PipelineOptions) -> Weigher:
@@ -40,15 +39,6 @@ def patient_weights(counts: Mapping[tuple[bytes, int], int]) -> dict[tuple[bytes
     groups = Counter(label for _, label in counts)
     total = sum(counts.values())
     return {(group, label): total / (len(groups) * groups[label] * many) for (group, label), many in counts.items()}
-
-
-def count_slices(records_dir: Path, split: SplitInfo) -> Counter[tuple[bytes, int]]:
-    """Counts a split's slices by group and label."""
-    records = tf.data.TFRecordDataset([str(records_dir / shard.name) for shard in split.shards])
-    counts = Counter()
-    for groups, labels in records.batch(_COUNTED_TOGETHER).map(parse_group_and_label).as_numpy_iterator():
-        counts.update(zip(groups.tolist(), labels.tolist(), strict=True))
-    return counts
 
 
 def _by_patient(weights: Mapping[tuple[bytes, int], float]) -> Weigher:

@@ -45,16 +45,18 @@ class SplitInfo:
         shards: in reading order.
         classes: records per class name.
         groups: number of different groups.
+        only: the groups whose records belong to it, where its shards hold others too, as those of a fold do; None: all.
     """
 
     shards: tuple[Shard, ...]
     classes: dict[str, int]
     groups: int
+    only: frozenset[str] | None = None
 
     @property
     def records(self) -> int:
-        """Number of records in all shards."""
-        return sum(shard.records for shard in self.shards)
+        """Number of records that belong to it: those in all shards, where it has them for itself."""
+        return sum(shard.records for shard in self.shards) if self.only is None else sum(self.classes.values())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +95,8 @@ class Manifest:
         fields = dataclasses.asdict(self)
         for name, split in self.splits.items():
             fields["splits"][name]["records"] = split.records
+            # Groups are not listed: which those of a fold are, follows from the shards and `split_rule`.
+            del fields["splits"][name]["only"]
         body = {"format_version": FORMAT_VERSION, "image_size": self.image_size, **fields}
         return json.dumps(body, indent=2, ensure_ascii=True) + "\n"
 

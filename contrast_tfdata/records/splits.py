@@ -59,24 +59,57 @@ def assign_groups(
     Returns:
         The split of each group.
     """
-    fixed = {group: split for group, split in (fixed or {}).items() if group in sizes}
-    shares = _shares(options)
+    return divide(sizes, _shares(options), options.seed, fixed)
+
+
+def assign_folds(sizes: Mapping[str, Sequence[int]], folds: int, seed: int) -> dict[str, int]:
+    """Divides groups into folds of about the same share of each class, as `assign_groups` divides them into splits.
+
+    Args:
+        sizes: how many slices of each class a group has.
+        folds: how many, at least 2.
+        seed: another seed gives other folds.
+
+    Returns:
+        The fold of each group, from 1.
+    """
+    names = [str(number + 1) for number in range(folds)]
+    fold_of = divide(sizes, dict.fromkeys(names, 1 / folds), seed)
+    return {group: int(name) for group, name in fold_of.items()}
+
+
+def divide(
+    sizes: Mapping[str, Sequence[int]],
+    shares: Mapping[str, float],
+    seed: int,
+    fixed: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """Divides groups into parts of given shares; `assign_groups` says how.
+
+    Args:
+        sizes: how many slices of each class a group has.
+        shares: of each part in the whole, in the order in which a class that is missing there is made up for.
+        seed: another seed gives another division.
+        fixed: the part of groups that are not to be moved.
+
+    Returns:
+        The part of each group.
+    """
+    fixed = {group: part for group, part in (fixed or {}).items() if group in sizes}
     counted = [group for group in sizes if group not in fixed or shares[fixed[group]]]
     totals = [sum(sizes[group][label] for group in counted) for label in range(len(CLASS_NAMES))]
-    needs = {split: [share * total for total in totals] for split, share in shares.items() if share}
-    split_of = {}
-    free = sorted(
-        (group for group in sizes if group not in fixed), key=lambda group: (_place(group, options.seed), group)
-    )
+    needs = {part: [share * total for total in totals] for part, share in shares.items() if share}
+    part_of = {}
+    free = sorted((group for group in sizes if group not in fixed), key=lambda group: (_place(group, seed), group))
     for group in [*fixed, *free]:
-        split = fixed.get(group) or max(needs, key=lambda each: _need(sizes[group], needs[each], totals))
-        split_of[group] = split
-        if split in needs:
-            needs[split] = [need - size for need, size in zip(needs[split], sizes[group], strict=True)]
-    for split in needs:
+        part = fixed.get(group) or max(needs, key=lambda each: _need(sizes[group], needs[each], totals))
+        part_of[group] = part
+        if part in needs:
+            needs[part] = [need - size for need, size in zip(needs[part], sizes[group], strict=True)]
+    for part in needs:
         for label in range(len(CLASS_NAMES)):
-            _ensure_class(split, label, split_of, sizes, free)
-    return split_of
+            _ensure_class(part, label, part_of, sizes, free)
+    return part_of
 
 
 def keras_split(labels: Sequence[int]) -> list[str]:

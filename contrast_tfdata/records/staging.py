@@ -2,13 +2,14 @@
 
 import contextlib
 import ctypes
+import dataclasses
 import fcntl
 import glob
 import os
 import shutil
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from contrast_tfdata.atomic_file import sync
@@ -17,36 +18,81 @@ from contrast_tfdata.errors import StorageError, UsageError
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # <fcntl.h> and <linux/fs.h>
 
 
+@dataclasses.dataclass(frozen=True)
+class FolderKind:
+    """What a folder must be to be overwritten.
+
+    Attributes:
+        name: for people.
+        marker: a file that every folder of the kind holds.
+    """
+
+    name: str
+    marker: str
+
+
+RECORDS = FolderKind("folder of records", "manifest.json")
+
+
 @contextlib.contextmanager
-def staged_directory(target: Path, *, overwrite: bool) -> Iterator[Path]:
+def staged_directory(target: Path, *, overwrite: bool, kind: FolderKind = RECORDS) -> Iterator[Path]:
     """Gives a new folder beside `target` to write into; it becomes `target` when the block ends without an error.
 
     What `target` held stays in place and readable until then, and for good if the block fails.
 
     Raises:
-        UsageError: `target` exists and is not to be overwritten, is not a folder of records, or is being written.
+        UsageError: `target` exists and is not to be overwritten, is no folder of that kind, or is being written.
         StorageError: the disk is full or not writable.
     """
+    with _staged(target, lambda place: _refuse(place, overwrite, kind), _replace) as staging:
+        yield staging
+
+
+@contextlib.contextmanager
+def staged_file(target: Path, *, overwrite: bool, companion: str) -> Iterator[Path]:
+    """Gives a new folder for a file of the name of `target` and one that goes with it, as `staged_directory` does.
+
+    They take their places one after the other, the file itself last: the companion must tell which file it is of.
+
+    Args:
+        target: the file.
+        overwrite: whether both may stand there already.
+        companion: name of the other file, in the same folder.
+
+    Raises:
+        UsageError: one of the two exists and is not to be overwritten, or is no file, or they are being written.
+        StorageError: the disk is full or not writable.
+    """
+
+    def refuse(place: Path) -> None:
+        refuse_existing_files(place, place.with_name(companion), overwrite=overwrite)
+
+    with _staged(target, refuse, _replace_files) as staging:
+        yield staging
+
+
+@contextlib.contextmanager
+def _staged(target: Path, refuse: Callable[[Path], None], replace: Callable[[Path, Path], None]) -> Iterator[Path]:
     target = target.resolve()  # a link stays a link; what it leads to is replaced
     staging = target.with_name(f".{target.name}.incomplete-{os.getpid()}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with _locked(target):
             _recover(target)
-            _refuse(target, overwrite)
+            refuse(target)
             staging.mkdir()
             try:
                 yield staging
-                sync(*staging.iterdir(), staging)
+                sync(*staging.rglob("*"), staging)
                 with _stops_ignored():
-                    _replace(staging, target)
+                    replace(staging, target)
             finally:
                 shutil.rmtree(staging, ignore_errors=True)
     except OSError as error:
         raise storage_error(target, error) from error
 
 
-def refuse_existing(target: Path, *, overwrite: bool) -> None:
+def refuse_existing(target: Path, *, overwrite: bool, kind: FolderKind = RECORDS) -> None:
     """Raises UsageError where writing `target` would lose something that was not given up, or another run writes it.
 
     Puts right first what a killed run left there.
@@ -57,9 +103,18 @@ def refuse_existing(target: Path, *, overwrite: bool) -> None:
     try:
         with _locked(target):
             _recover(target)
-            _refuse(target, overwrite)
+            _refuse(target, overwrite, kind)
     except OSError as error:
         raise storage_error(target, error) from error
+
+
+def refuse_existing_files(*paths: Path, overwrite: bool) -> None:
+    """Raises UsageError where a file exists and is not to be overwritten, or is something else than a file."""
+    for path in paths:
+        if path.exists() and not path.is_file():
+            raise UsageError(f"{path} is no file, so nothing is written there; name another one")
+        if path.exists() and not overwrite:
+            raise UsageError(f"{path} exists; --overwrite replaces it once the new one is complete")
 
 
 def storage_error(path: Path, error: OSError) -> StorageError:
@@ -96,15 +151,15 @@ def _megabytes(number: int) -> str:
     return f"{number / 1e6:.1f} MB"
 
 
-def _refuse(target: Path, overwrite: bool) -> None:
+def _refuse(target: Path, overwrite: bool, kind: FolderKind) -> None:
     if not target.exists():
         return
     if os.path.ismount(target):
         raise UsageError(f"{target} is a mount point, which cannot be replaced in one step; name a folder inside it")
     if not overwrite:
-        raise UsageError(f"{target} exists; --overwrite replaces it once the new records are complete")
-    if not target.is_dir() or (any(target.iterdir()) and not (target / "manifest.json").is_file()):
-        raise UsageError(f"{target} is no folder of records, so --overwrite does not touch it; name another one")
+        raise UsageError(f"{target} exists; --overwrite replaces it once the new one is complete")
+    if not target.is_dir() or (any(target.iterdir()) and not (target / kind.marker).is_file()):
+        raise UsageError(f"{target} is no {kind.name}, so --overwrite does not touch it; name another one")
 
 
 @contextlib.contextmanager
@@ -154,6 +209,13 @@ def _replace(staging: Path, target: Path) -> None:
         _replace_in_two_moves(staging, target)
     sync(target.parent)
     shutil.rmtree(staging, ignore_errors=True)
+
+
+def _replace_files(staging: Path, target: Path) -> None:
+    """Moves the files of `staging` beside `target`, and `target` itself last."""
+    for path in sorted(staging.iterdir(), key=lambda path: path.name == target.name):
+        os.replace(path, target.with_name(path.name))
+    sync(target.parent)
 
 
 def _exchange(first: Path, second: Path) -> bool:

@@ -44,7 +44,9 @@ def read_records(path: Path) -> Iterator[codec.SliceRecord]:
 def read_split(records_dir: Path, info: manifest.SplitInfo) -> Iterator[codec.SliceRecord]:
     """Yields a split's records in the order in which evaluation reads them."""
     for shard in info.shards:
-        yield from read_records(records_dir / shard.name)
+        for record in read_records(records_dir / shard.name):
+            if info.only is None or record.group in info.only:
+                yield record
 
 
 def _raise_damaged(records_dir: Path, problems: list[str]) -> None:

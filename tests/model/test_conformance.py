@@ -16,10 +16,15 @@ from network_cases import (
     reference,
 )
 
+from contrast_tfdata.evaluation import Choices, OperatingPoint
+from contrast_tfdata.exporting import onnx_file, parity, saved_model, tflite_file
+from contrast_tfdata.exporting.cuts import Cuts
+from contrast_tfdata.exporting.served import ServedNetwork
 from contrast_tfdata.model.contrast_net import ContrastNet
 from contrast_tfdata.model.dropout import CountedDropout
 from contrast_tfdata.model.h5_weights import read_h5_weights
 from contrast_tfdata.model.reference import reference_network
+from contrast_tfdata.model.views import PLAIN
 
 # Float32 has 24 bits (6e-8). Only the order of sums differs, over up to 6e5 products per gradient: seen 5e-6.
 FLOAT32_TOLERANCE = 2e-5
@@ -53,6 +58,25 @@ def test_siim_weights(siim_h5, case, jit_compile):
     own = outcome(contrast_net(weights, pooling="reshape"), images, jit_compile=jit_compile)
     # These trained weights saturate on noise: where an example's probability rounds, so does its whole gradient.
     assert own.errors(outcome(reference(weights), as_rgb(images))).max() < 10 * FLOAT32_TOLERANCE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["savedmodel", "onnx", "tflite"])
+def test_float32_after_export(name, tmp_path):
+    """In a process of its own, on the cases that are as records hold slices."""
+    served = ServedNetwork(contrast_net(), PLAIN, Cuts.of(Choices(OperatingPoint.fixed())))
+    path = tmp_path / "m"
+    if name == "savedmodel":
+        saved_model.write(served, path)
+    elif name == "onnx":
+        onnx_file.write(served, path, {})
+    else:
+        tflite_file.write(served, path)
+    cases = ("grey_uint8", "ties_quantised", "ties_constant")
+    answers, _ = parity.run_outside(name, path, np.concatenate([IMAGES[case]() for case in cases]))
+    for case, logits in zip(cases, np.split(answers["logit"], len(cases)), strict=True):
+        exact = exact_outcome(case).logits
+        assert np.linalg.norm(logits - exact) < FLOAT32_TOLERANCE * np.linalg.norm(exact)
 
 
 @pytest.mark.parametrize(

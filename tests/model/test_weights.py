@@ -12,7 +12,7 @@ from network_cases import contrast_net, noise, random_weights
 
 from contrast_tfdata.errors import DataError, StorageError
 from contrast_tfdata.model.contrast_net import ContrastNet
-from contrast_tfdata.model.weights import load_model, save_model
+from contrast_tfdata.model.weights import load_model, save_model, sha256_of
 
 DESCRIPTION = {
     "preprocessing": {"image_size": 331, "interpolation": "area"},
@@ -198,7 +198,7 @@ def test_other_arrays_are_refused(folder):
         load_model(folder)
 
 
-def test_all_wrong_arrays_are_listed(folder):
+def test_fault_59_all_wrong_arrays_are_listed(folder):
     wrong = {
         "dense/bias": np.zeros(64),
         "conv2d/bias": np.zeros(17, np.float32),
@@ -209,6 +209,26 @@ def test_all_wrong_arrays_are_listed(folder):
         load_model(folder)
     for problem in ("dense/bias: float64", "conv2d/bias: float32 (17,)", "dense_1/bias: holds NaN or infinity"):
         assert problem in str(error.value)
+
+
+@pytest.mark.parametrize("declared", ["(1000000000000000,)", "(64, 1000)"])
+def test_arrays_that_declare_more_than_they_hold_are_refused_before_they_take_memory(folder, declared):
+    arrays = stored_arrays(folder)
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, arrays["dense/bias"], version=(1, 0))
+    padding = b" " * (len(declared) - len("(64,)"))  # So that the header keeps its length.
+    forged = buffer.getvalue().replace(b"(64,), }" + padding, f"{declared}, }}".encode(), 1)
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("dense/bias.npy", forged)
+    put_weights(folder, content.getvalue())
+    with pytest.raises(DataError, match="not plain arrays: dense/bias.npy declares"):
+        load_model(folder)
+
+
+def test_the_digest_of_a_network_is_that_of_its_file(folder):
+    network, description = load_model(folder)
+    assert sha256_of(network) == description["weights_sha256"]
 
 
 def test_compressed_weights_cannot_grow(folder):

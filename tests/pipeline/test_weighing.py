@@ -11,8 +11,9 @@ from numbered_records import write_numbered
 
 from contrast_tfdata.errors import UsageError
 from contrast_tfdata.pipeline.datasets import create_train_dataset
+from contrast_tfdata.pipeline.folds import count_slices
 from contrast_tfdata.pipeline.options import PipelineOptions
-from contrast_tfdata.pipeline.weighing import count_slices, patient_weights
+from contrast_tfdata.pipeline.weighing import patient_weights
 
 groups_and_labels = st.tuples(st.integers(0, 30).map(lambda number: b"%d" % number), st.integers(0, 1))
 

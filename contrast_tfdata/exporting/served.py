@@ -1,0 +1,55 @@
+"""A network as other runtimes get it: one function from slices to answers."""
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from contrast_tfdata.exporting.cuts import UNANSWERED, Cuts
+from contrast_tfdata.model import views as model_views
+
+INPUT = "slices"
+OUTPUTS = ("logit", "probability", "prediction", "decision")
+
+
+class ServedNetwork(tf.Module):
+    """What is exported: scaling, cropping, views, the network and the operating point, in one graph.
+
+    Args:
+        network: a `ContrastNet` in float32, or what is called like one and has `image_size` and `variables`.
+        views: a slice's logit is the mean over these views of it.
+        cuts: where the answers change.
+
+    Attributes:
+        answer: a `tf.function` from (N, S, S) uint8, N any number, to a dict of (N,) by the names in `OUTPUTS`: `logit`
+            and `probability` float32, `prediction` int32 0 or 1, `decision` int32 0, 1, or -1 within the indeterminate
+            band.
+        signature: of `answer`.
+    """
+
+    def __init__(self, network: tf.Module, views: Sequence[str], cuts: Cuts):
+        super().__init__(name="contrast_tfdata")
+        # The variables, and not the network: nothing of Keras gets into what is saved.
+        self.weights = list(network.variables)
+        size = network.image_size
+        self.signature = (tf.TensorSpec((None, size, size), tf.uint8, name=INPUT),)
+
+        def answer(slices):
+            return _answers(_mean_logits(network, slices, views), cuts)
+
+        self.answer = tf.function(answer, input_signature=self.signature)
+
+
+def _mean_logits(network: tf.Module, slices: tf.Tensor, views: Sequence[str]) -> tf.Tensor:
+    logits = [network(view, training=False) for view in model_views.make(slices, views)]
+    return tf.reshape(tf.add_n(logits) / len(logits), (-1,))
+
+
+def _answers(logits: tf.Tensor, cuts: Cuts) -> dict[str, tf.Tensor]:
+    prediction = tf.cast(logits > cuts.threshold, tf.int32)
+    is_unsure = (logits > cuts.low) & (logits <= cuts.high)
+    return {
+        "logit": logits,
+        "probability": tf.sigmoid(logits),
+        "prediction": prediction,
+        "decision": tf.where(is_unsure, UNANSWERED, prediction),
+    }

@@ -1,0 +1,97 @@
+"""Folds: the groups of training and validation split divided anew, as views of the same records."""
+
+import dataclasses
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+
+import tensorflow as tf
+
+from contrast_tfdata import CLASS_NAMES
+from contrast_tfdata.errors import DataError
+from contrast_tfdata.records.codec import parse_group_and_label
+from contrast_tfdata.records.manifest import Manifest, SplitInfo
+from contrast_tfdata.records.splits import assign_folds
+
+DIVIDED = ("train", "validation")
+"""Splits that are divided anew; the test split stays as it is, in every fold."""
+_COUNTED_TOGETHER = 64
+"""Records parsed in one call: 7 MB at the usual size. Only groups and labels stay."""
+
+
+def view(records_dir: Path, manifest: Manifest, *, fold: int, folds: int, seed: int) -> Manifest:
+    """Returns the manifest of one fold: its groups are the validation split, those of all other folds are trained on.
+
+    No record is copied: both splits have the shards of both, and the groups that belong to them. The records are read
+    once for it; images are skipped, not decoded. The same records, seed and number of folds give the same folds.
+
+    Args:
+        records_dir: the records.
+        manifest: theirs.
+        fold: from 1 to `folds`.
+        folds: how many, at least 2.
+        seed: of the division.
+
+    Raises:
+        DataError: the groups cannot be so divided that each fold holds slices of both classes.
+    """
+    shards = tuple(shard for name in DIVIDED if name in manifest.splits for shard in manifest.splits[name].shards)
+    counts = count_slices(records_dir, SplitInfo(shards, {}, 0))
+    sizes = _sizes(counts)
+    fold_of = assign_folds(sizes, folds, seed)
+    _refuse_lacking(records_dir, sizes, fold_of, folds)
+    parts = {
+        "train": [group for group, number in fold_of.items() if number != fold],
+        "validation": [group for group, number in fold_of.items() if number == fold],
+    }
+    splits = {name: _part(shards, groups, sizes) for name, groups in parts.items()}
+    others = {name: split for name, split in manifest.splits.items() if name not in DIVIDED}
+    rule = {**manifest.split_rule, "folds": folds, "fold": fold, "folds_seed": seed}
+    return dataclasses.replace(manifest, splits={**splits, **others}, split_rule=rule)
+
+
+def count_slices(records_dir: Path, split: SplitInfo) -> Counter[tuple[bytes, int]]:
+    """Counts a split's slices by group and label."""
+    records = own_records(tf.data.TFRecordDataset([str(records_dir / shard.name) for shard in split.shards]), split)
+    counts = Counter()
+    for groups, labels in records.batch(_COUNTED_TOGETHER).map(parse_group_and_label).as_numpy_iterator():
+        counts.update(zip(groups.tolist(), labels.tolist(), strict=True))
+    return counts
+
+
+def own_records(records: tf.data.Dataset, split: SplitInfo) -> tf.data.Dataset:
+    """Returns those of the records in a split's shards, scalar strings, that belong to it."""
+    if split.only is None:
+        return records
+    groups = tf.constant(sorted(split.only))
+    belongs = tf.lookup.StaticHashTable(
+        tf.lookup.KeyValueTensorInitializer(groups, tf.ones_like(groups, tf.int64)), default_value=0
+    )
+    return records.filter(lambda serialized: belongs.lookup(parse_group_and_label(serialized)[0]) == 1)
+
+
+def _sizes(counts: Mapping[tuple[bytes, int], int]) -> dict[str, list[int]]:
+    """Returns how many slices of each class a group has, by its name."""
+    sizes = defaultdict(lambda: [0] * len(CLASS_NAMES))
+    for (group, label), many in counts.items():
+        sizes[group.decode()][label] += many
+    return dict(sizes)
+
+
+def _refuse_lacking(records_dir: Path, sizes: Mapping[str, list[int]], fold_of: Mapping[str, int], folds: int) -> None:
+    problems = []
+    for label, name in enumerate(CLASS_NAMES):
+        holders = [group for group, size in sizes.items() if size[label]]
+        lacking = folds - len({fold_of[group] for group in holders})
+        if lacking:
+            problems.append(f"{name}: {len(holders)} groups have it, {lacking} of {folds} folds would not")
+    if problems:
+        raise DataError.listing(
+            f"{records_dir}: training and validation split hold too few groups (patients) for --folds={folds}:",
+            problems,
+        )
+
+
+def _part(shards: tuple, groups: list[str], sizes: Mapping[str, list[int]]) -> SplitInfo:
+    classes = {name: sum(sizes[group][label] for group in groups) for label, name in enumerate(CLASS_NAMES)}
+    return SplitInfo(shards, classes, len(groups), frozenset(groups))

@@ -1,0 +1,99 @@
+"""`train --folds` as a user runs it, and its networks as an ensemble."""
+
+import json
+
+import pytest
+from bright_records import write_records
+from running import read_rows, run, succeed
+
+COUNTS = (("train", 20), ("validation", 10), ("test", 8))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    root = tmp_path_factory.mktemp("folds")
+    write_records(root / "records", COUNTS)
+    training = [f"--records_dir={root}/records", f"--workdir={root}/all", "--epochs=1", "--batch_size=8", "--folds=2"]
+    return root, training, succeed("train", *training)
+
+
+@pytest.mark.slow
+class TestFolds:
+    def test_each_fold_is_a_run_and_all_are_summed_up(self, trained):
+        root, _, said = trained
+        names = {path.name for path in (root / "all").iterdir()}
+        pooled = {"predictions-out-of-fold.csv", "suspected-labels-out-of-fold.csv"}
+        assert names == {"fold-1", "fold-2", "folds.json", *pooled}
+        found = json.loads((root / "all" / "folds.json").read_text())
+        assert [each["flags"] for each in found["runs"]] == [{"fold": 1}, {"fold": 2}]
+        aucs = [
+            json.loads((root / "all" / name / "metrics.json").read_text())["test"]["auc"]
+            for name in ("fold-1", "fold-2")
+        ]
+        assert found["summary"]["test"]["auc"]["mean"] == pytest.approx(sum(aucs) / 2)
+        last = said.strip().splitlines()[-1]
+        assert last.startswith("2 runs: test AUC ")
+        assert last.endswith("folds.json")
+
+    def test_every_slice_outside_of_test_is_scored_once_by_a_network_that_never_saw_it(self, trained):
+        root, _, _ = trained
+        folds = [read_rows(root / "all" / f"fold-{number}" / "predictions-validation.csv") for number in (1, 2)]
+        assert read_rows(root / "all" / "predictions-out-of-fold.csv") == [*folds[0], *folds[1]]
+        groups = [{row["group"] for row in fold} for fold in folds]
+        assert not groups[0] & groups[1]
+        assert len(groups[0] | groups[1]) == 30
+        assert not any(row["group"].startswith("test") for fold in folds for row in fold)
+
+    def test_suspects_are_found_in_the_table(self, trained):
+        root, _, _ = trained
+        table = read_rows(root / "all" / "predictions-out-of-fold.csv")
+        for row in read_rows(root / "all" / "suspected-labels-out-of-fold.csv"):
+            assert row["split"] == "out-of-fold"
+            assert table[int(row["row"])]["example_id"] == row["example_id"]
+
+    def test_one_fold_alone_is_the_same_run(self, trained):
+        root, training, _ = trained
+        succeed("train", *training, "--fold=2", f"--workdir={root}/own")
+        for name in ("history.csv", "metrics.json", "predictions-test.csv"):
+            assert (root / "own" / name).read_bytes() == (root / "all" / "fold-2" / name).read_bytes()
+        assert "--fold=2" in (root / "all" / "fold-2" / "flags.txt").read_text()
+
+    def test_all_folds_are_evaluated_as_one_network(self, trained):
+        root, _, _ = trained
+        said = succeed("evaluate", f"--workdir={root}/all", f"--records_dir={root}/records")
+        assert "ensemble: the mean logit of 2 networks" in said
+        rows = [
+            read_rows(root / "all" / name / "predictions-test.csv") for name in ("evaluation-test", "fold-1", "fold-2")
+        ]
+        for together, one, other in zip(*rows, strict=True):
+            mean = (float(one["logit"]) + float(other["logit"])) / 2
+            assert float(together["logit"]) == pytest.approx(mean, abs=1e-5)
+        page = (root / "all" / "evaluation-test" / "report.html").read_text()
+        assert "2 ContrastNets" in page
+
+    def test_other_folds_in_the_same_workdir_are_refused(self, trained):
+        root, training, _ = trained
+        result = run("train", *training[:-1], "--folds=3")
+        assert result.returncode == 1
+        assert "records" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--folds=1"], "--folds must be at least 2"),
+        (["--fold=1"], "--folds must be at least 2, and --fold one of them"),
+        (["--folds=3", "--fold=4"], "Received: folds=3, fold=4, repeats=1"),
+        (["--folds=3", "--repeats=2"], "each train several times: give one of them"),
+    ],
+)
+def test_odd_folds_are_usage_errors(flags, message):
+    result = run("train", "--records_dir=R", "--workdir=W", *flags)
+    assert result.returncode == 1
+    assert message in result.stderr
+
+
+def test_several_runs_are_evaluated_into_a_folder_that_is_named():
+    result = run("evaluate", "--records_dir=R", "--workdir=A,B")
+    assert result.returncode == 1
+    assert "--output_dir is needed with several runs in --workdir" in result.stderr
