@@ -15,7 +15,11 @@ from absl import app, flags
 from rich.console import Console
 from rich.text import Text
 
-from contrast_tfdata import common_flags, group_keys
+from contrast_tfdata import (
+    checked_packages,  # noqa: F401  First, since it ends the command where the others could not be imported.
+    common_flags,
+    group_keys,
+)
 from contrast_tfdata.errors import ContrastError, InterruptedRunError, StorageError, UsageError, printable
 from contrast_tfdata.records.staging import storage_error
 
