@@ -20,10 +20,12 @@ class Checkpoints(tf.keras.callbacks.Callback):
         directory: made where it does not exist.
         model: built and compiled.
         recipe: everything that training depends on; a run goes on only with the same.
+        writes: whether anything is saved. Of several workers one does; all have the same to save.
     """
 
-    def __init__(self, directory: Path, model: tf.keras.Model, recipe: dict):
+    def __init__(self, directory: Path, model: tf.keras.Model, recipe: dict, *, writes: bool = True):
         super().__init__()
+        self._writes = writes
         self._directory = directory
         self._recipe = json.loads(json.dumps(recipe))
         self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
@@ -32,6 +34,8 @@ class Checkpoints(tf.keras.callbacks.Callback):
         self._state = tf.train.Checkpoint(
             model=model, optimizer=model.optimizer, epoch=self._epoch, best_loss=self._best_loss
         )
+        # Made now, by all workers: the first save would make it, and only one of them saves.
+        self._best.save_counter, self._state.save_counter  # noqa: B018
         self._manager = tf.train.CheckpointManager(self._state, str(directory / "last"), max_to_keep=_KEPT)
 
     def begin(self, *, resume: bool, console: Console) -> int:
@@ -48,6 +52,8 @@ class Checkpoints(tf.keras.callbacks.Callback):
             self._refuse_other_recipe()
             self._restore(console)
             return int(self._epoch.numpy())
+        if not self._writes:
+            return 0
         self._directory.mkdir(parents=True, exist_ok=True)
         with replacing(self._directory / _RECIPE) as file:
             json.dump(self._recipe, file, indent=2, sort_keys=True)
@@ -69,6 +75,8 @@ class Checkpoints(tf.keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Saves the epoch."""
+        if not self._writes:
+            return
         self._epoch.assign(epoch + 1)
         loss = (logs or {}).get("val_loss")
         if loss is not None and loss < self._best_loss.numpy():

@@ -19,6 +19,7 @@ from contrast_tfdata.records.manifest import Manifest
 from contrast_tfdata.training.balancing import balance_batch
 from contrast_tfdata.training.checkpoints import Checkpoints
 from contrast_tfdata.training.compiling import compile_model, take_averaged_weights
+from contrast_tfdata.training.distribution import Distribution
 from contrast_tfdata.training.history import FILE_NAME, HistoryFile, read_history
 from contrast_tfdata.training.options import TrainingOptions
 from contrast_tfdata.training.progress import ProgressDisplay, StopOnNonFiniteLoss
@@ -36,8 +37,10 @@ class Job:
         pipeline: how batches are made.
         plan: how the step runs.
         phantom: synthetic slices for a part of every batch, or None.
+        distribution: the devices and machines; the model must have been made within its scope.
 
     Raises:
+        UsageError: a batch cannot be divided among the replicas.
         DataError: there is no training example, or the synthetic ones were made in another way than the others.
     """
 
@@ -48,8 +51,10 @@ class Job:
     pipeline: PipelineOptions
     plan: RuntimePlan
     phantom: PhantomPart | None = None
+    distribution: Distribution = Distribution()
 
     def __post_init__(self):
+        self.distribution.share.rows_of_each(self.pipeline.batch_size)
         for part in filter(None, (self, self.phantom)):
             if "train" not in part.manifest.splits:
                 raise DataError(f"{part.records_dir}: the training split is empty")
@@ -94,8 +99,9 @@ class Job:
 
     def recipe(self, model: ContrastNet) -> dict:
         """Everything that the result depends on; a run goes on only with the same."""
-        # Where examples are cached changes nothing about the result; weights follow from the recipe's name for them.
-        left_out = ("cache", "cache_dir", "seed", "class_weights", "balance_patients")
+        # Where examples are cached and batches made changes nothing about the result; weights follow from the recipe's
+        # name for them.
+        left_out = ("cache", "cache_dir", "data_service", "seed", "class_weights", "balance_patients")
         batches = {name: value for name, value in dataclasses.asdict(self.batches).items() if name not in left_out}
         return {
             **dataclasses.asdict(self.training),
@@ -106,6 +112,8 @@ class Job:
             "initial_weights": _digest(model),
             "records": self.manifest.fingerprint,
             **self._recipe_of_phantom,
+            # Other replicas sum in another order.
+            **({"replicas": self.distribution.replicas} if self.plan.deterministic else {}),
         }
 
     @property
@@ -120,7 +128,8 @@ def train(
 ) -> list[dict[str, float]]:
     """Fits `model` in place; its weights are the run's result afterwards.
 
-    Writes checkpoints/, logs/ (TensorBoard) and history.csv into the job's folder.
+    Writes checkpoints/, logs/ (TensorBoard) and history.csv into the job's folder. Of several workers the chief writes
+    alone, and has the result alone: the others' weights are those of the last step, and their history is empty.
 
     Args:
         model: built, with its initial weights.
@@ -133,21 +142,29 @@ def train(
         One dict per epoch: epoch (from 1), loss, accuracy and, with a validation split, val_loss, val_accuracy.
 
     Raises:
-        UsageError: a run with another recipe stands there.
+        UsageError: a run with another recipe stands there, or not all workers have the same one.
+        InterruptedRunError: another worker is gone.
         ContrastError: the loss is no finite number.
     """
-    if not resume:
+    distribution, recipe = job.distribution, job.recipe(model)
+    if not resume and distribution.is_chief:
         _start_over(job.workdir)
-    compile_model(model, job.training, steps_per_epoch=job.steps_per_epoch, jit_compile=job.plan.jit_compile)
-    checkpoints = Checkpoints(job.workdir / "checkpoints", model, job.recipe(model))
-    done = checkpoints.begin(resume=resume, console=console)
-    on_start()
-    if done < job.training.epochs:
-        try:
-            _fit(model, job, checkpoints, done, console)
-        finally:
-            if job.pipeline.cache == "disk":
-                shutil.rmtree(job.pipeline.cache_dir, ignore_errors=True)
+    with distribution.watching():
+        with distribution.scope():
+            compile_model(model, job.training, steps_per_epoch=job.steps_per_epoch, jit_compile=job.plan.jit_compile)
+            checkpoints = Checkpoints(job.workdir / "checkpoints", model, recipe, writes=distribution.is_chief)
+        done = distribution.chief_first(lambda: checkpoints.begin(resume=resume, console=console))
+        distribution.agree({"recipe": recipe, "done": done})
+        if distribution.is_chief:
+            on_start()
+        if done < job.training.epochs:
+            try:
+                _fit(model, job, checkpoints, done, console)
+            finally:
+                if job.pipeline.cache == "disk":
+                    shutil.rmtree(job.pipeline.cache_dir, ignore_errors=True)
+    if not distribution.is_chief:
+        return []
     if not take_averaged_weights(model) and job.training.final_weights == "best":
         checkpoints.take_best()
     return read_history(job.workdir / FILE_NAME)
@@ -168,22 +185,35 @@ def _fit(model: ContrastNet, job: Job, checkpoints: Checkpoints, done: int, cons
         tf.keras.callbacks.TensorBoard(str(job.workdir / "logs"), write_graph=False),
         display,
     ]
-    has_validation = "validation" in job.manifest.splits
+    if not job.distribution.is_chief:
+        callbacks = [each for each in callbacks if not isinstance(each, (HistoryFile, tf.keras.callbacks.TensorBoard))]
     batches = create_train_dataset(**source, first_epoch=done, epochs=epochs, phantom=job.phantom)
     if job.training.class_weights == "batch":
         batches = batches.map(balance_batch)
     try:
         model.fit(
-            batches,
+            job.distribution.distribute(batches, job.pipeline.batch_size),
             epochs=epochs,
             initial_epoch=done,
             steps_per_epoch=steps,
-            validation_data=create_eval_dataset(**source, split="validation") if has_validation else None,
+            **_validation(job),
             callbacks=callbacks,
             verbose=0,
         )
     finally:
         display.stop()
+
+
+def _validation(job: Job) -> dict:
+    """Returns what `fit` needs to validate; nothing where there is no such split."""
+    if "validation" not in job.manifest.splits:
+        return {}
+    options, size = job.batches, job.pipeline.batch_size
+    batches = create_eval_dataset(
+        records_dir=job.records_dir, manifest=job.manifest, split="validation", options=options
+    )
+    steps = steps_per_epoch(job.manifest.splits["validation"].records, size)
+    return {"validation_data": job.distribution.distribute(batches, size), "validation_steps": steps}
 
 
 def _start_over(workdir: Path) -> None:
