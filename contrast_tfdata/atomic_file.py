@@ -38,3 +38,13 @@ def replacing(path: Path, *, binary: bool = False) -> Iterator[IO]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sync(*paths: Path) -> None:
+    """Waits until files, or folders' lists of names, are on the disk."""
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -52,7 +52,7 @@ def main(argv: list[str]) -> None:
     validation, test = scores.get("validation"), scores.get("test")
     metrics = run.summarize(validation, test, operating_point=choices, checks=checks, perturbed=perturbed)
     given = cli.flag_values(sys.modules[__name__])
-    report = run.write_report(metrics, validation, test, [], given, model)
+    report = run.write_report(metrics, validation, test, [], given, model, cli.console)
     outcome.say_confounders(metrics, cli.console)
     cli.console.print(outcome.headline(metrics, report), style="bold" if cli.console.is_terminal else None)
 

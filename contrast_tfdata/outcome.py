@@ -137,6 +137,7 @@ class Run:
         history: Sequence[Mapping[str, float]],
         flags: Mapping[str, object],
         model: ContrastNet,
+        console: Console,
     ) -> Path:
         """Writes figures/, report.html and MODEL_CARD.md; returns the path of the page."""
         run = report.RunDescription(
@@ -163,6 +164,7 @@ class Run:
             images=images,
             maps=self._maps(model, images),
             run=run,
+            warn=lambda text: console.print(f"warning: {text}"),
         )
         report.write_model_card(self.directory / "MODEL_CARD.md", metrics=metrics, run=run)
         return page

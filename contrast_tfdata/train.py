@@ -102,6 +102,9 @@ _DATA_SERVICE = flags.DEFINE_string(
     "data_service", None, "host:port of a tf.data service that makes the batches, instead of this process"
 )
 _RESUME = flags.DEFINE_enum("resume", "auto", ["auto", "never"], "go on from a checkpoint in --workdir, or start over")
+_CHECKPOINT_STEPS = flags.DEFINE_integer(
+    "checkpoint_steps", 0, "save after so many steps of an epoch, too; 0: at its end only", lower_bound=0
+)
 _INIT_WEIGHTS = flags.DEFINE_string(
     "init_weights",
     None,
@@ -145,7 +148,9 @@ def _train(plan: "RuntimePlan", distribution: "Distribution") -> dict | None:
     run.announce(cli.console)
     cli.console.print(f"trains on {distribution.describe()}")
     training, pipeline = _training_options(), _pipeline_options(workdir, distribution.rank)
-    job = loop.Job(records_dir, manifest, workdir, training, pipeline, plan, _phantom_part(), distribution)
+    job = loop.Job(
+        records_dir, manifest, workdir, training, pipeline, plan, _phantom_part(), _CHECKPOINT_STEPS.value, distribution
+    )
     with distribution.watching(), distribution.scope():
         model = starting_point.build(
             manifest.image_size,
@@ -171,8 +176,9 @@ def _train(plan: "RuntimePlan", distribution: "Distribution") -> dict | None:
     validation, test = run.score(model, "validation"), run.score(model, "test")
     checks = run.check(model, "validation" if test is None else "test")
     metrics = run.summarize(validation, test, criterion=_CRITERION.value, max_error=_MAX_ERROR.value, checks=checks)
-    run.save_model(model, metrics, cli.flag_values(sys.modules[__name__]))
-    report = run.write_report(metrics, validation, test, history, cli.flag_values(sys.modules[__name__]), model)
+    given = cli.flag_values(sys.modules[__name__])
+    run.save_model(model, metrics, given)
+    report = run.write_report(metrics, validation, test, history, given, model, cli.console)
     outcome.say_confounders(metrics, cli.console)
     cli.console.print(outcome.headline(metrics, report), style="bold" if cli.console.is_terminal else None)
     return metrics

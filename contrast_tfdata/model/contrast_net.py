@@ -162,11 +162,19 @@ class ContrastNet(tf.keras.Model):
             tf.ones_like(losses) if sample_weight is None else tf.cast(tf.reshape(sample_weight, (-1,)), tf.float32)
         )
         total, weight = tf.reduce_sum(losses * weights), tf.reduce_sum(weights)
-        self._loss_mean.update_state(tf.math.divide_no_nan(total, weight), sample_weight=weight)
+        self._add_to_mean(tf.math.divide_no_nan(total, weight), weight)
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         if replicas > 1:
             weight = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, weight)
         return tf.math.divide_no_nan(total, weight) + tf.add_n([0.0, *self.losses]) / replicas
+
+    def _add_to_mean(self, loss: tf.Tensor, weight: tf.Tensor) -> None:
+        """Adds a batch's loss to the mean of the epoch."""
+        if isinstance(self.optimizer, tf.keras.mixed_precision.LossScaleOptimizer):
+            # Where float16 overflows, loss scaling skips the step. Anywhere else NaN must show in the mean.
+            finite = tf.math.is_finite(loss)
+            loss, weight = tf.where(finite, loss, 0.0), tf.where(finite, weight, 0.0)
+        self._loss_mean.update_state(loss, sample_weight=weight)
 
     def _example_losses(self, labels, logits):
         """Returns the loss of each example, (N,) float32, whatever reduction the compiled loss asks for."""

@@ -29,7 +29,17 @@ def explain(error: Exception) -> ContrastError | None:
         return UsageError("the tf.data service of --data_service has several workers; start it with one")
     if isinstance(error, tf.errors.ResourceExhaustedError):
         return ContrastError(f"out of memory; try a smaller --batch_size. {_first_line(text)}")
+    if "xla" in text.lower():
+        return ContrastError(f"XLA cannot compile this; --jit_compile=false does without. {_first_line(text)}")
     return None
+
+
+def reason(error: Exception) -> str:
+    """Returns in a few words why something failed, without the operation and the file that TensorFlow names too."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    line = _first_line(str(error))
+    return line.rpartition("; ")[2].partition(" [Op:")[0] if isinstance(error, tf.errors.OpError) else line
 
 
 def _first_line(text: str) -> str:

@@ -14,7 +14,7 @@ from contrast_tfdata.pipeline.data_service import made_by_service
 from contrast_tfdata.pipeline.mixing import Division, PhantomPart
 from contrast_tfdata.pipeline.options import PipelineOptions
 from contrast_tfdata.pipeline.weighing import make_weigher
-from contrast_tfdata.records.codec import parse_example, parse_pair_key
+from contrast_tfdata.records.codec import parse_example, parse_id, parse_pair_key
 from contrast_tfdata.records.manifest import Manifest, SplitInfo
 
 SHUFFLE_BYTES = 128_000_000
@@ -29,6 +29,8 @@ _PHANTOM_SEEDS = 1 << 32
 """Added to the seed for the order of synthetic slices; seeds end below it, so no real pass is shuffled alike."""
 _PHANTOM_NUMBERS = 1 << 62
 """Where the numbers of synthetic slices begin, by which they are augmented: above those of real ones."""
+_Parser = Callable[[tf.Tensor], tuple[tf.Tensor, ...]]
+"""Makes an example of a serialized record."""
 
 
 def shuffle_buffer(num_examples: int, image_size: int) -> int:
@@ -55,16 +57,18 @@ def create_train_dataset(
     options: PipelineOptions,
     first_epoch: int,
     epochs: int,
+    first_step: int = 0,
     phantom: PhantomPart | None = None,
 ) -> tf.data.Dataset:
     """Batches of the training split for the epochs from `first_epoch` (counted from 0) to `epochs` - 1.
 
-    The order of an epoch follows from seed and epoch alone, whatever the cache: a run that starts at epoch 5 sees what
-    an uninterrupted one sees there. A split of at most `SHUFFLE_BYTES` is shuffled as a whole. A larger one is read
-    from all its shards in turn (from `_OPEN_SHARDS` at a time) and shuffled within a buffer of that size: batches mix
-    slices of all shards, hence both classes even where the records stand class by class, but slices that stand far
-    apart in their shards do not meet in a batch. One shard that stands class by class and is larger than the buffer
-    would give batches of one class; `make_records` writes one only if told to (`--split=keras --num_shards=1`).
+    The order of an epoch follows from seed and epoch alone, whatever the cache: a run that starts at epoch 5, or at a
+    later step of it (`first_step`, from 0), sees what an uninterrupted one sees there. A split of at most
+    `SHUFFLE_BYTES` is shuffled as a whole. A larger one is read from all its shards in turn (from `_OPEN_SHARDS` at a
+    time) and shuffled within a buffer of that size: batches mix slices of all shards, hence both classes even where the
+    records stand class by class, but slices that stand far apart in their shards do not meet in a batch. One shard that
+    stands class by class and is larger than the buffer would give batches of one class; `make_records` writes one only
+    if told to (`--split=keras --num_shards=1`).
 
     With a phantom part, an epoch is a pass over the real slices alone, and every batch has the same number of synthetic
     ones beside them (see `mixing.Division`). Those go on where the epoch before stopped, pass after pass, each in an
@@ -81,18 +85,23 @@ def create_train_dataset(
     """
     split = _split(records_dir, manifest, "train")
     division = divide_epoch(split.records, options.batch_size, phantom)
-    shuffled = _shuffled_passes(records_dir, manifest, options, "train")
+    weighed = _weighing_parser(records_dir, manifest, options)
+    shuffled = _shuffled_passes(records_dir, manifest, options, weighed, "train")
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         # A seed per epoch, and no state that is carried from one to the next. Numbered after shuffling, over all
         # epochs: each appearance of an example is transformed differently.
         numbered = shuffled(options.seed + epoch).enumerate(start=epoch * split.records)
+        # After shuffling and numbering: what is left is as if the steps before had been taken.
+        numbered = numbered.skip(tf.where(epoch == first_epoch, tf.constant(first_step * division.real, tf.int64), 0))
         # Batched within an epoch: each epoch shows every example once, as on the slides.
         return numbered.batch(division.real)
 
     batches = tf.data.Dataset.range(first_epoch, epochs).flat_map(one_epoch)
     if phantom:
-        beside = _phantom_batches(phantom, options, division, first_epoch, epochs)
+        beside = _phantom_batches(
+            phantom, options, division, first_epoch * division.steps + first_step, epochs * division.steps
+        )
         batches = tf.data.Dataset.zip((batches, beside)).map(
             lambda real, synthetic: _one_behind_the_other(real, synthetic, division.real_weight)
         )
@@ -105,7 +114,7 @@ def create_train_dataset(
     if options.data_service:
         batches = made_by_service(batches, options.data_service)
     batches = batches.prefetch(_PREFETCHED)
-    return batches.apply(tf.data.experimental.assert_cardinality((epochs - first_epoch) * division.steps))
+    return batches.apply(tf.data.experimental.assert_cardinality((epochs - first_epoch) * division.steps - first_step))
 
 
 def create_eval_dataset(
@@ -129,12 +138,42 @@ def create_eval_dataset(
     return batches.with_options(_tf_options(options.cache)).prefetch(_PREFETCHED)
 
 
+def example_ids_of_step(
+    *,
+    records_dir: Path,
+    manifest: Manifest,
+    options: PipelineOptions,
+    epoch: int,
+    step: int,
+    phantom: PhantomPart | None = None,
+) -> list[str]:
+    """Returns the ids of the examples of one batch of `create_train_dataset`, in their order there.
+
+    Args:
+        records_dir: as for `create_train_dataset`, like all that is not named here.
+        manifest: likewise.
+        options: likewise.
+        epoch: from 0.
+        step: within the epoch, from 0.
+        phantom: likewise.
+    """
+    split = _split(records_dir, manifest, "train")
+    division = divide_epoch(split.records, options.batch_size, phantom)
+    options = dataclasses.replace(options, cache="none")
+    shuffled = _shuffled_passes(records_dir, manifest, options, _parse_id_alone)
+    parts = [shuffled(options.seed + epoch).skip(step * division.real).take(division.real)]
+    if phantom:
+        first = (epoch * division.steps + step) * division.synthetic
+        parts.append(_phantom_examples(phantom, options, _parse_id_alone, first, first + division.synthetic))
+    return [example_id.decode() for part in parts for (example_id,) in part.as_numpy_iterator()]
+
+
 def _shuffled_passes(
-    records_dir: Path, manifest: Manifest, options: PipelineOptions, cache_name: str
+    records_dir: Path, manifest: Manifest, options: PipelineOptions, parse: _Parser, cache_name: str = ""
 ) -> Callable[[tf.Tensor], tf.data.Dataset]:
     """Returns a function from a seed to one pass over the training split, example by example, in that seed's order."""
     split = _split(records_dir, manifest, "train")
-    examples = _read_weighed(records_dir, split, manifest.image_size, options)
+    examples = _read_in_turn(records_dir, split, options, parse)
     if options.pairs:
         examples = _pair_up(examples)
     # Cached before shuffling: the other way round, every epoch would repeat the first one's batches.
@@ -150,17 +189,29 @@ def _shuffled_passes(
 
 
 def _phantom_batches(
-    phantom: PhantomPart, options: PipelineOptions, division: Division, first_epoch: int, epochs: int
+    phantom: PhantomPart, options: PipelineOptions, division: Division, first_step: int, steps: int
 ) -> tf.data.Dataset:
-    """The synthetic part of the batches of these epochs."""
-    split = _split(phantom.records_dir, phantom.manifest, "train")
-    options = dataclasses.replace(options, class_weights=(1.0, 1.0), balance_patients=False)
-    shuffled = _shuffled_passes(phantom.records_dir, phantom.manifest, options, "phantom")
-    # Where a run starts follows from its epoch alone: within the pass that an uninterrupted run would be in.
-    first, last = (epoch * division.steps * division.synthetic for epoch in (first_epoch, epochs))
-    passes = tf.data.Dataset.range(first // split.records, -(-last // split.records))
-    examples = passes.flat_map(lambda each: shuffled(options.seed + _PHANTOM_SEEDS + each)).skip(first % split.records)
+    """The synthetic part of the batches from `first_step` to `steps` - 1, counted over all epochs."""
+    weighed = _weighing_parser(
+        phantom.records_dir,
+        phantom.manifest,
+        dataclasses.replace(options, class_weights=(1.0, 1.0), balance_patients=False),
+    )
+    # Where a run starts follows from its step alone: within the pass that an uninterrupted run would be in.
+    first, last = first_step * division.synthetic, steps * division.synthetic
+    examples = _phantom_examples(phantom, options, weighed, first, last)
     return examples.enumerate(start=_PHANTOM_NUMBERS + first).batch(division.synthetic, drop_remainder=True)
+
+
+def _phantom_examples(
+    phantom: PhantomPart, options: PipelineOptions, parse: _Parser, first: int, last: int
+) -> tf.data.Dataset:
+    """The synthetic examples from `first` to `last` - 1, counted over all epochs."""
+    split = _split(phantom.records_dir, phantom.manifest, "train")
+    shuffled = _shuffled_passes(phantom.records_dir, phantom.manifest, options, parse, "phantom")
+    passes = tf.data.Dataset.range(first // split.records, -(-last // split.records))
+    examples = passes.flat_map(lambda each: shuffled(options.seed + _PHANTOM_SEEDS + each))
+    return examples.skip(first % split.records).take(last - first)
 
 
 def _one_behind_the_other(real, synthetic, real_weight: float):
@@ -176,23 +227,33 @@ def _split(records_dir: Path, manifest: Manifest, name: str) -> SplitInfo:
     return manifest.splits[name]
 
 
-def _read_weighed(records_dir: Path, split: SplitInfo, image_size: int, options: PipelineOptions) -> tf.data.Dataset:
-    """Examples (image, label, weight), one of each shard in turn; with pairs (key, image, label, weight)."""
-    weigh = make_weigher(records_dir, split, options)
+def _weighing_parser(records_dir: Path, manifest: Manifest, options: PipelineOptions) -> _Parser:
+    """Returns what makes (image, label, weight) of a record."""
+    weigh = make_weigher(records_dir, _split(records_dir, manifest, "train"), options)
 
     def parse(serialized: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        image, label = parse_example(serialized, image_size)
+        image, label = parse_example(serialized, manifest.image_size)
         # Weighed here, where the group is known, and not in the batch, which may hold slices of two sources.
-        example = (image, label, weigh(serialized, label))
+        return image, label, weigh(serialized, label)
+
+    return parse
+
+
+def _parse_id_alone(serialized: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    return (parse_id(serialized),)
+
+
+def _read_in_turn(records_dir: Path, split: SplitInfo, options: PipelineOptions, parse: _Parser) -> tf.data.Dataset:
+    """What `parse` makes of one record of each shard in turn; with pairs, a key before it."""
+
+    def keyed(serialized: tf.Tensor) -> tuple[tf.Tensor, ...]:
         # Slices of one group and place share a key.
-        return (parse_pair_key(serialized), *example) if options.pairs else example
+        return (parse_pair_key(serialized), *parse(serialized)) if options.pairs else parse(serialized)
 
-    return _read(records_dir, split, parse, in_turn=True)
+    return _read(records_dir, split, keyed, in_turn=True)
 
 
-def _read(
-    records_dir: Path, split: SplitInfo, parse: Callable[[tf.Tensor], tuple[tf.Tensor, ...]], *, in_turn: bool
-) -> tf.data.Dataset:
+def _read(records_dir: Path, split: SplitInfo, parse: _Parser, *, in_turn: bool) -> tf.data.Dataset:
     """What `parse` makes of the records, in their order, or one of each shard in turn: another fixed order."""
     paths = [str(records_dir / shard.name) for shard in split.shards]
     if in_turn:

@@ -146,6 +146,12 @@ def parse_example(serialized: tf.Tensor, image_size: int) -> tuple[tf.Tensor, tf
         return image, tf.gather(tf.constant([0.0, 1.0]), features["label"])
 
 
+def parse_id(serialized: tf.Tensor) -> tf.Tensor:
+    """Returns `example_id` alone, in a TensorFlow graph: scalar string."""
+    with tf.name_scope(PARSING):
+        return tf.io.parse_single_example(serialized, {"example_id": FEATURES["example_id"]})["example_id"]
+
+
 def parse_pair_key(serialized: tf.Tensor) -> tf.Tensor:
     """Returns a number that slices of one group and place share, in a TensorFlow graph: scalar int64.
 

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from contrast_tfdata.atomic_file import sync
 from contrast_tfdata.errors import StorageError, UsageError
 
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # <fcntl.h> and <linux/fs.h>
@@ -36,7 +37,7 @@ def staged_directory(target: Path, *, overwrite: bool) -> Iterator[Path]:
             staging.mkdir()
             try:
                 yield staging
-                _sync(*staging.iterdir(), staging)
+                sync(*staging.iterdir(), staging)
                 with _stops_ignored():
                     _replace(staging, target)
             finally:
@@ -151,7 +152,7 @@ def _replace(staging: Path, target: Path) -> None:
         staging.rename(target)
     elif not _exchange(staging, target):
         _replace_in_two_moves(staging, target)
-    _sync(target.parent)
+    sync(target.parent)
     shutil.rmtree(staging, ignore_errors=True)
 
 
@@ -174,16 +175,6 @@ def _replace_in_two_moves(staging: Path, target: Path) -> None:
         old.rename(target)
         raise
     old.rename(staging)
-
-
-def _sync(*paths: Path) -> None:
-    """Waits until files, or folders' lists of names, are on the disk."""
-    for path in paths:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _recover(target: Path) -> None:

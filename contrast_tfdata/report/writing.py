@@ -1,6 +1,7 @@
 """Writes a report: the figures as files, then the page that holds them all."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from contrast_tfdata.report.description import RunDescription
 from contrast_tfdata.report.gallery import Gallery, Pictures, collect, collect_suspects, gallery_figure, wanted_pictures
 from contrast_tfdata.report.page import Chart, render
 from contrast_tfdata.report.style import write_png
+
+logger = logging.getLogger(__name__)
 
 FIGURE_FILES = (
     "learning_curves_loss.png",
@@ -67,6 +70,7 @@ def write_report(
     images: Mapping[str, np.ndarray],
     run: RunDescription,
     maps: Mapping[str, np.ndarray] | None = None,
+    warn: Callable[[str], None] = logger.warning,
 ) -> Path:
     """Writes figures/*.png (see `FIGURE_FILES`) and report.html into a folder.
 
@@ -81,12 +85,13 @@ def write_report(
         run: what else to say about the run.
         maps: (height, width) evidence by example_id, above 0 where something speaks for with_gad, as large as the
             picture; None, or a slice left out: it is shown without.
+        warn: told of figures that cannot be written; the page holds them all the same.
 
     Returns:
         Path of report.html.
 
     Raises:
-        OSError: a file cannot be written. Files already written stay, each of them complete.
+        OSError: report.html cannot be written. Files already written stay, each of them complete.
         ValueError: a picture is not (height, width) uint8.
     """
     splits = _scored({"validation": validation, "test": test}, metrics)
@@ -99,7 +104,10 @@ def write_report(
         **_score_figures(splits, metrics),
         **({"misclassified.png": gallery_figure(gallery)} if gallery else {}),
     }
-    _write_figures(output_dir / "figures", drawn)
+    try:
+        _write_figures(output_dir / "figures", drawn)
+    except OSError as error:
+        warn(f"{output_dir / 'figures'}: cannot be written ({error.strerror}); report.html holds all figures")
     charts = [*_charts(drawn), *_histogram_charts(splits, metrics)]
     page = render(
         metrics=metrics, charts=charts, gallery=gallery, suspects=suspects, run=run, has_history=bool(history)

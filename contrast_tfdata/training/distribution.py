@@ -15,6 +15,7 @@ from tensorflow.tsl.protobuf import coordination_config_pb2
 from contrast_tfdata.errors import InterruptedRunError, UsageError
 from contrast_tfdata.pipeline.sharing import Share, take_share
 from contrast_tfdata.training.cluster import Cluster
+from contrast_tfdata.training.stopping import Stop
 
 HEARTBEAT_SECONDS = 15
 """A worker that is not heard for so long is lost. One whose process ended is missed sooner, by its connections."""
@@ -142,6 +143,40 @@ class Distribution:
                 f"lost: {names}; this worker stopped too. Start all workers again with the same flags: they go on from "
                 "the last checkpoint"
             ) from error
+
+
+class StopTogether(tf.keras.callbacks.Callback):
+    """Lets workers stop after the same step where one of them was asked to: alone it would wait for the others.
+
+    It must come before what looks at it. Each step has an exchange of one number for it.
+
+    Args:
+        asked: what this worker was asked.
+        strategy: of several workers.
+    """
+
+    def __init__(self, asked: Stop, strategy: tf.distribute.Strategy):
+        super().__init__()
+        self._asked = asked
+        self._strategy = strategy
+        self._sum = tf.function(self._sum_over_replicas)
+
+    name: str | None = None
+    """What asked to stop, as all workers know it; None where nothing did."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Asks the others."""
+        asked = self._asked.name
+        sums = self._strategy.experimental_local_results(self._sum(tf.constant(float(asked is not None))))
+        if sums[0] > 0:
+            self.name = asked or "another worker"
+
+    def _sum_over_replicas(self, number: tf.Tensor) -> tf.Tensor:
+        def add_up() -> tf.Tensor:
+            mine = tf.identity(number)  # which is on the replica's device, as what is summed must be
+            return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, mine)
+
+        return self._strategy.run(add_up)
 
 
 def start(name: str, cluster: Cluster | None) -> Distribution:

@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 
 import tensorflow as tf
+from rich.console import Console
 
 from contrast_tfdata.atomic_file import replacing
 
@@ -13,30 +14,32 @@ FILE_NAME = "history.csv"
 class HistoryFile(tf.keras.callbacks.Callback):
     """Rewrites the file at the end of each epoch, so that it is complete at any moment.
 
-    Keras's CSVLogger appends, which leaves a row too many where a run is killed between the row and the checkpoint.
+    The rows themselves are part of every checkpoint: Keras's CSVLogger appends to what stands in the file, which has a
+    row too many where a run is killed between the row and the checkpoint.
 
     Args:
         path: the file.
-        done: epochs of an earlier run to keep.
+        rows: of the epochs that are done; each epoch's row is added to this list.
+        console: where to say that the file cannot be written, which is no reason to stop.
     """
 
-    def __init__(self, path: Path, done: int):
+    def __init__(self, path: Path, rows: list[dict[str, float]], console: Console):
         super().__init__()
         self._path = path
-        self.rows = read_history(path)[:done] if done and path.exists() else []
+        self._rows = rows
+        self._console = console
 
     def on_epoch_end(self, epoch, logs=None):
         """Adds the epoch's row."""
-        figures = {name: float(value) for name, value in (logs or {}).items()}
-        self.rows.append({"epoch": epoch + 1, **figures})
-        with replacing(self._path) as file:
-            writer = csv.DictWriter(file, fieldnames=list(self.rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(self.rows)
+        self._rows.append({"epoch": epoch + 1, **{name: float(value) for name, value in (logs or {}).items()}})
+        self.write()
 
-
-def read_history(path: Path) -> list[dict[str, float]]:
-    """Reads the file: one dict per epoch, `epoch` counted from 1."""
-    with path.open(newline="") as stream:
-        rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)]
-    return [{**row, "epoch": int(row["epoch"])} for row in rows]
+    def write(self) -> None:
+        """Writes the rows."""
+        try:
+            with replacing(self._path) as file:
+                writer = csv.DictWriter(file, fieldnames=list(self._rows[0]), lineterminator="\n")
+                writer.writeheader()
+                writer.writerows(self._rows)
+        except OSError as error:
+            self._console.print(f"warning: {self._path} cannot be written ({error.strerror}); training goes on")

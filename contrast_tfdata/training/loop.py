@@ -6,23 +6,32 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import tensorflow as tf
 from rich.console import Console
 
 from contrast_tfdata.errors import DataError
 from contrast_tfdata.model.contrast_net import ContrastNet
 from contrast_tfdata.model.runtime_plan import RuntimePlan
-from contrast_tfdata.pipeline.datasets import create_eval_dataset, create_train_dataset, steps_per_epoch
+from contrast_tfdata.pipeline.datasets import (
+    create_eval_dataset,
+    create_train_dataset,
+    example_ids_of_step,
+    steps_per_epoch,
+)
 from contrast_tfdata.pipeline.mixing import PhantomPart, refuse_other_preprocessing
 from contrast_tfdata.pipeline.options import PipelineOptions
 from contrast_tfdata.records.manifest import Manifest
 from contrast_tfdata.training.balancing import balance_batch
-from contrast_tfdata.training.checkpoints import Checkpoints
-from contrast_tfdata.training.compiling import compile_model, take_averaged_weights
-from contrast_tfdata.training.distribution import Distribution
-from contrast_tfdata.training.history import FILE_NAME, HistoryFile, read_history
+from contrast_tfdata.training.checkpoints import Checkpoints, Progress
+from contrast_tfdata.training.compiling import beginning_at_step, compile_model, take_averaged_weights
+from contrast_tfdata.training.distribution import Distribution, StopTogether
+from contrast_tfdata.training.history import FILE_NAME, HistoryFile
+from contrast_tfdata.training.log_files import LogFiles
+from contrast_tfdata.training.non_finite import StopOnNonFiniteLoss
 from contrast_tfdata.training.options import TrainingOptions
-from contrast_tfdata.training.progress import ProgressDisplay, StopOnNonFiniteLoss
+from contrast_tfdata.training.progress import ProgressDisplay
+from contrast_tfdata.training.stopping import Stop, StopRequest
+
+CHECKPOINTS = "checkpoints"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +46,7 @@ class Job:
         pipeline: how batches are made.
         plan: how the step runs.
         phantom: synthetic slices for a part of every batch, or None.
+        checkpoint_steps: save after so many steps of an epoch too, not only at its end; 0: at its end only.
         distribution: the devices and machines; the model must have been made within its scope.
 
     Raises:
@@ -51,6 +61,7 @@ class Job:
     pipeline: PipelineOptions
     plan: RuntimePlan
     phantom: PhantomPart | None = None
+    checkpoint_steps: int = 0
     distribution: Distribution = Distribution()
 
     def __post_init__(self):
@@ -99,9 +110,9 @@ class Job:
 
     def recipe(self, model: ContrastNet) -> dict:
         """Everything that the result depends on; a run goes on only with the same."""
-        # Where examples are cached and batches made changes nothing about the result; weights follow from the recipe's
-        # name for them.
-        left_out = ("cache", "cache_dir", "data_service", "seed", "class_weights", "balance_patients")
+        # Where examples are cached and batches made, and whether the last one is padded, changes nothing about the
+        # result; weights follow from the recipe's name for them.
+        left_out = {"cache", "cache_dir", "data_service", "static_shapes", "seed", "class_weights", "balance_patients"}
         batches = {name: value for name, value in dataclasses.asdict(self.batches).items() if name not in left_out}
         return {
             **dataclasses.asdict(self.training),
@@ -143,23 +154,26 @@ def train(
 
     Raises:
         UsageError: a run with another recipe stands there, or not all workers have the same one.
-        InterruptedRunError: another worker is gone.
-        ContrastError: the loss is no finite number.
+        ContrastError: the loss or a weight is no finite number.
+        InterruptedRunError: asked to stop by SIGTERM or Ctrl-C, and what was done is saved; or another worker is gone.
+        StorageError: a checkpoint cannot be written.
     """
-    distribution, recipe = job.distribution, job.recipe(model)
+    distribution = job.distribution
     if not resume and distribution.is_chief:
         _start_over(job.workdir)
-    with distribution.watching():
+    with distribution.watching(), StopRequest() as asked:
         with distribution.scope():
             compile_model(model, job.training, steps_per_epoch=job.steps_per_epoch, jit_compile=job.plan.jit_compile)
-            checkpoints = Checkpoints(job.workdir / "checkpoints", model, recipe, writes=distribution.is_chief)
-        done = distribution.chief_first(lambda: checkpoints.begin(resume=resume, console=console))
-        distribution.agree({"recipe": recipe, "done": done})
+            stop = StopTogether(asked, distribution.strategy) if distribution.cluster else asked
+            checkpoints = _make_checkpoints(model, job, stop)
+        distribution.chief_first(lambda: checkpoints.begin(resume=resume, console=console))
+        done = checkpoints.progress
+        distribution.agree({"recipe": done.recipe, "epoch": done.epoch, "step": done.step})
         if distribution.is_chief:
             on_start()
-        if done < job.training.epochs:
+        if done.epoch < job.training.epochs:
             try:
-                _fit(model, job, checkpoints, done, console)
+                _fit(model, job, checkpoints, stop, console)
             finally:
                 if job.pipeline.cache == "disk":
                     shutil.rmtree(job.pipeline.cache_dir, ignore_errors=True)
@@ -167,57 +181,83 @@ def train(
         return []
     if not take_averaged_weights(model) and job.training.final_weights == "best":
         checkpoints.take_best()
-    return read_history(job.workdir / FILE_NAME)
+    return checkpoints.progress.history
 
 
-def _fit(model: ContrastNet, job: Job, checkpoints: Checkpoints, done: int, console: Console) -> None:
+def _make_checkpoints(model: ContrastNet, job: Job, stop: Stop) -> Checkpoints:
+    return Checkpoints(
+        job.workdir / CHECKPOINTS,
+        model,
+        job.recipe(model),
+        steps_per_epoch=job.steps_per_epoch,
+        every_steps=job.checkpoint_steps,
+        keep_best=job.training.final_weights == "best",
+        stop=stop,
+        writes=job.distribution.is_chief,
+    )
+
+
+def _fit(model: ContrastNet, job: Job, checkpoints: Checkpoints, stop: Stop, console: Console) -> None:
     source = {"records_dir": job.records_dir, "manifest": job.manifest, "options": job.batches}
-    epochs, steps = job.training.epochs, job.steps_per_epoch
-    console.print(f"training: {job.num_examples} slices, {steps} steps an epoch, epochs {done + 1} to {epochs}")
-    if job.phantom:
-        division = job.phantom.divide(job.num_examples, job.pipeline.batch_size)
-        console.print(f"a batch: {division.real} of these slices and {division.synthetic} of synthetic patients")
-    display = ProgressDisplay(console, epochs, steps)
-    callbacks = [
-        StopOnNonFiniteLoss(),  # before the checkpoint, so that broken weights are never saved
-        HistoryFile(job.workdir / FILE_NAME, done),  # before it too: a row too many is dropped, one too few is lost
-        checkpoints,
-        tf.keras.callbacks.TensorBoard(str(job.workdir / "logs"), write_graph=False),
-        display,
-    ]
-    if not job.distribution.is_chief:
-        callbacks = [each for each in callbacks if not isinstance(each, (HistoryFile, tf.keras.callbacks.TensorBoard))]
-    batches = create_train_dataset(**source, first_epoch=done, epochs=epochs, phantom=job.phantom)
+    done, steps = checkpoints.progress, job.steps_per_epoch
+    first = {"first_epoch": done.epoch, "first_step": done.step, "epochs": job.training.epochs}
+    _announce(job, done, console)
+    batches = create_train_dataset(**source, **first, phantom=job.phantom)
     if job.training.class_weights == "batch":
         batches = batches.map(balance_batch)
+    display = ProgressDisplay(console, job.training.epochs, steps)
+    callbacks = [
+        StopOnNonFiniteLoss(
+            job.workdir / CHECKPOINTS,
+            lambda epoch, step: example_ids_of_step(**source, epoch=epoch, step=step, phantom=job.phantom),
+        ),
+        *(_files(job, done, console) if job.distribution.is_chief else ()),
+        display,
+        *([stop] if isinstance(stop, StopTogether) else []),
+        checkpoints,  # last: what it saves, and where it may end the training, the others have seen
+    ]
     try:
-        model.fit(
-            job.distribution.distribute(batches, job.pipeline.batch_size),
-            epochs=epochs,
-            initial_epoch=done,
-            steps_per_epoch=steps,
-            **_validation(job),
-            callbacks=callbacks,
-            verbose=0,
-        )
+        with beginning_at_step(model, done.epoch, done.step):
+            model.fit(
+                job.distribution.distribute(batches, job.pipeline.batch_size),
+                epochs=job.training.epochs,
+                initial_epoch=done.epoch,
+                steps_per_epoch=steps,
+                **_validation(job),
+                callbacks=callbacks,
+                verbose=0,
+            )
     finally:
         display.stop()
+
+
+def _files(job: Job, done: Progress, console: Console) -> tuple[HistoryFile, LogFiles]:
+    return HistoryFile(job.workdir / FILE_NAME, done.history, console), LogFiles(job.workdir / "logs", console)
 
 
 def _validation(job: Job) -> dict:
     """Returns what `fit` needs to validate; nothing where there is no such split."""
     if "validation" not in job.manifest.splits:
         return {}
-    options, size = job.batches, job.pipeline.batch_size
-    batches = create_eval_dataset(
-        records_dir=job.records_dir, manifest=job.manifest, split="validation", options=options
-    )
+    source = {"records_dir": job.records_dir, "manifest": job.manifest, "options": job.batches}
+    batches, size = create_eval_dataset(**source, split="validation"), job.pipeline.batch_size
     steps = steps_per_epoch(job.manifest.splits["validation"].records, size)
     return {"validation_data": job.distribution.distribute(batches, size), "validation_steps": steps}
 
 
+def _announce(job: Job, done: Progress, console: Console) -> None:
+    within = f", from step {done.step + 1} on" if done.step else ""
+    console.print(
+        f"training: {job.num_examples} slices, {job.steps_per_epoch} steps an epoch, epochs {done.epoch + 1} to "
+        f"{job.training.epochs}{within}"
+    )
+    if job.phantom:
+        division = job.phantom.divide(job.num_examples, job.pipeline.batch_size)
+        console.print(f"a batch: {division.real} of these slices and {division.synthetic} of synthetic patients")
+
+
 def _start_over(workdir: Path) -> None:
-    for name in ("checkpoints", "logs"):
+    for name in (CHECKPOINTS, "logs"):
         shutil.rmtree(workdir / name, ignore_errors=True)
     (workdir / FILE_NAME).unlink(missing_ok=True)
 

@@ -1,13 +1,10 @@
 """What a person sees while a network is trained."""
 
-import math
 import time
 
 import tensorflow as tf
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-from contrast_tfdata.errors import ContrastError
 
 
 class ProgressDisplay(tf.keras.callbacks.Callback):
@@ -39,10 +36,12 @@ class ProgressDisplay(tf.keras.callbacks.Callback):
         self._epoch = epoch
         self._started = time.perf_counter()
         self._training_seconds = 0.0
+        self._steps_done = 0
 
     def on_train_batch_end(self, batch, logs=None):
         """Moves the bar."""
         self._training_seconds = time.perf_counter() - self._started
+        self._steps_done += 1
         if self._progress:
             text = f"epoch {self._epoch + 1}/{self._epochs}  loss {logs['loss']:.4f}  accuracy {logs['accuracy']:.4f}"
             self._progress.update(self._task, completed=self._epoch * self._steps + batch + 1, description=text)
@@ -50,7 +49,7 @@ class ProgressDisplay(tf.keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Writes the epoch's line."""
         figures = "  ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items())
-        pace = self._training_seconds / self._steps
+        pace = self._training_seconds / self._steps_done  # fewer than there are where a run went on within the epoch
         self._console.print(f"epoch {epoch + 1:>3}/{self._epochs}  {pace:6.3f} s/step  {figures}")
 
     def on_train_end(self, logs=None):
@@ -61,15 +60,3 @@ class ProgressDisplay(tf.keras.callbacks.Callback):
         """Removes the bar also where training ended by an error."""
         if self._progress:
             self._progress.stop()
-
-
-class StopOnNonFiniteLoss(tf.keras.callbacks.Callback):
-    """Ends training with an error at the first epoch whose mean loss is not a finite number."""
-
-    def on_epoch_end(self, epoch, logs=None):
-        """Checks the epoch's loss."""
-        if not math.isfinite(logs["loss"]):
-            raise ContrastError(
-                f"the loss became {logs['loss']} in epoch {epoch + 1}; try a smaller --learning_rate or "
-                "--precision=float32; the checkpoint of the epoch before is kept"
-            )

@@ -102,6 +102,18 @@ def test_loss_is_the_weighted_mean_whatever_the_reduction(reduction):
     assert loss.numpy() == pytest.approx(expected, rel=1e-6)
 
 
+def test_fault_51_a_step_that_loss_scaling_skips_is_not_in_the_mean():
+    network, plain = contrast_net(), contrast_net()
+    network.compile(tf.keras.mixed_precision.LossScaleOptimizer(tf.keras.optimizers.Adam()), BCE)
+    plain.compile(tf.keras.optimizers.Adam(), BCE)
+    for each in (network, plain):
+        for logit in (1.0, np.inf, np.nan, -1.0):
+            each.compute_loss(None, np.zeros(1), np.array([[logit]], np.float32), np.ones(1))
+    expected = np.mean(np.log1p(np.exp([1.0, -1.0])))
+    assert network.metrics[0].result().numpy() == pytest.approx(expected, rel=1e-6)
+    assert np.isnan(plain.metrics[0].result().numpy())
+
+
 def test_loss_of_padding_alone_is_zero():
     loss = compiled().compute_loss(None, np.zeros(2), np.zeros((2, 1), np.float32), np.zeros(2))
     assert loss.numpy() == 0

@@ -14,7 +14,12 @@ import tensorflow as tf
 
 from contrast_tfdata.errors import DataError, UsageError
 from contrast_tfdata.pipeline import datasets
-from contrast_tfdata.pipeline.datasets import create_eval_dataset, create_train_dataset, steps_per_epoch
+from contrast_tfdata.pipeline.datasets import (
+    create_eval_dataset,
+    create_train_dataset,
+    example_ids_of_step,
+    steps_per_epoch,
+)
 from contrast_tfdata.pipeline.options import Augmentation, PipelineOptions
 from contrast_tfdata.records import codec
 from contrast_tfdata.records import manifest as manifests
@@ -240,20 +245,38 @@ def test_caches_do_not_change_the_order(tmp_path):
 
 
 @pytest.mark.parametrize("augmentation", [Augmentation(), Augmentation(rotation=20, zoom=0.3)])
-def test_starting_later_shows_what_an_uninterrupted_run_sees(tmp_path, augmentation):
+@pytest.mark.parametrize("pairs", [False, True])
+def test_starting_later_shows_what_an_uninterrupted_run_sees(tmp_path, augmentation, pairs):
     manifest = write_records(tmp_path, 20)
-    options = PipelineOptions(batch_size=8, augmentation=augmentation)
+    options = PipelineOptions(batch_size=8, augmentation=augmentation, pairs=pairs)
 
-    def images(first_epoch):
+    def images(first_epoch, first_step=0):
         dataset = create_train_dataset(
-            records_dir=tmp_path, manifest=manifest, options=options, first_epoch=first_epoch, epochs=4
+            records_dir=tmp_path,
+            manifest=manifest,
+            options=options,
+            first_epoch=first_epoch,
+            first_step=first_step,
+            epochs=4,
         )
         return [image.numpy() for image, _, _ in dataset]
 
-    whole, rest = images(0), images(2)
-    assert len(rest) == 6
-    for expected, received in zip(whole[6:], rest, strict=True):
-        np.testing.assert_array_equal(expected, received)
+    whole = images(0)
+    for epoch, step in [(2, 0), (2, 1), (0, 2), (3, 2)]:
+        rest = images(epoch, step)
+        assert len(rest) == 12 - 3 * epoch - step
+        for expected, received in zip(whole[3 * epoch + step :], rest, strict=True):
+            np.testing.assert_array_equal(expected, received)
+
+
+@pytest.mark.parametrize("pairs", [False, True])
+def test_ids_of_a_step_are_those_of_its_examples(tmp_path, pairs):
+    manifest = write_records(tmp_path, 20)
+    options = PipelineOptions(batch_size=8, pairs=pairs, class_weights=(0.5, 2.0))
+    for epoch, batches in enumerate(train_epochs(tmp_path, manifest, options)):
+        for step, (numbers, _, _) in enumerate(batches):
+            source = {"records_dir": tmp_path, "manifest": manifest, "options": options}
+            assert example_ids_of_step(**source, epoch=epoch, step=step) == [str(number) for number in numbers]
 
 
 def test_labels_and_weights_belong_to_their_images(tmp_path):

@@ -31,7 +31,7 @@ def sources(tmp_path_factory):
     return make
 
 
-def batches_of(real, phantom, options, first_epoch=0, epochs=3):
+def batches_of(real, phantom, options, first_epoch=0, epochs=3, first_step=0):
     """Returns the batches as (images, labels, weights)."""
     directory, manifest = real
     dataset = create_train_dataset(
@@ -39,6 +39,7 @@ def batches_of(real, phantom, options, first_epoch=0, epochs=3):
         manifest=manifest,
         options=options,
         first_epoch=first_epoch,
+        first_step=first_step,
         epochs=epochs,
         phantom=phantom,
     )
@@ -92,11 +93,21 @@ def test_starting_later_shows_what_an_uninterrupted_run_sees_whatever_the_cache(
         augmentation = Augmentation(rotation=30, zoom=0.3)
         options = PipelineOptions(batch_size=5, cache=cache, cache_dir=tmp_path / "cache", augmentation=augmentation)
         runs += [batches_of(records, phantom, options)[6:], batches_of(records, phantom, options, first_epoch=2)]
+        runs += [runs[0][:1] + batches_of(records, phantom, options, first_epoch=2, first_step=1)]
     for other in runs[1:]:
         assert len(other) == 3
         for expected, received in zip(runs[0], other, strict=True):
             for one, two in zip(expected, received, strict=True):
                 np.testing.assert_array_equal(one, two)
+
+
+def test_ids_of_a_step_are_those_of_its_examples_real_ones_first(sources):
+    records, phantom = sources(7)
+    options = PipelineOptions(batch_size=5)
+    for number, expected in enumerate(numbers_of(batches_of(records, phantom, options))):
+        source = {"records_dir": records[0], "manifest": records[1], "options": options, "phantom": phantom}
+        found = datasets.example_ids_of_step(**source, epoch=number // 3, step=number % 3)
+        assert found == [str(each) for each in expected]
 
 
 def test_another_seed_gives_another_order_of_both(sources):

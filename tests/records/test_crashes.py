@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from test_staging import small_disk
+from disks import small_disk
 
 KILLS = int(os.environ.get("CONTRAST_KILLS", "8"))
 """How often the conversion is killed; 200 take some minutes."""

@@ -1,6 +1,5 @@
 """Output appears complete or not at all."""
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -8,6 +7,7 @@ import sys
 import threading
 
 import pytest
+from disks import small_disk
 
 from contrast_tfdata.errors import StorageError, UsageError
 from contrast_tfdata.records import staging
@@ -211,7 +211,7 @@ def test_failed_second_move_puts_the_old_one_back(tmp_path, monkeypatch):
     def lose_the_new():
         with staging.staged_directory(target, overwrite=True) as directory:
             (directory / "manifest.json").write_text("new")
-            monkeypatch.setattr(staging, "_sync", lambda *paths: directory.rename(tmp_path / "elsewhere"))
+            monkeypatch.setattr(staging, "sync", lambda *paths: directory.rename(tmp_path / "elsewhere"))
 
     with pytest.raises(StorageError):
         lose_the_new()
@@ -243,23 +243,6 @@ def test_fault_34_too_small_a_disk_is_refused_before_writing(tmp_path):
     (tmp_path / "staging").mkdir()
     with pytest.raises(StorageError, match=r"about 1000000000000.0 MB needed, \d+\.\d MB free before"):
         write()
-
-
-@contextlib.contextmanager
-def small_disk(folder, size):
-    """A file system of `size` bytes in memory; the test is left out where mounting is not allowed."""
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder]
-    try:
-        mounted = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        pytest.skip("no mount command")
-    if mounted.returncode:
-        pytest.skip(f"mounting is not allowed here: {mounted.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", folder], check=True)
 
 
 def test_fault_34_full_disk_keeps_the_old(tmp_path):

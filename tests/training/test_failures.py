@@ -44,6 +44,34 @@ def test_fault_44_bytes_that_are_no_record(tmp_path):
     assert isinstance(failures.explain(error.value), DataError)
 
 
+def test_fault_62_a_full_memory_is_told_with_what_to_do():
+    with pytest.raises(tf.errors.ResourceExhaustedError) as error:
+        tf.zeros([1 << 45])
+    explained = failures.explain(error.value)
+    assert explained.exit_code == 70
+    assert str(explained).startswith("out of memory; try a smaller --batch_size. ")
+
+
+def test_fault_61_what_xla_cannot_compile_is_told_with_what_to_do():
+    with pytest.raises(tf.errors.InvalidArgumentError) as error:
+        tf.function(tf.strings.as_string, jit_compile=True)(tf.ones(3))
+    explained = failures.explain(error.value)
+    assert explained.exit_code == 70
+    assert str(explained).startswith("XLA cannot compile this; --jit_compile=false does without. Detected unsupported")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(28, "No space left on device", "a/b"), "No space left on device"),
+        (ValueError("bad shape\nand more"), "bad shape"),
+        (tf.errors.UnknownError(None, None, "{{node x}} /a/b; File too large [Op:SaveV2] name: "), "File too large"),
+    ],
+)
+def test_reasons_name_neither_operation_nor_file(error, words):
+    assert failures.reason(error) == words
+
+
 def test_other_errors_are_nobodys_but_ours():
     with pytest.raises(tf.errors.InvalidArgumentError) as error:
         tf.reshape(tf.zeros(SIZE), (SIZE, SIZE))

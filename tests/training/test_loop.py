@@ -1,5 +1,6 @@
 """Training: that it learns with every optimizer and loss, what it writes, how it goes on."""
 
+import csv
 import dataclasses
 import io
 import itertools
@@ -9,18 +10,16 @@ import pytest
 import tensorflow as tf
 from bright_records import SIZE, write_records
 from rich.console import Console
+from trainings import FAST, PLAN, run
 
 from contrast_tfdata.errors import ContrastError, DataError, UsageError
 from contrast_tfdata.model import starting_point
-from contrast_tfdata.model.runtime_plan import RuntimePlan
+from contrast_tfdata.pipeline.datasets import example_ids_of_step
 from contrast_tfdata.pipeline.options import PipelineOptions
-from contrast_tfdata.training import loop
+from contrast_tfdata.training import checkpoint_files, loop
 from contrast_tfdata.training.compiling import compile_model, take_averaged_weights
-from contrast_tfdata.training.options import TrainingOptions
 from contrast_tfdata.training.schedules import make_learning_rate
 
-PLAN = RuntimePlan("float32", jit_compile=False, onednn=True, pooling="native", static_shapes=False)
-FAST = TrainingOptions(epochs=4, learning_rate=2e-3, seed=3)
 COSINE = dataclasses.replace(FAST, schedule="cosine", warmup_epochs=0.5)
 
 
@@ -28,17 +27,6 @@ COSINE = dataclasses.replace(FAST, schedule="cosine", warmup_epochs=0.5)
 def records(tmp_path_factory):
     directory = tmp_path_factory.mktemp("training") / "records"
     return directory, write_records(directory)
-
-
-def run(records, workdir, training=FAST, *, resume=False, batch_size=8, console=None, pipeline=None, plan=PLAN):
-    workdir.mkdir(exist_ok=True)
-    job = loop.Job(
-        *records, workdir, training, pipeline or PipelineOptions(batch_size=batch_size, seed=training.seed), plan
-    )
-    model = starting_point.build(SIZE, pooling="native", seed=training.seed, initial_logit=job.initial_logit)
-    console = console or Console(file=io.StringIO())
-    history = loop.train(model, job, resume=resume, on_start=lambda: None, console=console)
-    return model, history
 
 
 @pytest.mark.slow
@@ -126,7 +114,7 @@ def interrupted(records, tmp_path, monkeypatch):
 
 
 def interrupt(records, workdir, training, monkeypatch):
-    original = loop.ProgressDisplay.on_epoch_end
+    original = loop.Checkpoints.on_epoch_end
     weights = []
 
     def stop_after_two(self, epoch, logs=None):
@@ -136,7 +124,7 @@ def interrupt(records, workdir, training, monkeypatch):
             raise Stop
 
     with monkeypatch.context() as patched:
-        patched.setattr(loop.ProgressDisplay, "on_epoch_end", stop_after_two)
+        patched.setattr(loop.Checkpoints, "on_epoch_end", stop_after_two)
         with pytest.raises(Stop):
             run(records, workdir, training)
     return workdir, weights
@@ -179,27 +167,34 @@ def distance(before, after):
 
 def test_fault_54_corrupt_checkpoint_falls_back_to_the_one_before(records, interrupted):
     workdir, _ = interrupted
-    (workdir / "checkpoints" / "last" / "ckpt-2.index").write_bytes(b"")
+    latest = checkpoint_files.saved(workdir / "checkpoints")[0]
+    data = latest / "state.data-00000-of-00001"
+    flipped = bytearray(data.read_bytes())
+    flipped[len(flipped) // 2] ^= 1
+    data.write_bytes(flipped)
     console = Console(file=io.StringIO(), soft_wrap=True)
     _, history = run(records, workdir, resume=True, console=console)
-    assert "ckpt-2 cannot be read" in console.file.getvalue()
+    assert f"{latest.name} cannot be read (damaged: {data.name}); trying an older one" in console.file.getvalue()
     assert "epochs 2 to 4" in console.file.getvalue()
     assert [row["epoch"] for row in history] == [1, 2, 3, 4]
 
 
 def test_fault_54_no_checkpoint_left(records, interrupted):
     workdir, _ = interrupted
-    for path in (workdir / "checkpoints" / "last").glob("*.index"):
-        path.write_bytes(b"")
+    for path in checkpoint_files.saved(workdir / "checkpoints"):
+        (path / "complete.json").unlink()
     with pytest.raises(DataError, match="--resume=never"):
         run(records, workdir, resume=True)
 
 
-def test_lost_history_does_not_stop_a_run(records, interrupted):
+def test_lost_history_is_in_the_checkpoint(records, interrupted):
     workdir, _ = interrupted
     (workdir / "history.csv").unlink()
     _, history = run(records, workdir, resume=True)
-    assert [row["epoch"] for row in history] == [3, 4]
+    assert [row["epoch"] for row in history] == [1, 2, 3, 4]
+    with (workdir / "history.csv").open(newline="") as file:
+        written = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+    assert written == history
 
 
 def test_fault_56_other_initial_weights_are_refused(records, tmp_path, monkeypatch):
@@ -255,9 +250,60 @@ def test_moving_average_is_taken(records, tmp_path):
 
 
 def test_fault_51_loss_that_is_no_number_ends_the_run(records, tmp_path):
-    with pytest.raises(ContrastError, match="the loss became") as error:
+    with pytest.raises(ContrastError, match=r"the loss became \w+ in epoch 1, step [23]; there is no") as error:
         run(records, tmp_path / "run", dataclasses.replace(FAST, learning_rate=1e20, epochs=6))
     assert error.value.exit_code == 70
+    assert not (tmp_path / "run" / "history.csv").exists()
+
+
+def break_weights(monkeypatch, hook, when):
+    """Makes the weights NaN in a hook of the display, where `when` holds for the hook's number."""
+    original = getattr(loop.ProgressDisplay, hook)
+
+    def spoil(self, number, logs=None):
+        original(self, number, logs)
+        if when(self, number):
+            self.model.set_weights([np.full_like(weight, np.nan) for weight in self.model.get_weights()])
+
+    monkeypatch.setattr(loop.ProgressDisplay, hook, spoil)
+
+
+def test_fault_51_step_examples_and_last_good_checkpoint_are_named(records, tmp_path, monkeypatch):
+    break_weights(monkeypatch, "on_epoch_begin", lambda _, epoch: epoch == 1)
+    with pytest.raises(ContrastError) as error:
+        run(records, tmp_path / "run")
+    (kept,) = checkpoint_files.saved(tmp_path / "run" / "checkpoints")
+    first, second = str(error.value).splitlines()
+    assert first.startswith(f"the loss became nan in epoch 2, step 1; the checkpoint before is kept in {kept}; try")
+    source = {"records_dir": records[0], "manifest": records[1], "options": PipelineOptions(batch_size=8, seed=3)}
+    examples = example_ids_of_step(**source, epoch=1, step=0)
+    assert second == f"the step's examples: {', '.join(examples)}"
+    assert len(set(examples)) == 8
+
+
+@pytest.mark.parametrize("checkpoint_steps", [0, 2])
+def test_fault_51_broken_weights_are_never_saved(records, tmp_path, monkeypatch, checkpoint_steps):
+    """They break in the step after which they would be saved, whose loss is still a number."""
+    step = 1 if checkpoint_steps else 3
+    break_weights(monkeypatch, "on_train_batch_end", lambda display, batch: display._epoch == 1 and batch == step)
+    with pytest.raises(ContrastError, match=f"became NaN or infinite by step {step + 1} of epoch 2; the checkpoint"):
+        run(records, tmp_path / "run", checkpoint_steps=checkpoint_steps)
+    assert checkpoint_files.saved(tmp_path / "run" / "checkpoints")[0].name == "step-000000004"
+
+
+@pytest.mark.slow
+def test_fault_51_float16_that_overflows_without_end_is_stopped(tmp_path, monkeypatch):
+    """Each step is skipped with half of the loss scale, from 32768 on: after 15 of them it is 1."""
+    records = tmp_path / "records", write_records(tmp_path / "records", (("train", 40),))
+    break_weights(monkeypatch, "on_epoch_begin", lambda *_: True)
+    tf.keras.mixed_precision.set_global_policy("mixed_float16")
+    try:
+        with pytest.raises(ContrastError, match="overflow even without loss scaling in epoch 1, step 15; there is no"):
+            run(records, tmp_path / "run", batch_size=2)
+        with pytest.raises(ContrastError, match="every step of epoch 1 overflowed; there is no checkpoint yet"):
+            run(records, tmp_path / "short", batch_size=8)
+    finally:
+        tf.keras.mixed_precision.set_global_policy("float32")
 
 
 def test_fault_49_no_validation_split(tmp_path):

@@ -36,7 +36,8 @@ for number, recipe in enumerate(json.loads(sys.argv[2])):
         where = distribution.start(strategy, None)
         plan = RuntimePlan("float32", False, True, "native", static_shapes=strategy == "mirrored")
         training = TrainingOptions(epochs=2, seed=3, **recipe)
-        job = loop.Job(*records, folder / f"{number}-{strategy}", training, PipelineOptions(8, 3), plan, None, where)
+        workdir, batches = folder / f"{number}-{strategy}", PipelineOptions(8, 3)
+        job = loop.Job(*records, workdir, training, batches, plan, distribution=where)
         with where.scope():
             model = starting_point.build(SIZE, pooling="native", seed=3)
         history = loop.train(model, job, resume=True, on_start=lambda: None, console=Console(file=io.StringIO()))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -145,7 +146,7 @@ def test_the_chief_alone_writes(together):
 def test_fault_63_a_killed_worker_ends_the_other_and_all_resume(records, together, workers, tmp_path):
     workdir = tmp_path / "run"
     for victim, epochs in ((1, 1), (0, 3)):
-        both = workers(records, workdir)
+        both = workers(records, workdir, "--checkpoint_steps=2")
         wait_for_epochs(workdir, epochs, both)
         both.processes[victim].kill()
         killed = time.monotonic()
@@ -157,9 +158,30 @@ def test_fault_63_a_killed_worker_ends_the_other_and_all_resume(records, togethe
     resumed = workers(records, workdir)
     assert resumed.wait() == [0, 0], resumed.said(0)
     assert "epochs 1 to" not in resumed.said(0)
+    assert_same_bits(workdir, together[0])
+
+
+def assert_same_bits(workdir, uninterrupted):
     # The same bits: what was summed, and in which order, does not depend on when it was interrupted.
-    assert (workdir / "history.csv").read_bytes() == (together[0] / "history.csv").read_bytes()
-    assert all(map(np.array_equal, weights_of(workdir), weights_of(together[0])))
+    assert all(map(np.array_equal, weights_of(workdir), weights_of(uninterrupted)))
+    for one, other in zip(history_of(workdir), history_of(uninterrupted), strict=True):
+        assert one == pytest.approx(other, rel=1e-6)  # Half of an epoch's sum is taken up by each, wherever it was.
+
+
+@pytest.mark.parametrize("asked", [0, 1])
+def test_fault_52_sigterm_to_one_worker_stops_all_after_the_same_step(records, together, workers, tmp_path, asked):
+    workdir = tmp_path / "run"
+    both = workers(records, workdir)
+    wait_for_epochs(workdir, 1, both)
+    both.processes[asked].send_signal(signal.SIGTERM)
+    assert both.wait(BOUND_SECONDS) == [75, 75]
+    lines = [line for index in range(2) for line in both.said(index).splitlines() if line.startswith("error: ")]
+    stopped = [re.fullmatch(r"error: stopped by (.+); (.+) is saved in (.+)", line).groups() for line in lines]
+    assert [by for by, *_ in stopped] == ["SIGTERM" if index == asked else "another worker" for index in range(2)]
+    assert stopped[0][1:] == stopped[1][1:]
+    resumed = workers(records, workdir)
+    assert resumed.wait() == [0, 0], resumed.said(0)
+    assert_same_bits(workdir, together[0])
 
 
 def wait_for_epochs(workdir, epochs, both):

@@ -1,0 +1,56 @@
+"""Short trainings as the command does them, for tests: as a function, and as a program that can be killed."""
+
+import io
+import sys
+from pathlib import Path
+
+import numpy as np
+from bright_records import SIZE
+from rich.console import Console
+
+from contrast_tfdata.model import starting_point
+from contrast_tfdata.model.runtime_plan import RuntimePlan
+from contrast_tfdata.pipeline.options import PipelineOptions
+from contrast_tfdata.records import manifest as manifests
+from contrast_tfdata.training import loop
+from contrast_tfdata.training.options import TrainingOptions
+
+PLAN = RuntimePlan("float32", jit_compile=False, onednn=True, pooling="native", static_shapes=False)
+FAST = TrainingOptions(epochs=4, learning_rate=2e-3, seed=3)
+
+
+def run(
+    records, workdir, training=FAST, *, resume=False, batch_size=8, console=None, pipeline=None, plan=PLAN, **options
+):
+    """Trains; returns the model and its history.
+
+    Args:
+        records: their folder and manifest.
+        workdir: made where it does not exist.
+        training: the recipe.
+        resume: go on from a checkpoint.
+        batch_size: examples a step.
+        console: for what it says.
+        pipeline: instead of `batch_size`.
+        plan: how the step runs.
+        **options: others of the job.
+    """
+    workdir.mkdir(exist_ok=True)
+    pipeline = pipeline or PipelineOptions(batch_size=batch_size, seed=training.seed)
+    job = loop.Job(*records, workdir, training, pipeline, plan, **options)
+    model = starting_point.build(SIZE, pooling=plan.pooling, seed=training.seed, initial_logit=job.initial_logit)
+    console = console or Console(file=io.StringIO())
+    history = loop.train(model, job, resume=resume, on_start=lambda: None, console=console)
+    return model, history
+
+
+def main(records_dir: Path, workdir: Path) -> None:
+    """Trains, or goes on, with a checkpoint after every step; writes the weights when done."""
+    print("imported", flush=True)
+    records = records_dir, manifests.load(records_dir)
+    model, _ = run(records, workdir, resume=True, console=Console(file=sys.stderr), checkpoint_steps=1)
+    np.savez(workdir / "weights.npz", *model.get_weights())
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
