@@ -120,7 +120,7 @@ def weights_of(workdir):
 def assert_same_result(one, other):
     """Holds two runs of 18 steps to the rounding that BUILD.md states: a batch was summed in another order."""
     for left, right in zip(history_of(one), history_of(other), strict=True):
-        assert left == pytest.approx(right, rel=2e-4)
+        assert left == pytest.approx(right, rel=1e-5 if left["epoch"] <= 4 else 2e-4)
     first, second = (read_rows(workdir / "predictions-test.csv") for workdir in (one, other))
     assert [row["example_id"] for row in first] == [row["example_id"] for row in second]
     probabilities = [[float(row["probability"]) for row in rows] for rows in (first, second)]
