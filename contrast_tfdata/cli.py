@@ -9,13 +9,17 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from absl import app, flags
 from rich.console import Console
 from rich.text import Text
 
-from contrast_tfdata import common_flags, group_keys
+from contrast_tfdata import (
+    checked_packages,  # noqa: F401  First, since it ends the command where the others could not be imported.
+    common_flags,
+    group_keys,
+)
 from contrast_tfdata.errors import ContrastError, InterruptedRunError, StorageError, UsageError, printable
 from contrast_tfdata.records.staging import storage_error
 
@@ -160,13 +164,15 @@ def changed_flags(values: Mapping[str, object]) -> Iterator[None]:
             flags.FLAGS[name].value = value
 
 
-def start_tensorflow(precision: str, jit_compile: str, *, deterministic: bool = False) -> "RuntimePlan":
+def start_tensorflow(
+    precision: str, jit_compile: str, *, deterministic: bool = False, distributed: bool = False
+) -> "RuntimePlan":
     """Sets the environment, imports TensorFlow, decides how networks run, and makes that the process's policy."""
     from contrast_tfdata.model import runtime_plan
 
     runtime_plan.configure_environment()
     quiet_tensorflow()
-    plan = runtime_plan.plan(precision, jit_compile, deterministic=deterministic)
+    plan = runtime_plan.plan(precision, jit_compile, deterministic=deterministic, distributed=distributed)
     runtime_plan.apply(plan)
     return plan
 
@@ -210,6 +216,14 @@ def _report(error: BaseException, text: str, code: int, debug: bool) -> int:
         traceback.print_exception(error)
     errors.print(f"error: {text}", style="bold red" if errors.is_terminal else None)
     return code
+
+
+def abandon(error: ContrastError) -> NoReturn:
+    """Ends the process with an error from a thread other than the main one, which may be stuck within TensorFlow."""
+    _report(error, str(error), error.exit_code, debug=False)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(error.exit_code)
 
 
 def _raise_interrupted(signum, frame) -> None:

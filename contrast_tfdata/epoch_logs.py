@@ -49,9 +49,15 @@ class EpochFigures(tf.keras.callbacks.Callback):
             self._writer.close()
 
 
-def callbacks(logs: Path, recipe: Mapping[str, object]) -> list[tf.keras.callbacks.Callback]:
-    """Returns what writes figures of each epoch, and the recipe for comparing runs; arguments as below."""
-    return [EpochFigures(logs), Hyperparameters(logs, recipe)]
+def callbacks(logs: Path, recipe: Mapping[str, object], *, figures: bool = True) -> list[tf.keras.callbacks.Callback]:
+    """Returns what writes the recipe, for comparing runs, and figures of each epoch.
+
+    Args:
+        logs: folder of the TensorBoard logs.
+        recipe: see `Hyperparameters`.
+        figures: not with several workers: only all of them together can read their counts, and one writes.
+    """
+    return [*([EpochFigures(logs)] if figures else []), Hyperparameters(logs, recipe)]
 
 
 class Hyperparameters(tf.keras.callbacks.Callback):

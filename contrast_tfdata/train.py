@@ -1,5 +1,6 @@
 """Trains a network on records and reports on it: `python -m contrast_tfdata.train --flagfile=flags/demo.flags`."""
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,11 +12,15 @@ from contrast_tfdata.errors import UsageError
 from contrast_tfdata.model import pretrained, views
 from contrast_tfdata.pipeline import mixing
 from contrast_tfdata.pipeline.options import CACHES, Augmentation, PipelineOptions
+from contrast_tfdata.training import cluster as clusters
 from contrast_tfdata.training import options as training_options
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from contrast_tfdata.model.runtime_plan import RuntimePlan
     from contrast_tfdata.records.manifest import Manifest
+    from contrast_tfdata.training.distribution import Distribution
 
 _RECORDS_DIR = common_flags.records_dir()
 _PHANTOM_RECORDS_DIR = flags.DEFINE_string(
@@ -100,7 +105,19 @@ _PROFILE_STEPS = flags.DEFINE_string(
     "first and last step, as in 10,20, that TensorFlow's profiler watches; counted from 1 over all epochs of this "
     "command; written below logs/plugins/profile",
 )
-_STRATEGY = flags.DEFINE_enum("strategy", "auto", ["auto", "one_device"], "where training runs")
+_STRATEGY = flags.DEFINE_enum(
+    "strategy",
+    "auto",
+    list(clusters.STRATEGIES),
+    "where training runs: on one device; on all GPUs of this machine (mirrored); on the machines that the environment "
+    "variable TF_CONFIG names (multi_worker). auto: the last where it names several, else the first",
+)
+_WAIT_FOR_WORKERS = flags.DEFINE_float(
+    "wait_for_workers", 300.0, "seconds that multi_worker waits at the start until all workers are there", 0.0
+)
+_DATA_SERVICE = flags.DEFINE_string(
+    "data_service", None, "host:port of a tf.data service that makes the batches, instead of this process"
+)
 _RESUME = flags.DEFINE_enum("resume", "auto", ["auto", "never"], "go on from a checkpoint in --workdir, or start over")
 _CHECKPOINT_STEPS = flags.DEFINE_integer(
     "checkpoint_steps", 0, "save after so many steps of an epoch, too; 0: at its end only", lower_bound=0
@@ -117,33 +134,33 @@ _DETERMINISTIC = flags.DEFINE_bool("deterministic", False, "the same bits every 
 def main(argv: list[str]) -> None:
     """Trains, chooses the operating point on validation, scores validation and test, writes the report."""
     cli.refuse_arguments(argv)
-    workdir = _checked_workdir()
-    plan = cli.start_tensorflow(_PRECISION.value, _JIT_COMPILE.value, deterministic=_DETERMINISTIC.value)
+    workdir, cluster = _checked_workdir(), _checked_cluster()
+    plan, distribution = _start_tensorflow(cluster)
     if _REPEATS.value > 1:
-        _repeat(plan, workdir)
+        _repeat(workdir, lambda: _train(plan, distribution))
     elif _FOLDS.value and not _FOLD.value:
-        _cross_validate(plan, workdir)
+        _cross_validate(workdir, lambda: _train(plan, distribution))
     else:
-        _train(plan)
+        _train(plan, distribution)
 
 
-def _repeat(plan: "RuntimePlan", workdir: Path) -> None:
+def _repeat(workdir: Path, run: "Callable[[], Mapping]") -> None:
     from contrast_tfdata import several_runs
 
     repeats = [
         several_runs.Member(f"repeat-{number + 1}", {"seed": _SEED.value + number, "repeats": 1})
         for number in range(_REPEATS.value)
     ]
-    rows = several_runs.run_all(workdir, repeats, lambda: _train(plan), console=cli.console)
+    rows = several_runs.run_all(workdir, repeats, run, console=cli.console)
     summary = several_runs.write_summary(workdir / "repeats.json", rows)
     cli.console.print(several_runs.headline(summary, len(rows), workdir / "repeats.json"))
 
 
-def _cross_validate(plan: "RuntimePlan", workdir: Path) -> None:
+def _cross_validate(workdir: Path, run: "Callable[[], Mapping]") -> None:
     from contrast_tfdata import cross_validation, several_runs
 
     folds = cross_validation.members(_FOLDS.value)
-    rows = several_runs.run_all(workdir, folds, lambda: _train(plan), console=cli.console)
+    rows = several_runs.run_all(workdir, folds, run, console=cli.console)
     path = workdir / cross_validation.SUMMARY_FILE
     summary = several_runs.write_summary(path, rows)
     cli.console.print(
@@ -152,17 +169,19 @@ def _cross_validate(plan: "RuntimePlan", workdir: Path) -> None:
     cli.console.print(several_runs.headline(summary, len(rows), path))
 
 
-def _train(plan: "RuntimePlan") -> dict:
-    """Does one run, in --workdir with --seed; returns its metrics."""
+def _train(plan: "RuntimePlan", distribution: "Distribution") -> dict | None:
+    """Does one run, in --workdir with --seed; returns its metrics, or None on a worker that is not the chief."""
     from contrast_tfdata import epoch_logs, outcome
     from contrast_tfdata.model import starting_point
+    from contrast_tfdata.pipeline import data_service
     from contrast_tfdata.training import loop
 
     records_dir, workdir = cli.required_path(_RECORDS_DIR), cli.required_path(_WORKDIR)
     manifest = _checked_records(records_dir)
     run = outcome.Run(workdir, records_dir, manifest, plan, _BATCH_SIZE.value, views.parse(_VIEWS.value))
     run.announce(cli.console)
-    training, pipeline = _training_options(), _pipeline_options(workdir)
+    cli.console.print(f"trains on {distribution.describe()}")
+    training, pipeline = _training_options(), _pipeline_options(workdir, distribution.rank)
     job = loop.Job(
         records_dir,
         manifest,
@@ -173,24 +192,30 @@ def _train(plan: "RuntimePlan") -> dict:
         _phantom_part(),
         _CHECKPOINT_STEPS.value,
         training_options.parse_profile_steps(_PROFILE_STEPS.value),
+        distribution,
     )
-    model = starting_point.build(
-        manifest.image_size,
-        pooling=plan.pooling,
-        early_parts=plan.early_parts,
-        seed=training.seed,
-        initial_logit=job.initial_logit,
-        init_weights=_INIT_WEIGHTS.value,
-        preprocessing=manifest.preprocessing,
-    )
-    history = loop.train(
-        model,
-        job,
-        resume=_RESUME.value == "auto",
-        on_start=lambda: run.write_provenance(cli.flags_text(sys.modules[__name__])),
-        console=cli.console,
-        logs=epoch_logs.callbacks(workdir / loop.LOGS, job.recipe(model)),
-    )
+    with distribution.watching(), distribution.scope():
+        model = starting_point.build(
+            manifest.image_size,
+            pooling=plan.pooling,
+            early_parts=plan.early_parts,
+            seed=training.seed,
+            initial_logit=job.initial_logit,
+            init_weights=_INIT_WEIGHTS.value,
+            preprocessing=manifest.preprocessing,
+        )
+    with data_service.watching(pipeline.data_service, cli.abandon):
+        history = loop.train(
+            model,
+            job,
+            resume=_RESUME.value == "auto",
+            on_start=lambda: run.write_provenance(cli.flags_text(sys.modules[__name__])),
+            console=cli.console,
+            logs=epoch_logs.callbacks(workdir / loop.LOGS, job.recipe(model), figures=distribution.cluster is None),
+        )
+    if not distribution.is_chief:
+        cli.console.print("trained; the first worker scores the network and writes the results")
+        return None
     model = starting_point.float32_twin(model)
     validation, test = run.score(model, "validation"), run.score(model, "test")
     checks = run.check(model, "validation" if test is None else "test")
@@ -214,6 +239,36 @@ def _checked_records(records_dir: Path) -> "Manifest":
     if not _FOLDS.value:
         return manifest
     return folds.view(records_dir, manifest, fold=_FOLD.value, folds=_FOLDS.value, seed=_SEED.value)
+
+
+def _start_tensorflow(cluster: clusters.Cluster | None) -> tuple["RuntimePlan", "Distribution"]:
+    """Waits for all workers, and then decides how and on what training runs."""
+    strategy = "multi_worker" if cluster else _STRATEGY.value.replace("auto", "one_device")
+    if cluster:
+        cli.console.print(f"this is {cluster.name(cluster.rank)}, one of {len(cluster.tasks)} workers")
+        cluster.gather(_WAIT_FOR_WORKERS.value)
+    plan = cli.start_tensorflow(
+        _PRECISION.value,
+        _JIT_COMPILE.value,
+        deterministic=_DETERMINISTIC.value,
+        distributed=strategy != "one_device",
+    )
+    from contrast_tfdata.pipeline import data_service
+    from contrast_tfdata.training import distribution
+
+    if _DATA_SERVICE.value:
+        data_service.check_address(_DATA_SERVICE.value)
+    return plan, distribution.start(strategy, cluster)
+
+
+def _checked_cluster() -> clusters.Cluster | None:
+    cluster = clusters.Cluster.for_strategy(_STRATEGY.value, os.environ)
+    if cluster and (_REPEATS.value > 1 or (_FOLDS.value and not _FOLD.value)):
+        raise UsageError(
+            "several workers do one run at a time: give each repeat its own --seed and --workdir, a fold its --fold. "
+            f"Received: repeats={_REPEATS.value}, folds={_FOLDS.value}"
+        )
+    return cluster
 
 
 def _checked_workdir() -> Path:
@@ -291,14 +346,16 @@ def _training_options() -> training_options.TrainingOptions:
     )
 
 
-def _pipeline_options(workdir: Path) -> PipelineOptions:
+def _pipeline_options(workdir: Path, rank: int = 0) -> PipelineOptions:
     return PipelineOptions(
         batch_size=_BATCH_SIZE.value,
         seed=_SEED.value,
         cache=_CACHE.value,
-        cache_dir=workdir / "cache",
+        # Workers share the folder, and each has a cache of its own.
+        cache_dir=workdir / (f"cache-{rank}" if rank else "cache"),
         augmentation=Augmentation.parse(_AUGMENT.value),
         pairs=_PAIRS.value,
+        data_service=_DATA_SERVICE.value,
     )
 
 

@@ -173,6 +173,7 @@ def plan(
     jit_compile: str | bool = "auto",
     *,
     deterministic: bool = False,
+    distributed: bool = False,
     device: Device | None = None,
 ) -> RuntimePlan:
     """Decides how a step runs. What is asked for explicitly is taken, and called slow where it is.
@@ -181,10 +182,12 @@ def plan(
         precision: `auto` or a Keras dtype policy: `float32`, `mixed_float16`, `mixed_bfloat16`.
         jit_compile: `auto`, `true` or `false` (or a bool): whether XLA compiles the step.
         deterministic: the same bits every time.
+        distributed: several replicas divide each batch, so that all batches must be of one size.
         device: where it will run; None looks, and imports TensorFlow for that.
 
     Raises:
         ValueError: for another value of `precision` or `jit_compile`.
+        UsageError: XLA is asked for where it cannot be had.
     """
     if precision not in ("auto", *PRECISIONS):
         raise ValueError(f"`precision` must be 'auto' or one of {PRECISIONS}. Received: precision={precision!r}")
@@ -192,7 +195,7 @@ def plan(
     if choice not in JIT_CHOICES:
         raise ValueError(f"`jit_compile` must be one of {JIT_CHOICES}. Received: jit_compile={jit_compile!r}")
     device = device or detect_device()
-    jit, jit_reason = _choose_jit(choice, device)
+    jit, jit_reason = _choose_jit(choice, device, distributed)
     chosen, precision_reason = _choose_precision(precision, device)
     pooling = _choose_pooling(jit, device)
     reasons = (_about(device), precision_reason, jit_reason, _about_pooling(pooling))
@@ -201,19 +204,23 @@ def plan(
         jit_compile=jit,
         onednn=device.onednn,
         pooling=pooling,
-        static_shapes=jit,
+        static_shapes=jit or distributed,
         early_parts=_choose_early_parts(chosen, jit, device),
         deterministic=deterministic,
         reasons=reasons,
     )
 
 
-def _choose_jit(choice: str, device: Device) -> tuple[bool, str]:
+def _choose_jit(choice: str, device: Device, distributed: bool) -> tuple[bool, str]:
+    if choice == "true" and distributed and device.kind == "CPU":
+        raise UsageError("--jit_compile=true: XLA cannot compile steps of several replicas on CPUs; leave it out")
     if choice == "true":
         slow = " On a CPU it has no oneDNN convolution: about 3 times slower here." if device.kind == "CPU" else ""
         return True, f"XLA: as asked.{slow}"
     if choice == "false":
         return False, "No XLA: as asked."
+    if distributed:
+        return False, "No XLA: compiled steps of several replicas have not been tried."
     if device.kind == "GPU":
         return True, "XLA: on a GPU it fuses what stands between the convolutions."
     return False, "No XLA: on a CPU it has no oneDNN convolution and took 3 times as long per step."

@@ -33,7 +33,7 @@ def save(directory: Path, number: int, write: Callable[[Path], None]) -> Path:
     Raises:
         OSError: on a full disk and the like, as does what `write` raises: the checkpoints that were there stay.
     """
-    target = directory / _NAME.format(number)
+    target = path_of(directory, number)
     staging = target.with_name(f"{_INCOMPLETE}{target.name}")
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
@@ -51,6 +51,11 @@ def save(directory: Path, number: int, write: Callable[[Path], None]) -> Path:
     for old in saved(directory)[KEPT:]:
         remove(old)
     return target
+
+
+def path_of(directory: Path, number: int) -> Path:
+    """Returns the folder of the checkpoint after so many steps."""
+    return directory / _NAME.format(number)
 
 
 def saved(directory: Path) -> list[Path]:

@@ -12,7 +12,7 @@ from rich.console import Console
 from contrast_tfdata.errors import ContrastError, DataError, InterruptedRunError, StorageError, UsageError
 from contrast_tfdata.model.failures import reason
 from contrast_tfdata.training import checkpoint_files
-from contrast_tfdata.training.stopping import StopRequest
+from contrast_tfdata.training.stopping import Stop, StopRequest
 
 _PROGRESS = "progress.json"
 _STATE = "state"
@@ -54,6 +54,8 @@ class Checkpoints(tf.keras.callbacks.Callback):
         every_steps: save after so many steps of an epoch, too; 0: at its end only.
         keep_best: keep the weights of the epoch of smallest validation loss.
         stop: where a request to stop shows; None: there is none.
+        writes: whether anything is saved. Of several workers one saves, and all must save at the same steps: what the
+            metrics have is the sum over all of them.
 
     Attributes:
         progress: how far the training is.
@@ -68,7 +70,8 @@ class Checkpoints(tf.keras.callbacks.Callback):
         steps_per_epoch: int,
         every_steps: int = 0,
         keep_best: bool = False,
-        stop: StopRequest | None = None,
+        stop: Stop | None = None,
+        writes: bool = True,
     ):
         super().__init__()
         self.progress = Progress(json.loads(json.dumps(recipe)))
@@ -76,6 +79,7 @@ class Checkpoints(tf.keras.callbacks.Callback):
         self._steps_per_epoch = steps_per_epoch
         self._every_steps = every_steps
         self._stop = stop or StopRequest()
+        self._writes = writes
         self._trained = model
         self._best = [tf.Variable(weight, trainable=False) for weight in model.get_weights()] if keep_best else []
         self._state = tf.train.Checkpoint(model=model, optimizer=model.optimizer, best=self._best)
@@ -87,12 +91,13 @@ class Checkpoints(tf.keras.callbacks.Callback):
             UsageError: there is a checkpoint of another recipe; the differences are listed.
             DataError: there are checkpoints, but none can be read.
         """
-        checkpoint_files.tidy(self._directory)
+        if self._writes:
+            checkpoint_files.tidy(self._directory)
         found = checkpoint_files.saved(self._directory) if resume else []
         for number, path in enumerate(found):
             problem = self._restore(path)
             if problem is None:
-                for damaged in found[:number]:
+                for damaged in found[:number] if self._writes else ():
                     checkpoint_files.remove(damaged)  # They must not count among those that are kept.
                 return
             console.print(f"warning: checkpoint {path} cannot be read ({problem}); trying an older one")
@@ -153,10 +158,13 @@ class Checkpoints(tf.keras.callbacks.Callback):
                 f"{done.epoch + bool(done.step)}; {last_good(self._directory)}; try a smaller --learning_rate or "
                 "--precision=float32"
             )
-        try:
-            path = checkpoint_files.save(self._directory, done.epoch * self._steps_per_epoch + done.step, self._write)
-        except (OSError, tf.errors.OpError) as error:
-            raise _storage_error(self._directory, error) from error
+        number = done.epoch * self._steps_per_epoch + done.step
+        path = checkpoint_files.path_of(self._directory, number)
+        if self._writes:
+            try:
+                checkpoint_files.save(self._directory, number, self._write)
+            except (OSError, tf.errors.OpError) as error:
+                raise _storage_error(self._directory, error) from error
         if self._stop.name:
             raise InterruptedRunError(
                 f"stopped by {self._stop.name}; {_in_words(done, self._steps_per_epoch)} is saved in {path}\n"

@@ -26,9 +26,10 @@ def compile_model(model: tf.keras.Model, options: TrainingOptions, *, steps_per_
     # Weighted, so that padding does not count.
     optimizer = make_optimizer(options, make_learning_rate(options, steps_per_epoch))
     model.compile(optimizer, make_loss(options), weighted_metrics=[accuracy], jit_compile=jit_compile)
-    # Optimizer and metrics have their state from the start, so that a checkpoint that lacks a part of it is noticed.
-    if hasattr(model.optimizer, "build"):
-        model.optimizer.build(model.trainable_variables)
+    # Optimizer and metrics have their state from the start, so that a checkpoint that lacks a part of it is noticed;
+    # and several replicas cannot make it within the step.
+    build = getattr(model.optimizer, "build", None) or model.optimizer._create_all_weights  # of the older interface
+    build(model.trainable_variables)
     model.compiled_metrics.build(tf.zeros((1, 1)), tf.zeros((1, 1)))
 
 

@@ -24,12 +24,13 @@ from contrast_tfdata.records.manifest import Manifest
 from contrast_tfdata.training.balancing import balance_batch
 from contrast_tfdata.training.checkpoints import Checkpoints, Progress
 from contrast_tfdata.training.compiling import beginning_at_step, compile_model, take_averaged_weights
+from contrast_tfdata.training.distribution import Distribution, StopTogether
 from contrast_tfdata.training.history import FILE_NAME, HistoryFile
 from contrast_tfdata.training.log_files import LogFiles
 from contrast_tfdata.training.non_finite import StopOnNonFiniteLoss
 from contrast_tfdata.training.options import TrainingOptions
 from contrast_tfdata.training.progress import ProgressDisplay
-from contrast_tfdata.training.stopping import StopRequest
+from contrast_tfdata.training.stopping import Stop, StopRequest
 
 CHECKPOINTS = "checkpoints"
 LOGS = "logs"
@@ -50,8 +51,10 @@ class Job:
         phantom: synthetic slices for a part of every batch, or None.
         checkpoint_steps: save after so many steps of an epoch too, not only at its end; 0: at its end only.
         profile_steps: first and last step, counted from 1, that TensorFlow's profiler watches, or None.
+        distribution: the devices and machines; the model must have been made within its scope.
 
     Raises:
+        UsageError: a batch cannot be divided among the replicas.
         DataError: there is no training example, or the synthetic ones were made in another way than the others.
     """
 
@@ -64,8 +67,10 @@ class Job:
     phantom: PhantomPart | None = None
     checkpoint_steps: int = 0
     profile_steps: tuple[int, int] | None = None
+    distribution: Distribution = Distribution()
 
     def __post_init__(self):
+        self.distribution.share.rows_of_each(self.pipeline.batch_size)
         for part in filter(None, (self, self.phantom)):
             if "train" not in part.manifest.splits:
                 raise DataError(f"{part.records_dir}: the training split is empty")
@@ -110,8 +115,9 @@ class Job:
 
     def recipe(self, model: ContrastNet) -> dict:
         """Everything that the result depends on; a run goes on only with the same."""
-        # Where examples are cached changes nothing about the result; weights follow from the recipe's name for them.
-        left_out = ("cache", "cache_dir", "seed", "class_weights", "balance_patients")
+        # Where examples are cached and batches made, and whether the last one is padded, changes nothing about the
+        # result; weights follow from the recipe's name for them.
+        left_out = {"cache", "cache_dir", "data_service", "static_shapes", "seed", "class_weights", "balance_patients"}
         batches = {name: value for name, value in dataclasses.asdict(self.batches).items() if name not in left_out}
         return {
             **dataclasses.asdict(self.training),
@@ -122,6 +128,8 @@ class Job:
             "initial_weights": _digest(model),
             "records": self.manifest.fingerprint,
             **self._recipe_of_phantom,
+            # Other replicas sum in another order.
+            **({"replicas": self.distribution.replicas} if self.plan.deterministic else {}),
         }
 
     @property
@@ -142,7 +150,8 @@ def train(
 ) -> list[dict[str, float]]:
     """Fits `model` in place; its weights are the run's result afterwards.
 
-    Writes checkpoints/, logs/ (TensorBoard) and history.csv into the job's folder.
+    Writes checkpoints/, logs/ (TensorBoard) and history.csv into the job's folder. Of several workers the chief writes
+    alone, and has the result alone: the others' weights are those of the last step, and their history is empty.
 
     Args:
         model: built, with its initial weights.
@@ -156,41 +165,55 @@ def train(
         One dict per epoch: epoch (from 1), loss, accuracy and, with a validation split, val_loss, val_accuracy.
 
     Raises:
-        UsageError: a run with another recipe stands there.
+        UsageError: a run with another recipe stands there, or not all workers have the same one.
         ContrastError: the loss or a weight is no finite number.
-        InterruptedRunError: asked to stop by SIGTERM or Ctrl-C; what was done is saved.
+        InterruptedRunError: asked to stop by SIGTERM or Ctrl-C, and what was done is saved; or another worker is gone.
         StorageError: a checkpoint cannot be written.
     """
-    if not resume:
+    distribution = job.distribution
+    if not resume and distribution.is_chief:
         _start_over(job.workdir)
-    compile_model(model, job.training, steps_per_epoch=job.steps_per_epoch, jit_compile=job.plan.jit_compile)
-    with StopRequest() as stop:
-        checkpoints = Checkpoints(
-            job.workdir / CHECKPOINTS,
-            model,
-            job.recipe(model),
-            steps_per_epoch=job.steps_per_epoch,
-            every_steps=job.checkpoint_steps,
-            keep_best=job.training.final_weights == "best",
-            stop=stop,
-        )
-        checkpoints.begin(resume=resume, console=console)
-        on_start()
-        if checkpoints.progress.epoch < job.training.epochs:
+    with distribution.watching(), StopRequest() as asked:
+        with distribution.scope():
+            compile_model(model, job.training, steps_per_epoch=job.steps_per_epoch, jit_compile=job.plan.jit_compile)
+            stop = StopTogether(asked, distribution.strategy) if distribution.cluster else asked
+            checkpoints = _make_checkpoints(model, job, stop)
+        distribution.chief_first(lambda: checkpoints.begin(resume=resume, console=console))
+        done = checkpoints.progress
+        distribution.agree({"recipe": done.recipe, "epoch": done.epoch, "step": done.step})
+        if distribution.is_chief:
+            on_start()
+        if done.epoch < job.training.epochs:
             try:
-                _fit(model, job, checkpoints, console, logs)
+                _fit(model, job, checkpoints, stop, console, logs)
             finally:
                 if job.pipeline.cache == "disk":
                     shutil.rmtree(job.pipeline.cache_dir, ignore_errors=True)
+    if not distribution.is_chief:
+        return []
     if not take_averaged_weights(model) and job.training.final_weights == "best":
         checkpoints.take_best()
     return checkpoints.progress.history
+
+
+def _make_checkpoints(model: ContrastNet, job: Job, stop: Stop) -> Checkpoints:
+    return Checkpoints(
+        job.workdir / CHECKPOINTS,
+        model,
+        job.recipe(model),
+        steps_per_epoch=job.steps_per_epoch,
+        every_steps=job.checkpoint_steps,
+        keep_best=job.training.final_weights == "best",
+        stop=stop,
+        writes=job.distribution.is_chief,
+    )
 
 
 def _fit(
     model: ContrastNet,
     job: Job,
     checkpoints: Checkpoints,
+    stop: Stop,
     console: Console,
     logs: Sequence[tf.keras.callbacks.Callback],
 ) -> None:
@@ -201,31 +224,49 @@ def _fit(
     batches = create_train_dataset(**source, **first, phantom=job.phantom)
     if job.training.class_weights == "batch":
         batches = batches.map(balance_batch)
-    has_validation = "validation" in job.manifest.splits
     display = ProgressDisplay(console, job.training.epochs, steps)
     callbacks = [
         StopOnNonFiniteLoss(
             job.workdir / CHECKPOINTS,
             lambda epoch, step: example_ids_of_step(**source, epoch=epoch, step=step, phantom=job.phantom),
         ),
-        HistoryFile(job.workdir / FILE_NAME, done.history, console),
-        LogFiles(job.workdir / LOGS, console, profile_steps=job.profile_steps, more=logs),
+        *(_files(job, done, console, logs) if job.distribution.is_chief else ()),
         display,
+        *([stop] if isinstance(stop, StopTogether) else []),
         checkpoints,  # last: what it saves, and where it may end the training, the others have seen
     ]
     try:
         with beginning_at_step(model, done.epoch, done.step):
             model.fit(
-                batches,
+                job.distribution.distribute(batches, job.pipeline.batch_size),
                 epochs=job.training.epochs,
                 initial_epoch=done.epoch,
                 steps_per_epoch=steps,
-                validation_data=create_eval_dataset(**source, split="validation") if has_validation else None,
+                **_validation(job),
                 callbacks=callbacks,
                 verbose=0,
             )
     finally:
         display.stop()
+
+
+def _files(
+    job: Job, done: Progress, console: Console, logs: Sequence[tf.keras.callbacks.Callback]
+) -> tuple[HistoryFile, LogFiles]:
+    return (
+        HistoryFile(job.workdir / FILE_NAME, done.history, console),
+        LogFiles(job.workdir / LOGS, console, profile_steps=job.profile_steps, more=logs),
+    )
+
+
+def _validation(job: Job) -> dict:
+    """Returns what `fit` needs to validate; nothing where there is no such split."""
+    if "validation" not in job.manifest.splits:
+        return {}
+    source = {"records_dir": job.records_dir, "manifest": job.manifest, "options": job.batches}
+    batches, size = create_eval_dataset(**source, split="validation"), job.pipeline.batch_size
+    steps = steps_per_epoch(job.manifest.splits["validation"].records, size)
+    return {"validation_data": job.distribution.distribute(batches, size), "validation_steps": steps}
 
 
 def _announce(job: Job, done: Progress, console: Console) -> None:

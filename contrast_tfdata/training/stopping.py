@@ -2,8 +2,17 @@
 
 import signal
 import threading
+from typing import Protocol
 
 from contrast_tfdata.errors import InterruptedRunError
+
+
+class Stop(Protocol):
+    """Tells whether a training should stop, and why."""
+
+    @property
+    def name(self) -> str | None:
+        """What asked to stop; None where nothing did."""
 
 
 class StopRequest:

@@ -48,6 +48,18 @@ def test_what_is_asked_for_is_taken(precision, jit_compile, device):
     assert chosen.jit_compile == (str(jit_compile).lower() == "true")
 
 
+@pytest.mark.parametrize("device", [CPU, gpu(9, 0)], ids=lambda device: device.kind)
+def test_replicas_get_batches_of_one_size_and_no_xla_unless_asked(device):
+    chosen = plan(device=device, distributed=True)
+    assert (chosen.jit_compile, chosen.static_shapes, chosen.pooling) == (False, True, "native")
+
+
+def test_replicas_on_cpus_cannot_be_compiled():
+    with pytest.raises(UsageError, match="XLA cannot compile steps of several replicas on CPUs"):
+        plan(jit_compile="true", device=CPU, distributed=True)
+    assert plan(jit_compile="true", device=gpu(9, 0), distributed=True).jit_compile
+
+
 def test_xla_on_a_cpu_multiplies_matrices():
     assert plan(jit_compile="true", device=CPU).pooling == "patches"
 

@@ -1,0 +1,41 @@
+"""A tf.data service in a process of its own, started as BUILD.md says."""
+
+import contextlib
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+GUIDE = (Path(__file__).parents[1] / "BUILD.md").read_text()
+SECOND_WORKER = """
+service.WorkerServer(service.WorkerConfig(dispatcher_address="localhost:5050", worker_address="HOST:5052", port=5052))
+"""
+
+
+def free_ports(count):
+    listeners = [socket.create_server(("localhost", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in listeners]
+    for each in listeners:
+        each.close()
+    return ports
+
+
+@contextlib.contextmanager
+def service_of_the_guide(*, workers=1):
+    """Runs the guide's program in a process of its own; yields its address and the process."""
+    (program,) = re.findall(r"^```python\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+    ports = free_ports(3)
+    assert program.count("dispatcher.join()") == 1
+    second = f"second = {SECOND_WORKER.strip()}\n" if workers == 2 else ""
+    program = program.replace("dispatcher.join()", f"{second}print('up', flush=True)\ndispatcher.join()")
+    for documented, port in zip((5050, 5051, 5052), ports, strict=True):
+        program = program.replace(str(documented), str(port))
+    process = subprocess.Popen([sys.executable, "-c", program.replace("HOST", "localhost")], stdout=subprocess.PIPE)
+    try:
+        assert process.stdout.readline() == b"up\n"
+        yield f"localhost:{ports[0]}", process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
