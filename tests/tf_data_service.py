@@ -2,23 +2,16 @@
 
 import contextlib
 import re
-import socket
 import subprocess
 import sys
 from pathlib import Path
+
+from free_ports import free_ports
 
 GUIDE = (Path(__file__).parents[1] / "BUILD.md").read_text()
 SECOND_WORKER = """
 service.WorkerServer(service.WorkerConfig(dispatcher_address="localhost:5050", worker_address="HOST:5052", port=5052))
 """
-
-
-def free_ports(count):
-    listeners = [socket.create_server(("localhost", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in listeners]
-    for each in listeners:
-        each.close()
-    return ports
 
 
 @contextlib.contextmanager

@@ -6,8 +6,9 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
+from free_ports import free_ports
 from numbered_records import write_numbered
-from tf_data_service import free_ports, service_of_the_guide
+from tf_data_service import service_of_the_guide
 
 from contrast_tfdata.errors import UsageError
 from contrast_tfdata.model import failures

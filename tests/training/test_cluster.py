@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+from free_ports import free_addresses
 
 from contrast_tfdata.errors import InterruptedRunError, UsageError
 from contrast_tfdata.training.cluster import Cluster
@@ -94,10 +95,7 @@ def test_workers_that_a_message_names(message, ranks):
 
 def clusters_here(count):
     """Returns what each of `count` workers on this machine knows."""
-    with_ports = [socket.create_server(("localhost", 0)) for _ in range(count)]
-    addresses = [f"localhost:{each.getsockname()[1]}" for each in with_ports]
-    for each in with_ports:
-        each.close()
+    addresses = free_addresses(count)
     return [Cluster.from_environment(environ({"worker": addresses}, index=index)) for index in range(count)]
 
 

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ import time
 import numpy as np
 import pytest
 from bright_records import write_records
+from free_ports import free_addresses
 from running import WORKDIR_FILES, read_rows
 
 from contrast_tfdata.model.weights import load_model
@@ -34,14 +34,6 @@ def records(tmp_path_factory):
 
 def command(records, workdir, *flags):
     return [sys.executable, "-m", "contrast_tfdata.train", f"--records_dir={records}", f"--workdir={workdir}", *flags]
-
-
-def free_addresses(count):
-    listeners = [socket.create_server(("localhost", 0)) for _ in range(count)]
-    addresses = [f"localhost:{each.getsockname()[1]}" for each in listeners]
-    for each in listeners:
-        each.close()
-    return addresses
 
 
 class Workers:
