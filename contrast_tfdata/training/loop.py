@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from contrast_tfdata.errors import DataError
+from contrast_tfdata.errors import DataError, InterruptedRunError
 from contrast_tfdata.model.contrast_net import ContrastNet
 from contrast_tfdata.model.runtime_plan import RuntimePlan
 from contrast_tfdata.pipeline.datasets import (
@@ -177,6 +177,10 @@ def train(
             finally:
                 if job.pipeline.cache == "disk":
                     shutil.rmtree(job.pipeline.cache_dir, ignore_errors=True)
+    if asked.name:  # after the last checkpoint
+        raise InterruptedRunError(
+            f"stopped by {asked.name}; training is complete, and the same command goes on from there"
+        )
     if not distribution.is_chief:
         return []
     if not take_averaged_weights(model) and job.training.final_weights == "best":

@@ -18,7 +18,7 @@ import tensorflow as tf
 from bright_records import write_records
 from disks import small_disk
 from rich.console import Console
-from trainings import FAST, run
+from trainings import FAST, PLAN, run
 
 from contrast_tfdata.errors import DataError, InterruptedRunError, StorageError, UsageError
 from contrast_tfdata.model import starting_point
@@ -116,6 +116,30 @@ def test_fault_52_a_stop_is_saved_and_says_how_to_go_on(records, tmp_path, monke
         )
         assert checkpoint_files.damage(saved) is None
     assert [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)] == handlers
+
+
+def test_fault_52_a_stop_after_the_last_checkpoint_is_not_lost(records, tmp_path, monkeypatch):
+    training = dataclasses.replace(FAST, epochs=1)
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            loop.ProgressDisplay, "on_train_end", lambda self, logs=None: os.kill(os.getpid(), signal.SIGTERM)
+        )
+        with pytest.raises(InterruptedRunError, match="stopped by SIGTERM; training is complete"):
+            run(records, tmp_path / "run", training)
+    model, history = run(records, tmp_path / "run", training, resume=True)
+    assert len(history) == 1
+    assert_same(model, run(records, tmp_path / "other", training)[0])
+
+
+@pytest.mark.slow
+def test_fault_52_stopped_while_compiled_with_xla(records, tmp_path, monkeypatch):
+    plan = dataclasses.replace(PLAN, jit_compile=True, pooling="patches", static_shapes=True)
+    training = dataclasses.replace(FAST, epochs=2)
+    whole, _ = run(records, tmp_path / "whole", training, plan=plan, batch_size=12)
+    stop_at(monkeypatch, 4)  # 3 steps an epoch, the last one padded
+    resumed, stops = run_to_the_end(records, tmp_path / "cut", training, plan=plan, batch_size=12)
+    assert stops == 1
+    assert_same(resumed, whole)
 
 
 def test_fault_52_a_second_stop_does_not_wait():
