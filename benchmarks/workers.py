@@ -30,11 +30,11 @@ WAYS = {"one worker, 2 cores": ("0,1",), "one worker, 1 core": ("0",), "two work
 """The cores of each worker."""
 
 
-def work(cluster: str) -> None:
+def work() -> None:
     """Trains alone or with others; prints the median seconds of a step, and of summing the gradients alone."""
     cores = len(os.sched_getaffinity(0))
     tf.config.threading.set_intra_op_parallelism_threads(cores)
-    workers = Cluster.for_strategy("auto", {"TF_CONFIG": cluster})
+    workers = Cluster.for_strategy("auto", os.environ)
     plan = runtime_plan.plan("float32", "false")
     where = distribution.start("multi_worker" if workers else "one_device", workers)
     with where.scope():
@@ -91,8 +91,13 @@ def seconds_of(cores: tuple[str, ...]) -> tuple[float, float]:
     children = []
     for index, affinity in enumerate(cores):
         task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-        words = ["taskset", "-c", affinity, sys.executable, "-m", "benchmarks.workers", "--worker", json.dumps(task)]
-        environment = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+        words = ["taskset", "-c", affinity, sys.executable, "-m", "benchmarks.workers", "--worker"]
+        environment = {
+            **os.environ,
+            "TF_CONFIG": json.dumps(task),
+            "TF_ENABLE_ONEDNN_OPTS": "1",
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+        }
         children.append(subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment))
     answers = [json.loads(child.communicate(timeout=600)[0].splitlines()[-1]) for child in children]
     return max(step for step, _ in answers), max(each for _, each in answers)
@@ -121,6 +126,6 @@ def main(rounds: int) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--worker"]:
-        work(sys.argv[2])
+        work()
     else:
         main(int(sys.argv[1]) if len(sys.argv) > 1 else 3)

@@ -184,7 +184,7 @@ def start(name: str, cluster: Cluster | None) -> Distribution:
 
     Args:
         name: `one_device`, `mirrored` or `multi_worker`.
-        cluster: the workers, for `multi_worker`.
+        cluster: the workers, for `multi_worker`: those of TF_CONFIG in the environment, which TensorFlow reads too.
     """
     if name == "multi_worker":
         return Distribution(_multi_worker(cluster), cluster)
