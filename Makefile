@@ -15,7 +15,7 @@ TEST_PROCESSES ?= 2
 
 help:
 	@echo "make demo     records from synthetic patients, training, evaluation and a report in $(DEMO)/"
-	@echo "make pretrain the shipped weights anew, from synthetic patients alone, in $(PRETRAIN)/"
+	@echo "make pretrain weights by the recipe of the shipped ones, from synthetic patients alone, in $(PRETRAIN)/"
 	@echo "make test     lint and every test"
 	@echo "make fuzz     a longer search for files and records that break the readers"
 	@echo "make bench    the benchmarks"
