@@ -17,7 +17,8 @@ service.WorkerServer(service.WorkerConfig(dispatcher_address="localhost:5050", w
 @contextlib.contextmanager
 def service_of_the_guide(*, workers=1):
     """Runs the guide's program in a process of its own; yields its address and the process."""
-    (program,) = re.findall(r"^```python\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+    programs = re.findall(r"^```python\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+    (program,) = (each for each in programs if "DispatchServer" in each)
     ports = free_ports(3)
     assert program.count("dispatcher.join()") == 1
     second = f"second = {SECOND_WORKER.strip()}\n" if workers == 2 else ""

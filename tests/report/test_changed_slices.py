@@ -19,7 +19,7 @@ def test_page_and_card_show_every_figure(tmp_path, draw, parse, name):
     metrics = summarize(**{"validation": None, "test": None, name: split}, perturbed={name: perturbed})
     page = parse(render(metrics=metrics, charts=[], gallery=None, run=RUN, has_history=True)).text
     card = write_model_card(tmp_path / "card.md", metrics=metrics, run=RUN).read_text()
-    assert page.count(TITLE) == card.count(TITLE) == 1
+    assert page.count(TITLE) == card.count(f"## {TITLE}\n") == 1
     keys = "auc", "accuracy", "sensitivity", "specificity"
     measured = [{**metrics[name], "name": "as it is", "setting": ""}, *metrics[name]["robustness"]]
     assert len(measured) == 17

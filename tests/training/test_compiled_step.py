@@ -32,6 +32,8 @@ FORWARD = BLOCKS + DENSE
 # Backward, every layer has a product for its kernel's gradient, and all but the first one for their input's.
 FORWARD_AND_BACKWARD = FORWARD + FORWARD + FORWARD - 1
 
+COUNTING = 1
+"""Product with which a validation counts logits by class and size (see `ScoreCounts`)."""
 SCATTERS = {"scatter", "select-and-scatter"}
 HANDED_ON = {"Placeholder", "Identity", "NoOp"}
 """Operations that compute nothing: a graph's inputs and outputs."""
@@ -179,7 +181,7 @@ def test_the_command_compiles_one_program_to_train_and_one_to_validate(records, 
         assert not SCATTERS & found.keys()
         programs[function].append(found["dot"])
     # For two epochs, each of a full and a padded batch.
-    assert programs.pop("run_step") == [FORWARD_AND_BACKWARD, FORWARD]
+    assert programs.pop("run_step") == [FORWARD_AND_BACKWARD, FORWARD + COUNTING]
     # What else is compiled only scores: no part of the step is a program of its own.
     assert {count for counts in programs.values() for count in counts} == {FORWARD}
 

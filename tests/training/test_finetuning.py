@@ -118,7 +118,8 @@ def test_the_command_goes_on_from_given_weights(folders, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "a batch: 4 of these slices and 4 of synthetic patients" in done.stdout
-    recipe = json.loads((tmp_path / "run" / "checkpoints" / "recipe.json").read_text())
+    (progress, *_) = sorted((tmp_path / "run" / "checkpoints").glob("*/progress.json"))
+    recipe = json.loads(progress.read_text())["recipe"]
     assert recipe["phantom_records"] == folders["phantom"][1].fingerprint
     assert f"--phantom_records_dir={folders['phantom'][0]}" in (tmp_path / "run" / "flags.txt").read_text()
 

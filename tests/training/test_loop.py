@@ -36,7 +36,7 @@ def records(tmp_path_factory):
         {},
         {"optimizer": "adamw"},
         {"optimizer": "lamb", "learning_rate": 1e-2},
-        {"loss": "focal", "focal_alpha": 0.5, "learning_rate": 4e-3},
+        {"loss": "focal", "focal_alpha": 0.5},
         {"ema_decay": 0.9},
         {"schedule": "cosine", "warmup_epochs": 0.5},
         {"gradient_centralization": True},
