@@ -76,24 +76,29 @@ def auc_interval(
     components = auc_components(labels, scores)
     if components is None:
         return None
-    independent = clusters is None
-    clusters = np.arange(len(labels)) if independent else np.asarray(clusters)
+    # Slices taken as independent are many: the normal quantile, as DeLong has it.
+    quantile = Z_95 if clusters is None else student_quantile(fewest_clusters(labels, clusters))
+    clusters = np.arange(len(labels)) if clusters is None else np.asarray(clusters)
     variance = _clustered_variance(components, clusters, np.asarray(labels) == 1)
     area = components.auc
     if variance is None or variance <= 0 or not 0 < area < 1:
         return None
-    quantile = Z_95 if independent else _quantile(clusters, np.asarray(labels))
     centre, width = np.log(area / (1 - area)), quantile * np.sqrt(variance) / (area * (1 - area))
     low, high = 1 / (1 + np.exp(-(centre + np.array([-width, width]))))
     return float(low), float(high)
 
 
-def _quantile(clusters: np.ndarray, labels: np.ndarray) -> float:
-    """Returns how many standard errors an interval reaches to each side."""
+def fewest_clusters(labels: np.ndarray, clusters: np.ndarray) -> int:
+    """Returns how many clusters the class that has fewer of them has; 0 where a class is missing."""
+    labels, clusters = np.asarray(labels), np.asarray(clusters)
+    return min(len(np.unique(clusters[labels == value])) for value in (0, 1))
+
+
+def student_quantile(number: int) -> float:
+    """Returns how many standard errors, estimated from that many values, a 95 % interval reaches to each side."""
     from scipy import special  # Not at the top: most who import this package never come here.
 
-    fewest = min(len(np.unique(clusters[labels == value])) for value in (0, 1))
-    return float(special.stdtrit(fewest - 1, 0.975))
+    return float(special.stdtrit(number - 1, 0.975))
 
 
 def roc_curve(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

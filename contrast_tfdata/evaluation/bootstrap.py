@@ -15,7 +15,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from contrast_tfdata.evaluation.auc import auc_components, cluster_sums
+from contrast_tfdata.evaluation.auc import auc_components, cluster_sums, fewest_clusters, student_quantile
 
 _NORMAL = NormalDist()
 RESAMPLES = 2000
@@ -47,7 +47,7 @@ def auc_bootstrap_interval(
         nobody has.
     """
     labels, (_, cluster) = np.asarray(labels), np.unique(np.asarray(clusters), return_inverse=True)
-    fewest = min(len(np.unique(cluster[labels == value])) for value in (0, 1))
+    fewest = fewest_clusters(labels, cluster)
     if fewest < 2:
         return None
     ranked, num_clusters = Ranked.of(labels, scores, cluster), int(cluster.max()) + 1
@@ -108,13 +108,11 @@ class Ranked:
 
 def _levels(areas: np.ndarray, area: float, influence: np.ndarray, fewest: int) -> list[float]:
     """Returns which percentiles, as shares, of the resamples' areas are the ends of the interval."""
-    from scipy import special  # Not at the top: most who import this package never come here.
-
     spread = np.sum(influence**2)
     skew = np.sum(influence**3) / (6 * spread**1.5) if spread else 0.0
     below = np.mean(areas < area) + np.mean(areas == area) / 2
     bias = _NORMAL.inv_cdf(min(max(below, 0.5 / len(areas)), 1 - 0.5 / len(areas)))
-    wide = math.sqrt(fewest / (fewest - 1)) * special.stdtrit(fewest - 1, 0.975)
+    wide = math.sqrt(fewest / (fewest - 1)) * student_quantile(fewest)
     return [_NORMAL.cdf(bias + _corrected(bias + end, skew)) for end in (-wide, wide)]
 
 
