@@ -3,8 +3,9 @@
 import dataclasses
 import hashlib
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 from rich.console import Console
@@ -246,7 +247,7 @@ def _fit(
                 epochs=job.training.epochs,
                 initial_epoch=done.epoch,
                 steps_per_epoch=steps,
-                **_validation(job),
+                **_validation(job, source),
                 callbacks=callbacks,
                 verbose=0,
             )
@@ -263,11 +264,10 @@ def _files(
     )
 
 
-def _validation(job: Job) -> dict:
-    """Returns what `fit` needs to validate; nothing where there is no such split."""
+def _validation(job: Job, source: Mapping[str, Any]) -> dict:
+    """Returns what `fit` needs to validate, from the records of `source`; nothing where there is no such split."""
     if "validation" not in job.manifest.splits:
         return {}
-    source = {"records_dir": job.records_dir, "manifest": job.manifest, "options": job.batches}
     batches, size = create_eval_dataset(**source, split="validation"), job.pipeline.batch_size
     steps = steps_per_epoch(job.manifest.splits["validation"].records, size)
     return {"validation_data": job.distribution.distribute(batches, size), "validation_steps": steps}
