@@ -12,7 +12,7 @@ import numpy as np
 
 from contrast_tfdata.evaluation.metrics import wilson_interval
 from contrast_tfdata.evaluation.operating_point import OperatingPoint
-from contrast_tfdata.evaluation.predictions import Predictions, sigmoid
+from contrast_tfdata.evaluation.predictions import Predictions, logit, sigmoid
 
 DEFAULT_MAX_ERROR = 0.02
 """Share of wrong answers among answered slices of validation: about the slides' errors on test (9 of 571)."""
@@ -166,20 +166,15 @@ def _curve(
 
 
 def _margin(probabilities: np.ndarray, threshold: float) -> np.ndarray:
-    # Rounded, so that 0.2 and 0.8 are equally far from 0.5.
-    return np.round(np.abs(_logit(probabilities) - _logit(threshold)), 9)
-
-
-def _logit(probabilities: np.ndarray) -> np.ndarray:
-    with np.errstate(divide="ignore"):  # 0 and 1 are infinitely far from any threshold.
-        return np.log(probabilities) - np.log1p(-np.asarray(probabilities))
+    # Rounded, so that 0.2 and 0.8 are equally far from 0.5. 0 and 1 are infinitely far from any threshold.
+    return np.round(np.abs(logit(probabilities) - logit(threshold)), 9)
 
 
 def _ends(probabilities: np.ndarray, is_answered: np.ndarray, threshold: float, reach: float) -> tuple[float, float]:
     """Returns the ends of the band: `reach` from the threshold in the logit, but on the right side of every example."""
     is_above = probabilities > threshold
     inside, below, above = probabilities[~is_answered], ~is_above & is_answered, is_above & is_answered
-    centre = _logit(threshold)
+    centre = logit(threshold)
     low = min(float(sigmoid(centre - reach)), np.nextafter(inside.min(), 0.0), threshold)
     high = max(float(sigmoid(centre + reach)), inside.max(), threshold)
     return (

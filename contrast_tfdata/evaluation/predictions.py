@@ -25,6 +25,12 @@ def sigmoid(logit: np.ndarray) -> np.ndarray:
     return np.where(logit >= 0, 1.0, decay) / (1.0 + decay)
 
 
+def logit(probability: np.ndarray) -> np.ndarray:
+    """Returns log(p / (1 - p)) as float64, what `sigmoid` undoes; minus and plus infinity for 0 and 1."""
+    with np.errstate(divide="ignore"):
+        return np.log(probability) - np.log1p(-np.asarray(probability))
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Predictions:
     """One row per slice, in the order in which the network saw them.

@@ -10,7 +10,7 @@ from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.evaluation.abstention import risk_coverage as selective_risk
 from contrast_tfdata.evaluation.auc import roc_curve
 from contrast_tfdata.evaluation.operating_point import slides_sweep
-from contrast_tfdata.evaluation.predictions import Predictions, sigmoid
+from contrast_tfdata.evaluation.predictions import Predictions, logit, sigmoid
 from contrast_tfdata.report.style import BLUE, FAINT, INK, VERMILLION, dress, legend, new_figure
 
 History = Sequence[Mapping[str, object]]
@@ -192,11 +192,10 @@ def _histogram_panel(axes: Axes, split: Predictions):
         highest = max(highest, counts.max())
     axes.set_yscale("log")
     axes.set_ylim(0.7, 10 * highest**1.1)
-    ticks = np.log(_PROBABILITY_TICKS / (1 - _PROBABILITY_TICKS))
+    ticks = logit(_PROBABILITY_TICKS)
     axes.set_xticks(ticks, [f"{sigmoid(tick):g}" for tick in ticks])
 
 
 def _clipped_logit(probability: float) -> float:
     ends = sigmoid(np.array([-_LOGIT_LIMIT, _LOGIT_LIMIT]))
-    inside = np.clip(probability, *ends)
-    return float(np.log(inside / (1 - inside)))
+    return float(logit(np.clip(probability, *ends)))

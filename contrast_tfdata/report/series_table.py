@@ -7,6 +7,7 @@ import numpy as np
 
 from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.evaluation import Choices, Predictions
+from contrast_tfdata.evaluation.predictions import logit
 from contrast_tfdata.evaluation.series import members_of_series, per_series
 
 MAX_SERIES = 100
@@ -81,8 +82,10 @@ def collect_series(split: str, predictions: Predictions, metrics: Mapping) -> Se
         return None
     predicted = series.prediction(choices.operating_point.threshold)
     unsure = choices.band.is_indeterminate(series.probability) if choices.band else np.zeros(len(series), bool)
-    # On the side of its label a logit counts against being wrong, whatever the threshold: that moves all alike.
-    wrongness = np.where(series.label == 1, -1, 1) * (series.logit - _logit(choices.operating_point.threshold))
+    # How far a logit lies beyond the threshold, on the side that is not its label's. Thresholds of 0 and 1 would be
+    # infinitely far from all, so that all would be equally wrong.
+    cut = logit(np.clip(choices.operating_point.threshold, 1e-12, 1 - 1e-12))
+    wrongness = np.where(series.label == 1, -1, 1) * (series.logit - cut)
     shown = np.argsort(-wrongness, kind="stable")[:MAX_SERIES]
     lines = (
         SeriesLine(
@@ -97,8 +100,3 @@ def collect_series(split: str, predictions: Predictions, metrics: Mapping) -> Se
         for number in shown
     )
     return SeriesTable(split, tuple(lines), len(series))
-
-
-def _logit(threshold: float) -> float:
-    inside = min(max(threshold, 1e-12), 1 - 1e-12)
-    return float(np.log(inside / (1 - inside)))

@@ -142,15 +142,15 @@ def _gallery(
 ) -> Gallery | None:
     if not splits:
         return None
-    name, split = list(splits.items())[-1]  # Test where there is one.
-    return collect(name, split, metrics["operating_point"]["threshold"], images, maps)
+    name = findings.main_split(metrics)
+    return collect(name, splits[name], metrics["operating_point"]["threshold"], images, maps)
 
 
 def _series_table(splits: Mapping[str, Predictions], metrics: Mapping) -> SeriesTable | None:
     if not splits:
         return None
-    name, split = list(splits.items())[-1]
-    return collect_series(name, split, metrics)
+    name = findings.main_split(metrics)
+    return collect_series(name, splits[name], metrics)
 
 
 def _learning_curves(history: figures.History) -> dict[str, Figure]:
