@@ -21,6 +21,9 @@ _PHANTOM_SLICES = flags.DEFINE_integer(
 _PHANTOM_KIND = flags.DEFINE_enum(
     "phantom_kind", "realistic", ["realistic", "easy"], "as varied as archives are, or whole heads with full doses"
 )
+_PHANTOM_RATES = flags.DEFINE_list(
+    "phantom_rates", [], "how often rarer things happen to synthetic patients, as in stripped=0,matched=0.3 [by kind]"
+)
 _OUTPUT_DIR = common_flags.output_dir()
 _IMAGE_SIZE = flags.DEFINE_integer("image_size", 331, "side of the square slices in pixels", lower_bound=1)
 _INTENSITY = flags.DEFINE_enum(
@@ -145,7 +148,11 @@ def _phantom_options():
     from contrast_tfdata.images.phantom import EASY_OPTIONS, PhantomOptions
 
     kind = EASY_OPTIONS if _PHANTOM_KIND.value == "easy" else PhantomOptions()
-    return dataclasses.replace(kind, slices_per_class=_PHANTOM_SLICES.value)
+    try:
+        rates = kind.with_rates(_PHANTOM_RATES.value)
+    except ValueError as error:
+        raise UsageError(f"--phantom_rates: {error}") from error
+    return dataclasses.replace(rates, slices_per_class=_PHANTOM_SLICES.value)
 
 
 def _refuse_mixed_sources() -> None:

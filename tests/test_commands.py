@@ -106,6 +106,8 @@ def test_fault_27_names_cannot_act_on_the_terminal(tmp_path):
         ("make_records", ["--output_dir=R", "--train_dir=D", "--slice_range=0.5"], "slice_range"),
         ("make_records", ["--output_dir=R", "--train_dir=D", "--image_size=9999"], "image_size=9999"),
         ("make_records", ["--output_dir=R", "--phantom_patients=1", "--split=keras"], "goes with --train_dir"),
+        ("make_records", ["--output_dir=R", "--phantom_patients=1", "--phantom_rates=fat=1"], "Received: fat=1"),
+        ("make_records", ["--output_dir=R", "--phantom_patients=1", "--phantom_rates=jpeg=2"], "jpeg_rate=2.0"),
         ("make_records", ["--output_dir=R", "--train_dir=D", "--group_key_file=none"], "none cannot be read"),
         ("make_records", ["--output_dir=R", "--phantom_patients=1", "--seed=4294967296"], "4294967295"),
         ("make_records", ["--output_dir=R", "--train_dir=D", "stray"], "arguments without a flag: stray"),

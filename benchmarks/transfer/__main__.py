@@ -37,18 +37,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.real is None:
         parser.error("name the folder of real images with --real, or in CONTRAST_REAL_DATA")
     runtime_plan.configure_environment()
-    results = {name: _measure(name.split(","), options.real) for name in options.networks}
+    results = {name: measure(name.split(","), options.real) for name in options.networks}
     print("\n".join(table(results)))
     if options.output:
         options.output.write_text(json.dumps(results, indent=1) + "\n")
 
 
-def _measure(seeds: Sequence[str], real: Path) -> dict[str, list[dict]]:
-    """Returns, by source, the figures of each seed."""
+def measure(seeds: Sequence[str], real: Path, views: Sequence[str] | None = None) -> dict[str, list[dict]]:
+    """Returns, by source, the figures of each seed.
+
+    Args:
+        seeds: workdirs, `shipped`, or .h5 files.
+        real: folder with one folder for each source.
+        views: of an image whose logits are averaged; each network's own by default.
+    """
     found: dict[str, list[dict]] = {name: [] for name in sources.PATIENT}
     read: dict[tuple[str, Preprocessing], sources.Source] = {}
     for seed in seeds:
-        predict, preprocessing, threshold = network(seed)
+        predict, preprocessing, threshold = network(seed, views)
         for name in sources.PATIENT:
             key = name, preprocessing
             if key not in read:
@@ -59,8 +65,13 @@ def _measure(seeds: Sequence[str], real: Path) -> dict[str, list[dict]]:
     return found
 
 
-def network(name: str):
-    """Returns a network as a function from images to logits, its preprocessing, and its threshold as a logit."""
+def network(name: str, chosen_views: Sequence[str] | None = None):
+    """Returns a network as a function from images to logits, its preprocessing, and its threshold as a logit.
+
+    Args:
+        name: of a workdir, `shipped`, or of an .h5 file of the slides' network.
+        chosen_views: of an image whose logits are averaged; those that the network was saved with by default.
+    """
     import numpy as np
 
     from contrast_tfdata.model import starting_point, views
@@ -73,7 +84,7 @@ def network(name: str):
         return Predictor(model), preprocessing, 0.0
     model, description = load_model(pretrained.model_folder(name), pooling="native")
     threshold = description["operating_point"]["threshold"]
-    predictor = Predictor(model, views=views.stored(description))
+    predictor = Predictor(model, views=chosen_views or views.stored(description))
     return predictor, Preprocessing.from_json(description["preprocessing"]), float(np.log(threshold / (1 - threshold)))
 
 

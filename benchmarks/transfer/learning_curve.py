@@ -13,13 +13,12 @@ import csv
 import dataclasses
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.transfer import __main__ as transfer
-from benchmarks.transfer import figures, folds, sources
+from benchmarks.transfer import commands, figures, folds, sources
 from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.images.files import list_files
 from contrast_tfdata.images.preprocessing import Preprocessing
@@ -112,8 +111,8 @@ class _Curve:
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / "records").exists():
             rows = _rows(self._options.real / source, source, names)
-            _run("make_records", *self._record_flags(folder, rows))
-        _run("train", f"--flagfile={_FLAGFILE}", *self._training_flags(folder))
+            commands.run("make_records", *self._record_flags(folder, rows))
+        commands.run("train", f"--flagfile={_FLAGFILE}", *self._training_flags(folder))
         return self._scores(str(folder / "run"))
 
     def _record_flags(self, folder: Path, rows: Sequence[tuple[str, str, str, str]]) -> Iterator[str]:
@@ -160,14 +159,6 @@ def _rows(folder: Path, source: str, names: frozenset[str]) -> list[tuple[str, s
         for file in list_files(folder / name).files
         if patient(file.path) in names
     ]
-
-
-def _run(command: str, *flags: str) -> None:
-    """Runs a command of the package; ends this one where it fails."""
-    print(f"{command} {' '.join(flags)}", file=sys.stderr, flush=True)
-    done = subprocess.run([sys.executable, "-m", f"contrast_tfdata.{command}", *flags], check=False, stdout=sys.stderr)
-    if done.returncode:
-        sys.exit(done.returncode)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from scipy import ndimage
 from sklearn.metrics import roc_auc_score
 
 from contrast_tfdata.images.phantom import (
+    EASY_OPTIONS,
     PhantomOptions,
     PhantomPatient,
     contact_sheet,
@@ -213,6 +214,20 @@ def test_about_a_third_is_stripped(patients):
 def test_options_refuse_bad_values(name, value):
     with pytest.raises(ValueError, match=f"Received: {name}={value}"):
         PhantomOptions(**{name: value})
+
+
+def test_rates_replace_those_of_the_options_and_nothing_else():
+    changed = EASY_OPTIONS.with_rates(["stripped=0.25", " matched = 1"])
+    assert changed == dataclasses.replace(EASY_OPTIONS, stripped_rate=0.25, matched_rate=1.0)
+    assert EASY_OPTIONS.with_rates([]) == EASY_OPTIONS
+
+
+@pytest.mark.parametrize(
+    "words", [["fat=1"], ["plasma=1"], ["stripped"], ["stripped=much"], ["jpeg=0", "jpeg=0"], ["=1"], [""]]
+)
+def test_rates_that_are_none_are_refused(words):
+    with pytest.raises(ValueError, match=f"Received: {words[-1]}$"):
+        PhantomOptions().with_rates(words)
 
 
 @pytest.mark.parametrize(("seed", "number"), [(-1, 0), (0, -1)])

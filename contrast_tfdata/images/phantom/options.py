@@ -1,6 +1,7 @@
 """What a caller may ask of the phantom."""
 
 import dataclasses
+from collections.abc import Iterable
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,12 +45,35 @@ class PhantomOptions:
             raise ValueError(f"matrix must be an even number of pixels in 64..1024. Received: matrix={self.matrix}")
         if not 0.0 <= self.max_offset_mm <= 40.0:
             raise ValueError(f"max_offset_mm must be in 0..40 mm. Received: max_offset_mm={self.max_offset_mm}")
-        for name in (field.name for field in dataclasses.fields(self) if field.name.endswith("_rate")):
+        for name in _RATES:
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} must be a share in 0..1. Received: {name}={getattr(self, name)}")
         if not 0.0 < self.plasma[0] <= self.plasma[1] <= 5.0:
             raise ValueError(f"plasma must be two rising values in 0..5 mmol/L. Received: plasma={self.plasma}")
 
+    def with_rates(self, words: Iterable[str]) -> "PhantomOptions":
+        """Returns these options with other rates.
+
+        Args:
+            words: `stripped=0.1` and the like: the name of a rate without its ending, and a share in 0..1.
+
+        Raises:
+            ValueError: a word is of another form, names no rate, names one twice, or its share is out of range.
+        """
+        rates: dict[str, float] = {}
+        for word in words:
+            name, _, value = word.partition("=")
+            field = f"{name.strip()}_rate"
+            if field not in _RATES or field in rates:
+                raise ValueError(f"each of {', '.join(each[:-5] for each in _RATES)} may stand once. Received: {word}")
+            try:
+                rates[field] = float(value)
+            except ValueError as error:
+                raise ValueError(f"{name} needs a share in 0..1, as in {name}=0.3. Received: {word}") from error
+        return dataclasses.replace(self, **rates)
+
+
+_RATES = tuple(field.name for field in dataclasses.fields(PhantomOptions) if field.name.endswith("_rate"))
 
 DEFAULT_OPTIONS = PhantomOptions()
 """Four slices of 256 x 256 pixels per class, as varied as archives are."""
