@@ -16,7 +16,7 @@ from contrast_tfdata.training import cluster as clusters
 from contrast_tfdata.training import options as training_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from contrast_tfdata.model.runtime_plan import RuntimePlan
     from contrast_tfdata.records.manifest import Manifest
@@ -152,8 +152,7 @@ def _repeat(workdir: Path, run: "Callable[[], Mapping]") -> None:
         for number in range(_REPEATS.value)
     ]
     rows = several_runs.run_all(workdir, repeats, run, console=cli.console)
-    summary = several_runs.write_summary(workdir / "repeats.json", rows)
-    cli.console.print(several_runs.headline(summary, len(rows), workdir / "repeats.json"))
+    _show_several(workdir / "repeats.json", f"{len(rows)} runs that differ in their seed", rows)
 
 
 def _cross_validate(workdir: Path, run: "Callable[[], Mapping]") -> None:
@@ -161,12 +160,19 @@ def _cross_validate(workdir: Path, run: "Callable[[], Mapping]") -> None:
 
     folds = cross_validation.members(_FOLDS.value)
     rows = several_runs.run_all(workdir, folds, run, console=cli.console)
-    path = workdir / cross_validation.SUMMARY_FILE
-    summary = several_runs.write_summary(path, rows)
     cli.console.print(
         f"each slice by the network that never saw it: {cross_validation.write_out_of_fold(workdir, rows)}"
     )
-    cli.console.print(several_runs.headline(summary, len(rows), path))
+    _show_several(workdir / cross_validation.SUMMARY_FILE, f"{len(rows)} runs that validate on other patients", rows)
+
+
+def _show_several(path: Path, title: str, rows: "Sequence[Mapping]") -> None:
+    """Writes what several runs have in common as JSON and as a page beside it, and prints the one line of it."""
+    from contrast_tfdata import report, several_runs
+
+    summary = several_runs.write_summary(path, rows)
+    page = report.write_runs_report(path.parent, title, rows, summary)
+    cli.console.print(several_runs.headline(summary, len(rows), page))
 
 
 def _train(plan: "RuntimePlan", distribution: "Distribution") -> dict | None:
