@@ -131,7 +131,7 @@ def score_histograms(splits: Mapping[str, Predictions], threshold: float) -> Fig
 
 def reliability(metrics: Mapping[str, Mapping]) -> Figure:
     """Draws how often slices of a probability are with_gad, with 95 % intervals, from `reliability` of each split."""
-    figure = new_figure(5.2, 4.6)
+    figure = new_figure(5.2, 5.2)
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], ":", color=FAINT, linewidth=1, label="As it should be")
     for name, numbers in metrics.items():
@@ -151,7 +151,7 @@ def reliability(metrics: Mapping[str, Mapping]) -> Figure:
         )
     dress(axes, title="Reliability", x_label="Mean probability of with_gad", y_label="Share of with_gad")
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
-    legend(axes, "lower right")
+    legend(figure, "outside lower center")  # Intervals of few slices fill the square.
     return figure
 
 

@@ -41,9 +41,9 @@ def dress(axes: Axes, *, title: str, x_label: str, y_label: str):
     axes.spines[["left", "bottom"]].set_color(FAINT)
 
 
-def legend(axes: Axes, location: str = "best", columns: int = 1):
-    """Adds a legend that stays readable over lines."""
-    axes.legend(
+def legend(holder: Axes | Figure, location: str = "best", columns: int = 1):
+    """Adds a legend that stays readable over lines; a figure's may lie outside its axes."""
+    holder.legend(
         ncols=columns,
         columnspacing=1.2,
         handlelength=1.6,
