@@ -17,6 +17,7 @@ import numpy as np
 from contrast_tfdata.evaluation import Predictions
 from contrast_tfdata.evaluation.auc import auc_interval
 from contrast_tfdata.evaluation.bootstrap import auc_bootstrap_interval
+from contrast_tfdata.evaluation.jackknife import auc_interval_by_group
 from contrast_tfdata.evaluation.metrics import wilson_interval
 from contrast_tfdata.evaluation.series import per_series
 
@@ -96,8 +97,12 @@ def _by_slice(study: Predictions) -> Interval:
     return auc_interval(study.label, study.logit)
 
 
-def _by_group(study: Predictions) -> Interval:
+def _by_variance(study: Predictions) -> Interval:
     return auc_interval(study.label, study.logit, np.array(study.group))
+
+
+def _by_group(study: Predictions) -> Interval:
+    return auc_interval_by_group(study.label, study.logit, np.array(study.group))
 
 
 def _by_bootstrap(study: Predictions) -> Interval:
@@ -115,7 +120,8 @@ def _series_sensitivity(study: Predictions) -> Interval:
 
 INTERVALS: dict[str, tuple[Callable[[Predictions], Interval], Callable[[Design], float]]] = {
     "AUC, slices as independent (DeLong)": (_by_slice, lambda design: design.auc),
-    "AUC, by group (Obuchowski)": (_by_group, lambda design: design.auc),
+    "AUC, variance by group (Obuchowski)": (_by_variance, lambda design: design.auc),
+    "AUC, groups left out in turn (jackknife)": (_by_group, lambda design: design.auc),
     "AUC, groups drawn anew (bootstrap)": (_by_bootstrap, lambda design: design.auc),
     "Sensitivity of slices (Wilson)": (_sensitivity, lambda design: design.sensitivity),
     "Sensitivity of series (Wilson)": (_series_sensitivity, lambda design: design.series_sensitivity),

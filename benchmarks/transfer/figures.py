@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from contrast_tfdata.evaluation.auc import auc_components, auc_interval
+from contrast_tfdata.evaluation.auc import auc_components
+from contrast_tfdata.evaluation.jackknife import auc_interval_by_group
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +43,7 @@ def summarize(scored: Scored, threshold: float) -> dict:
     series = _per_series(scored)
     labels = np.array([label for label, _, _ in series])
     means = np.array([mean for _, _, mean in series])
-    interval = auc_interval(scored.labels, scored.logits, scored.patients)
+    interval = auc_interval_by_group(scored.labels, scored.logits, scored.patients)
     pairs = _pairs(series)
     return {
         "slices": len(scored.labels),

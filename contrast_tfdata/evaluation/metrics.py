@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from contrast_tfdata.evaluation.auc import Z_95, auc_components, auc_interval
+from contrast_tfdata.evaluation.jackknife import auc_interval_by_group
 from contrast_tfdata.evaluation.predictions import Predictions, sigmoid
 
 ECE_BINS = 10
@@ -22,7 +23,7 @@ def metrics_at(predictions: Predictions, threshold: float) -> dict:
     Returns:
         A mapping that JSON can hold: `num_examples`, `num_unlabelled`, `num_groups` (None where a group is unknown),
         `threshold`, `prevalence` (share of with_gad), `auc`, `auc_ci95` (DeLong 1988, examples taken as independent),
-        `auc_ci95_by_group` (Obuchowski 1997), `average_precision`, what `classification` returns, `brier`,
+        `auc_ci95_by_group` (groups left out in turn), `average_precision`, what `classification` returns, `brier`,
         `log_loss` (nats) and `ece`.
     """
     scored = predictions.labelled()
@@ -55,7 +56,7 @@ def discrimination(labels: np.ndarray, scores: np.ndarray, groups: Sequence[str]
     """
     components = auc_components(labels, scores)
     plain = auc_interval(labels, scores)
-    by_group = None if groups is None else auc_interval(labels, scores, np.asarray(groups))
+    by_group = None if groups is None else auc_interval_by_group(labels, scores, np.asarray(groups))
     return {
         "auc": None if components is None else components.auc,
         "auc_ci95": None if plain is None else list(plain),

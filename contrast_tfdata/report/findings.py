@@ -11,7 +11,7 @@ SPLITS = ("validation", "test")
 
 _ROWS = (
     ("AUC", "auc", "auc_ci95"),
-    ("AUC, slices of one group counted together", "auc", "auc_ci95_by_group"),
+    ("AUC, groups left out in turn", "auc", "auc_ci95_by_group"),
     ("AUC, groups drawn anew", "auc", "auc_ci95_bootstrap"),
     ("Average precision", "average_precision", None),
     ("Accuracy", "accuracy", "accuracy_ci95"),

@@ -6,6 +6,7 @@ from scipy import optimize, stats
 from sklearn import metrics as sklearn_metrics
 
 from contrast_tfdata.evaluation.auc import auc_interval
+from contrast_tfdata.evaluation.jackknife import auc_interval_by_group
 from contrast_tfdata.evaluation.metrics import (
     calibration_error,
     classification,
@@ -62,7 +63,7 @@ def test_counts_and_intervals():
     assert ours["majority_accuracy"] == 1 - predictions.label.mean()
     assert ours["auc_ci95"] == list(auc_interval(predictions.label, predictions.logit))
     assert ours["auc_ci95_by_group"] == list(
-        auc_interval(predictions.label, predictions.logit, np.array(predictions.group))
+        auc_interval_by_group(predictions.label, predictions.logit, np.array(predictions.group))
     )
 
 
