@@ -1,5 +1,6 @@
 """Trains a network on records and reports on it: `python -m contrast_tfdata.train --flagfile=flags/demo.flags`."""
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from contrast_tfdata import cli, common_flags
+from contrast_tfdata import cli, common_flags, single_writer
 from contrast_tfdata.errors import UsageError
 from contrast_tfdata.model import pretrained, views
 from contrast_tfdata.pipeline import mixing
@@ -16,11 +17,15 @@ from contrast_tfdata.training import cluster as clusters
 from contrast_tfdata.training import options as training_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from contrast_tfdata.model.contrast_net import ContrastNet
     from contrast_tfdata.model.runtime_plan import RuntimePlan
+    from contrast_tfdata.outcome import Run
     from contrast_tfdata.records.manifest import Manifest
+    from contrast_tfdata.report.figures import History
     from contrast_tfdata.training.distribution import Distribution
+    from contrast_tfdata.training.loop import Job
 
 _RECORDS_DIR = common_flags.records_dir()
 _PHANTOM_RECORDS_DIR = flags.DEFINE_string(
@@ -177,9 +182,30 @@ def _show_several(path: Path, title: str, rows: "Sequence[Mapping]") -> None:
 
 def _train(plan: "RuntimePlan", distribution: "Distribution") -> dict | None:
     """Does one run, in --workdir with --seed; returns its metrics, or None on a worker that is not the chief."""
-    from contrast_tfdata import epoch_logs, outcome
-    from contrast_tfdata.model import starting_point
-    from contrast_tfdata.pipeline import data_service
+    run, job = _prepared(plan, distribution)
+    if not distribution.is_chief:
+        _fitted(run, job)
+        cli.console.print("trained; the first worker scores the network and writes the results")
+        return None
+    with _alone(run.directory):
+        return _concluded(run, *_fitted(run, job))
+
+
+@contextlib.contextmanager
+def _alone(workdir: Path) -> "Iterator[None]":
+    """Keeps other trainings out of a workdir, which is not left behind where nothing came of it."""
+    workdir.mkdir(parents=True, exist_ok=True)
+    try:
+        with single_writer.locked(workdir / ".lock", workdir):
+            yield
+    finally:
+        with contextlib.suppress(OSError):  # Something stands in it.
+            workdir.rmdir()
+
+
+def _prepared(plan: "RuntimePlan", distribution: "Distribution") -> "tuple[Run, Job]":
+    """Checks the records, and says what is going to be done."""
+    from contrast_tfdata import outcome
     from contrast_tfdata.training import loop
 
     records_dir, workdir = cli.required_path(_RECORDS_DIR), cli.required_path(_WORKDIR)
@@ -187,41 +213,57 @@ def _train(plan: "RuntimePlan", distribution: "Distribution") -> dict | None:
     run = outcome.Run(workdir, records_dir, manifest, plan, _BATCH_SIZE.value, views.parse(_VIEWS.value))
     run.announce(cli.console)
     cli.console.print(f"trains on {distribution.describe()}")
-    training, pipeline = _training_options(), _pipeline_options(workdir, distribution.rank)
     job = loop.Job(
         records_dir,
         manifest,
         workdir,
-        training,
-        pipeline,
+        _training_options(),
+        _pipeline_options(workdir, distribution.rank),
         plan,
         _phantom_part(),
         _CHECKPOINT_STEPS.value,
         training_options.parse_profile_steps(_PROFILE_STEPS.value),
         distribution,
     )
-    with distribution.watching(), distribution.scope():
+    return run, job
+
+
+def _fitted(run: "Run", job: "Job") -> "tuple[ContrastNet, History]":
+    """Trains a network, or goes on with one, and returns it with what became of it epoch by epoch."""
+    from contrast_tfdata import epoch_logs
+    from contrast_tfdata.model import starting_point
+    from contrast_tfdata.pipeline import data_service
+    from contrast_tfdata.training import loop
+
+    with job.distribution.watching(), job.distribution.scope():
         model = starting_point.build(
-            manifest.image_size,
-            pooling=plan.pooling,
-            early_parts=plan.early_parts,
-            seed=training.seed,
+            job.manifest.image_size,
+            pooling=job.plan.pooling,
+            early_parts=job.plan.early_parts,
+            seed=job.training.seed,
             initial_logit=job.initial_logit,
             init_weights=_INIT_WEIGHTS.value,
-            preprocessing=manifest.preprocessing,
+            preprocessing=job.manifest.preprocessing,
         )
-    with data_service.watching(pipeline.data_service, cli.abandon):
+    with data_service.watching(job.pipeline.data_service, cli.abandon):
         history = loop.train(
             model,
             job,
             resume=_RESUME.value == "auto",
             on_start=lambda: run.write_provenance(cli.flags_text(sys.modules[__name__])),
             console=cli.console,
-            logs=epoch_logs.callbacks(workdir / loop.LOGS, job.recipe(model), figures=distribution.cluster is None),
+            logs=epoch_logs.callbacks(
+                job.workdir / loop.LOGS, job.recipe(model), figures=job.distribution.cluster is None
+            ),
         )
-    if not distribution.is_chief:
-        cli.console.print("trained; the first worker scores the network and writes the results")
-        return None
+    return model, history
+
+
+def _concluded(run: "Run", model: "ContrastNet", history: "History") -> dict:
+    """Scores a trained network, chooses its operating point, and writes the results; returns its metrics."""
+    from contrast_tfdata import outcome
+    from contrast_tfdata.model import starting_point
+
     model = starting_point.float32_twin(model)
     validation, test = run.score(model, "validation"), run.score(model, "test")
     checks = run.check(model, "validation" if test is None else "test")

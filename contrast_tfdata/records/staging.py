@@ -3,7 +3,6 @@
 import contextlib
 import ctypes
 import dataclasses
-import fcntl
 import glob
 import os
 import shutil
@@ -12,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from contrast_tfdata import single_writer
 from contrast_tfdata.atomic_file import sync
 from contrast_tfdata.errors import StorageError, UsageError
 
@@ -77,7 +77,7 @@ def _staged(target: Path, refuse: Callable[[Path], None], replace: Callable[[Pat
     staging = target.with_name(f".{target.name}.incomplete-{os.getpid()}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(target):
+        with single_writer.locked(_lock(target), target):
             _recover(target)
             refuse(target)
             staging.mkdir()
@@ -101,7 +101,7 @@ def refuse_existing(target: Path, *, overwrite: bool, kind: FolderKind = RECORDS
     if not target.parent.is_dir():
         return
     try:
-        with _locked(target):
+        with single_writer.locked(_lock(target), target):
             _recover(target)
             _refuse(target, overwrite, kind)
     except OSError as error:
@@ -162,25 +162,8 @@ def _refuse(target: Path, overwrite: bool, kind: FolderKind) -> None:
         raise UsageError(f"{target} is no {kind.name}, so --overwrite does not touch it; name another one")
 
 
-@contextlib.contextmanager
-def _locked(target: Path) -> Iterator[None]:
-    """Keeps a second writer out; the lock ends with the process, however that ends."""
-    path = target.with_name(f".{target.name}.lock")
-    with path.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if not path.exists() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
-                raise BlockingIOError  # its holder removed it between our two calls, and somebody made another one
-        except BlockingIOError:
-            file.seek(0)
-            raise UsageError(f"{target} is being written by process {file.read().strip() or 'unknown'}") from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)
+def _lock(target: Path) -> Path:
+    return target.with_name(f".{target.name}.lock")
 
 
 @contextlib.contextmanager
