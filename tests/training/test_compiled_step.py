@@ -163,7 +163,8 @@ def records(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("precision", PRECISIONS)
+# mixed_bfloat16 is mixed_float16 without a loss scale, and takes minutes where it is emulated.
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
 def test_the_command_compiles_one_program_to_train_and_one_to_validate(records, tmp_path, precision):
     flags = [f"--records_dir={records}", f"--workdir={tmp_path}/run", "--epochs=2", "--batch_size=4"]
     words = [sys.executable, "-m", "contrast_tfdata.train", *flags, f"--precision={precision}", "--jit_compile=true"]
