@@ -26,12 +26,13 @@ from contrast_tfdata.evaluation import (
 from contrast_tfdata.evaluation.abstention import DEFAULT_MAX_ERROR
 from contrast_tfdata.evaluation.label_review import SUSPECTS_FILE, write_suspects
 from contrast_tfdata.images.perturbations import Perturbation
+from contrast_tfdata.model import pretrained
 from contrast_tfdata.model.contrast_net import ContrastNet
 from contrast_tfdata.model.ensemble import Ensemble, members_of
 from contrast_tfdata.model.explanation import evidence_maps
 from contrast_tfdata.model.runtime_plan import RuntimePlan
 from contrast_tfdata.model.views import PLAIN
-from contrast_tfdata.model.weights import save_model, sha256_of
+from contrast_tfdata.model.weights import load_model, save_model, sha256_of
 from contrast_tfdata.records import manifest as manifests
 from contrast_tfdata.records import verification
 from contrast_tfdata.records.manifest import Manifest
@@ -238,6 +239,27 @@ def say_confounders(metrics: Mapping, console: Console) -> None:
         console.print(sentence)
     for warning in findings.confounder_warnings(metrics):
         console.print(f"warning: {warning}")
+
+
+def inherited_point(init_weights: str | None) -> OperatingPoint | None:
+    """Returns the threshold of the weights that a run began with, for one that has no split to choose its own on.
+
+    On patients of other scanners it does better than 0.5 after fine-tuning, too (benchmarks/TRANSFER.md).
+
+    Args:
+        init_weights: as `starting_point.build` takes them.
+
+    Returns:
+        The point; None for random weights and for an .h5 file, which has none.
+
+    Raises:
+        DataError: the weights cannot be read.
+    """
+    if not init_weights or pretrained.is_weight_file(init_weights):
+        return None
+    _, description = load_model(pretrained.model_folder(init_weights))
+    reason = "there is no validation split, so that of the weights this run began with is kept"
+    return dataclasses.replace(OperatingPoint.from_dict(description["operating_point"]), reason=reason)
 
 
 def headline(metrics: Mapping, report_path: Path) -> str:

@@ -267,7 +267,14 @@ def _concluded(run: "Run", model: "ContrastNet", history: "History") -> dict:
     model = starting_point.float32_twin(model)
     validation, test = run.score(model, "validation"), run.score(model, "test")
     checks = run.check(model, "validation" if test is None else "test")
-    metrics = run.summarize(validation, test, criterion=_CRITERION.value, max_error=_MAX_ERROR.value, checks=checks)
+    metrics = run.summarize(
+        validation,
+        test,
+        operating_point=outcome.inherited_point(_INIT_WEIGHTS.value) if validation is None else None,
+        criterion=_CRITERION.value,
+        max_error=_MAX_ERROR.value,
+        checks=checks,
+    )
     given = cli.flag_values(sys.modules[__name__])
     run.save_model(model, metrics, given)
     report = run.write_report(metrics, validation, test, history, given, model, cli.console)

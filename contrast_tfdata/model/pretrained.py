@@ -35,6 +35,11 @@ def model_folder(workdir: str) -> Path:
     return directory() if is_shipped(workdir) else Path(workdir) / "model"
 
 
+def is_weight_file(name: str) -> bool:
+    """Returns whether given weights are a file of the slides' network, and not the package's own or those of a run."""
+    return Path(name).is_file() and not is_shipped(name)
+
+
 def announcement(description: Mapping[str, Any]) -> str:
     """Returns the line by which a command says that it uses the shipped weights, and which they are.
 

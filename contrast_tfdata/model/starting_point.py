@@ -68,7 +68,7 @@ def float32_twin(model: ContrastNet) -> ContrastNet:
 
 
 def _read(name: str, image_size: int, preprocessing: Mapping[str, Any] | None) -> list:
-    if Path(name).is_file() and not pretrained.is_shipped(name):
+    if pretrained.is_weight_file(name):
         return read_h5_weights(Path(name), image_size)
     other, description = load_model(pretrained.model_folder(name))
     if preprocessing is not None:

@@ -8,7 +8,7 @@ import math
 import pytest
 from bright_records import SIZE, write_records
 from rich.console import Console
-from running import run
+from running import run, succeed
 
 from contrast_tfdata.errors import DataError, UsageError
 from contrast_tfdata.model import starting_point
@@ -93,15 +93,19 @@ def test_synthetic_records_without_a_training_split_are_refused(folders, tmp_pat
         make_job({**folders, "empty": empty}, tmp_path, phantom="empty")
 
 
-@pytest.mark.slow
-def test_the_command_goes_on_from_given_weights(folders, tmp_path):
-    _, manifest = folders["real"]
-    point = {"threshold": 0.5, "criterion": "accuracy", "chosen_on": "validation"}
+def save_weights(folder, manifest, threshold):
+    """Saves random weights as those of a run on such records, with a threshold."""
+    point = {"threshold": threshold, "criterion": "accuracy", "chosen_on": "validation"}
     description = {
         "preprocessing": manifest.preprocessing, "operating_point": point, "class_names": ["no_gad", "with_gad"],
         "records": manifest.fingerprint, "patients_known": True, "flags": {},
     }  # fmt: skip
-    save_model(tmp_path / "before" / "model", starting_point.build(SIZE, pooling="native", seed=3), description)
+    save_model(folder / "model", starting_point.build(SIZE, pooling="native", seed=3), description)
+
+
+@pytest.mark.slow
+def test_the_command_goes_on_from_given_weights(folders, tmp_path):
+    save_weights(tmp_path / "before", folders["real"][1], 0.5)
     done = run(
         "train",
         f"--records_dir={folders['real'][0]}",
@@ -122,6 +126,23 @@ def test_the_command_goes_on_from_given_weights(folders, tmp_path):
     recipe = json.loads(progress.read_text())["recipe"]
     assert recipe["phantom_records"] == folders["phantom"][1].fingerprint
     assert f"--phantom_records_dir={folders['phantom'][0]}" in (tmp_path / "run" / "flags.txt").read_text()
+
+
+@pytest.mark.slow
+def test_without_a_validation_split_the_threshold_of_the_given_weights_is_kept(tmp_path):
+    manifest = write_records(tmp_path / "records", (("train", 8), ("test", 8)))
+    save_weights(tmp_path / "before", manifest, 0.7)
+    flags = [f"--records_dir={tmp_path}/records", "--epochs=1", "--batch_size=8", "--learning_rate=1e-6"]
+    said = succeed("train", *flags, f"--init_weights={tmp_path}/before", f"--workdir={tmp_path}/after")
+    assert "at the threshold 0.700 (validation)" in said
+    for name in ("metrics.json", "model/model.json"):
+        point = json.loads((tmp_path / "after" / name).read_text())["operating_point"]
+        assert point["threshold"] == 0.7
+        assert point["reason"] == "there is no validation split, so that of the weights this run began with is kept"
+    assert f"{point['reason']}. It is 0.7." in (tmp_path / "after" / "report.html").read_text()
+    succeed("train", *flags, f"--workdir={tmp_path}/random")
+    point = json.loads((tmp_path / "random" / "metrics.json").read_text())["operating_point"]
+    assert (point["threshold"], point["criterion"]) == (0.5, "fixed")
 
 
 @pytest.mark.parametrize(
