@@ -23,7 +23,7 @@ class TestFolds:
         root, _, said = trained
         names = {path.name for path in (root / "all").iterdir()}
         pooled = {"predictions-out-of-fold.csv", "suspected-labels-out-of-fold.csv"}
-        assert names == {"fold-1", "fold-2", "folds.json", *pooled}
+        assert names == {"fold-1", "fold-2", "folds.json", "report.html", *pooled}
         found = json.loads((root / "all" / "folds.json").read_text())
         assert [each["flags"] for each in found["runs"]] == [{"fold": 1}, {"fold": 2}]
         aucs = [
@@ -33,7 +33,7 @@ class TestFolds:
         assert found["summary"]["test"]["auc"]["mean"] == pytest.approx(sum(aucs) / 2)
         last = said.strip().splitlines()[-1]
         assert last.startswith("2 runs: test AUC ")
-        assert last.endswith("folds.json")
+        assert last.endswith("report.html")
 
     def test_every_slice_outside_of_test_is_scored_once_by_a_network_that_never_saw_it(self, trained):
         root, _, _ = trained
