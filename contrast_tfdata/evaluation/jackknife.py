@@ -9,6 +9,7 @@ Sources:
 import numpy as np
 
 from contrast_tfdata.evaluation.auc import auc_components, auc_interval, fewest_clusters, student_quantile
+from contrast_tfdata.evaluation.predictions import logit, sigmoid
 
 
 def auc_interval_by_group(labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray) -> tuple[float, float] | None:
@@ -35,10 +36,10 @@ def auc_interval_by_group(labels: np.ndarray, scores: np.ndarray, clusters: np.n
     area, areas = auc_components(labels, scores).auc, areas_without(labels, scores, cluster)
     if not 0 < areas.min() < areas.max() < 1:
         return fallback
-    logits = _logit(np.sort(areas))  # Sorted, so that what groups are called does not change the last digit of a sum.
+    logits = logit(np.sort(areas))  # Sorted, so that what groups are called does not change the last digit of a sum.
     variance = (len(logits) - 1) / len(logits) * np.sum((logits - logits.mean()) ** 2)
     width = student_quantile(fewest_clusters(labels, cluster)) * np.sqrt(variance)
-    low, high = 1 / (1 + np.exp(-(_logit(area) + np.array([-width, width]))))
+    low, high = sigmoid(logit(area) + np.array([-width, width]))
     return float(low), float(high)
 
 
@@ -71,7 +72,3 @@ def _won_within(labels: np.ndarray, scores: np.ndarray, cluster: np.ndarray, cou
         mine = order[ends[number - 1] if number else 0 : ends[number]]
         won[number] = auc_components(labels[mine], scores[mine]).auc * counts[0][number] * counts[1][number]
     return won
-
-
-def _logit(share: np.ndarray | float) -> np.ndarray | float:
-    return np.log(share / (1 - share))
