@@ -8,11 +8,10 @@ of the slides' network; several workdirs separated by commas are seeds of one re
 
 import argparse
 import json
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.transfer import figures, sources
+from benchmarks.transfer import commands, figures, sources
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.model import pretrained, runtime_plan
 
@@ -30,12 +29,9 @@ _COLUMNS = (
 def main(arguments: Sequence[str] | None = None) -> None:
     """Reads the images, scores them with every network, prints a table and writes the figures."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.transfer", description=__doc__.splitlines()[0])
-    parser.add_argument("--real", type=Path, default=os.environ.get("CONTRAST_REAL_DATA"), help="folder of real images")
     parser.add_argument("--output", type=Path, help="JSON file for the figures")
     parser.add_argument("networks", nargs="+", help="workdirs (commas between seeds), `shipped`, or an .h5 file")
-    options = parser.parse_args(arguments)
-    if options.real is None:
-        parser.error("name the folder of real images with --real, or in CONTRAST_REAL_DATA")
+    options = commands.parse(parser, arguments)
     runtime_plan.configure_environment()
     results = {name: measure(name.split(","), options.real) for name in options.networks}
     print("\n".join(table(results)))

@@ -10,7 +10,6 @@ Everything stays in W: run again with the same words, it goes on where it stoppe
 import argparse
 import dataclasses
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -67,15 +66,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.transfer.ablation", description=__doc__.splitlines()[0])
-    parser.add_argument("--real", type=Path, default=os.environ.get("CONTRAST_REAL_DATA"), help="folder of real images")
     parser.add_argument("--workdir", type=Path, required=True, help="folder for all records, runs and figures")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1020, 1021], help="of training; records have 1020")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="what to leave out, one by one")
-    options = parser.parse_args(arguments)
-    if options.real is None:
-        parser.error("name the folder of real images with --real, or in CONTRAST_REAL_DATA")
-    options.real = Path(options.real)
-    return options
+    return commands.parse(parser, arguments)
 
 
 def _trained(workdir: Path, part: Part, seed: int) -> str:

@@ -12,7 +12,6 @@ import argparse
 import csv
 import dataclasses
 import json
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -50,7 +49,6 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.transfer.learning_curve", description=__doc__.splitlines()[0]
     )
-    parser.add_argument("--real", type=Path, default=os.environ.get("CONTRAST_REAL_DATA"), help="folder of real images")
     parser.add_argument("--weights", default="shipped", help="a run's workdir, or `shipped`")
     parser.add_argument("--phantom_records_dir", type=Path, required=True, help="records the weights were learned from")
     parser.add_argument("--workdir", type=Path, required=True, help="folder for all runs and the figures")
@@ -60,11 +58,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--updates", type=int, default=160, help="optimizer updates of a run, about")
     parser.add_argument("--batch_size", type=int, default=64, help="slices an update, half of them synthetic")
     parser.add_argument("--seed", type=int, default=1020, help="of who is in which fold, and of training")
-    options = parser.parse_args(arguments)
-    if options.real is None:
-        parser.error("name the folder of real images with --real, or in CONTRAST_REAL_DATA")
-    options.real = Path(options.real)
-    return options
+    return commands.parse(parser, arguments)
 
 
 class _Curve:

@@ -5,11 +5,10 @@ python -m benchmarks.transfer.ship --run=pretrain/run --real=FOLDER --name=NAME
 
 import argparse
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.transfer import figures, sources
+from benchmarks.transfer import commands, figures, sources
 from benchmarks.transfer.__main__ import network
 from contrast_tfdata import report
 from contrast_tfdata.evaluation import OperatingPoint
@@ -32,11 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Scores the real series, chooses the threshold, and replaces what stands in the package."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.transfer.ship", description=__doc__.splitlines()[0])
     parser.add_argument("--run", required=True, help="workdir of the run whose weights are to be shipped")
-    parser.add_argument("--real", type=Path, default=os.environ.get("CONTRAST_REAL_DATA"), help="folder of real images")
     parser.add_argument("--name", required=True, help="name of the weights, for people")
-    options = parser.parse_args(arguments)
-    if options.real is None:
-        parser.error("name the folder of real images with --real, or in CONTRAST_REAL_DATA")
+    options = commands.parse(parser, arguments)
     runtime_plan.configure_environment()
     predict, preprocessing, _ = network(options.run)
     scored = {name: sources.read(options.real / name, preprocessing).scored(predict) for name in sources.PATIENT}
