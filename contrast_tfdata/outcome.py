@@ -32,7 +32,7 @@ from contrast_tfdata.model.ensemble import Ensemble, members_of
 from contrast_tfdata.model.explanation import evidence_maps
 from contrast_tfdata.model.runtime_plan import RuntimePlan
 from contrast_tfdata.model.views import PLAIN
-from contrast_tfdata.model.weights import load_model, save_model, sha256_of
+from contrast_tfdata.model.weights import load_description, save_model, sha256_of
 from contrast_tfdata.records import manifest as manifests
 from contrast_tfdata.records import verification
 from contrast_tfdata.records.manifest import Manifest
@@ -257,7 +257,7 @@ def inherited_point(init_weights: str | None) -> OperatingPoint | None:
     """
     if not init_weights or pretrained.is_weight_file(init_weights):
         return None
-    _, description = load_model(pretrained.model_folder(init_weights))
+    description = load_description(pretrained.model_folder(init_weights))
     reason = "there is no validation split, so that of the weights this run began with is kept"
     return dataclasses.replace(OperatingPoint.from_dict(description["operating_point"]), reason=reason)
 

@@ -115,8 +115,29 @@ def load_model(directory: str | os.PathLike, *, pooling: str = "native") -> tupl
     weights = _unpack(packed, directory / record["weights_file"], architecture["image_size"])
     model = ContrastNet(pooling=pooling, **architecture)
     model.set_weights(weights)
+    return model, _public(record)
+
+
+def load_description(directory: str | os.PathLike) -> dict[str, Any]:
+    """Reads what a model folder says of its weights, and does not read those.
+
+    Args:
+        directory: the folder.
+
+    Returns:
+        The description that `load_model` returns.
+
+    Raises:
+        DataError: if it is missing, damaged or of a newer version.
+        StorageError: if it cannot be read.
+    """
+    return _public(_read_description(Path(directory)))
+
+
+def _public(record: dict[str, Any]) -> dict[str, Any]:
+    """Returns a record without what only this module needs."""
     private = ("format_version", "architecture", "weights_file")
-    return model, {key: value for key, value in record.items() if key not in private}
+    return {key: value for key, value in record.items() if key not in private}
 
 
 def sha256_of(model: ContrastNet) -> str:

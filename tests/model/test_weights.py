@@ -12,7 +12,7 @@ from network_cases import contrast_net, noise, random_weights
 
 from contrast_tfdata.errors import DataError, StorageError
 from contrast_tfdata.model.contrast_net import ContrastNet
-from contrast_tfdata.model.weights import load_model, save_model, sha256_of
+from contrast_tfdata.model.weights import load_description, load_model, save_model, sha256_of
 
 DESCRIPTION = {
     "preprocessing": {"image_size": 331, "interpolation": "area"},
@@ -72,6 +72,13 @@ def test_same_network_and_description_come_back(folder):
     assert {key: description[key] for key in DESCRIPTION} == DESCRIPTION
     assert description["versions"]["tensorflow"] == tf.__version__
     np.testing.assert_array_equal(network(noise()), contrast_net()(noise()))
+
+
+def test_the_description_is_read_without_the_weights(folder):
+    expected = load_model(folder)[1]
+    for weights in folder.glob("weights-*.npz"):
+        weights.unlink()
+    assert load_description(folder) == expected
 
 
 def test_architecture_comes_back_and_pooling_is_chosen_anew(tmp_path):
