@@ -1,6 +1,6 @@
 """Measures networks on real images that none of them was trained on.
 
-    python -m benchmarks.transfer --real=FOLDER [--output=FILE.json] NETWORK [NETWORK ...]
+    python -m benchmarks.transfer --real=FOLDER [--output=FILE.json] [--without=PATIENT,...] NETWORK [NETWORK ...]
 
 FOLDER holds jpeg/ and nifti/, each with no_gad/ and with_gad/. A NETWORK is a run's workdir, `shipped`, or an .h5 file
 of the slides' network; several workdirs separated by commas are seeds of one recipe: mean and spread are shown.
@@ -30,22 +30,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Reads the images, scores them with every network, prints a table and writes the figures."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.transfer", description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, help="JSON file for the figures")
+    parser.add_argument("--without", default="", help="patients that are left out, commas between them")
     parser.add_argument("networks", nargs="+", help="workdirs (commas between seeds), `shipped`, or an .h5 file")
     options = commands.parse(parser, arguments)
     runtime_plan.configure_environment()
-    results = {name: measure(name.split(","), options.real) for name in options.networks}
+    without = options.without.split(",")
+    results = {name: measure(name.split(","), options.real, without=without) for name in options.networks}
     print("\n".join(table(results)))
     if options.output:
         options.output.write_text(json.dumps(results, indent=1) + "\n")
 
 
-def measure(seeds: Sequence[str], real: Path, views: Sequence[str] | None = None) -> dict[str, list[dict]]:
+def measure(
+    seeds: Sequence[str], real: Path, views: Sequence[str] | None = None, without: Sequence[str] = ()
+) -> dict[str, list[dict]]:
     """Returns, by source, the figures of each seed.
 
     Args:
         seeds: workdirs, `shipped`, or .h5 files.
         real: folder with one folder for each source.
         views: of an image whose logits are averaged; each network's own by default.
+        without: patients that are left out.
     """
     found: dict[str, list[dict]] = {name: [] for name in sources.PATIENT}
     read: dict[tuple[str, Preprocessing], sources.Source] = {}
@@ -54,7 +59,7 @@ def measure(seeds: Sequence[str], real: Path, views: Sequence[str] | None = None
         for name in sources.PATIENT:
             key = name, preprocessing
             if key not in read:
-                read[key] = sources.read(real / name, preprocessing)
+                read[key] = sources.read(real / name, preprocessing).without(without)
         scored = {name: read[name, preprocessing].scored(predict) for name in sources.PATIENT}
         for name, row in figures.summarize_sources(scored, threshold).items():
             found[name].append(row)

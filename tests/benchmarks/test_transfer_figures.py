@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.transfer import figures
+from benchmarks.transfer import figures, sources
 from benchmarks.transfer.__main__ import table
 from benchmarks.transfer.ship import measurements
 from contrast_tfdata.report.shipped_card import render_shipped_card
@@ -91,3 +91,15 @@ def test_measurements_are_what_the_model_card_takes():
     assert [row["auc"] for row in written["rows"]] == [one["auc"]] * 2
     assert written["rows"][0]["series_balanced_accuracy"] == one["series_balanced_accuracy"]
     assert "0.875" in render_shipped_card(description, written)
+
+
+def test_patients_are_left_out_with_all_that_is_theirs():
+    images = np.arange(10, dtype=np.uint8).reshape(10, 1, 1)
+    whole = scored(range(10))
+    source = sources.Source(images, images + 100, whole.labels, whole.series, whole.patients)
+    left = source.without(["b", "nobody"])
+    assert set(left.patients) == {"a", "c"}
+    assert left.images.ravel().tolist() == [0, 1, 2, 3, 8, 9]
+    assert (left.matched == left.images + 100).all()
+    assert left.labels.tolist() == [0, 0, 1, 1, 0, 0]
+    assert len(source.without([]).labels) == 10
