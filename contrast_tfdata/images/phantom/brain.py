@@ -15,6 +15,9 @@ _NOTCH_MM = 20.0
 _CORTEX_MM = 2.5
 """Thickness of the cortex (Fischl and Dale, PNAS 2000;97:11050: 1 to 4.5 mm, 2.5 mm on average)."""
 
+_SULCUS_MM = 20.0
+"""How deep sulci reach, assumed: the main ones cut about 2 cm into the hemisphere."""
+
 _CORD_START_MM = -70.0
 """The template ends at z = -72: the brain fades out above that, and the painted cord goes on."""
 
@@ -56,7 +59,7 @@ class Cortex:
 
 def draw_cortex(rng: np.random.Generator) -> Cortex:
     """Draws a patient's cortex."""
-    return Cortex(atrophy=rng.beta(1.5, 2.5), gyrus_mm=rng.uniform(9, 16), folding=rng.uniform(0.2, 1.0))
+    return Cortex(atrophy=rng.beta(1.5, 2.5), gyrus_mm=rng.uniform(9, 16), folding=rng.uniform(0.5, 1.0))
 
 
 def sample_brain(plane: Plane, grid: np.ndarray, template: Template, cortex: Cortex, rng) -> BrainSlice:
@@ -72,11 +75,12 @@ def sample_brain(plane: Plane, grid: np.ndarray, template: Template, cortex: Cor
     mid = _midness(grid)
     x = plane.x_at(grid) + plane.pose.bend * (1.0 - mid) * np.exp(-((plane.offset / 10.0) ** 2))
     grey, white, mask = _shares(x, grid, template)
-    sulci, cores = _folds(grid, mid, grey, mask, plane, cortex, rng)
-    grey, white = grey * (1.0 - cores), white + grey * cores
-    grey, white = grey * (1.0 - sulci), white * (1.0 - sulci)
+    folds = _folds(grid, mid, grey, mask, plane, cortex, rng)
+    grey, white = grey + white * folds.banks, white * (1.0 - folds.banks)
+    grey, white = grey * (1.0 - folds.cores), white + grey * folds.cores
+    grey, white = grey * (1.0 - folds.sulci), white * (1.0 - folds.sulci)
     distance = _distance(mask, plane.spacing)
-    return BrainSlice(mask, grey, white, 1.0 - grey - white, sulci, distance)
+    return BrainSlice(mask, grey, white, 1.0 - grey - white, folds.sulci, distance)
 
 
 def _midness(grid: np.ndarray) -> np.ndarray:
@@ -116,35 +120,65 @@ def _sharpen(grey: np.ndarray, white: np.ndarray, mask: np.ndarray) -> tuple[np.
     return grey / total, white / total
 
 
-def _folds(grid, mid, grey, mask, plane: Plane, cortex: Cortex, rng) -> tuple[np.ndarray, np.ndarray]:
-    """Returns sulci and the white cores of the gyri between them, (side, side) float32 0..1.
+@dataclasses.dataclass(frozen=True)
+class _Folds:
+    """What is drawn into the average brain, each (side, side) float32 0..1.
 
-    Sulci are the zero lines of smooth noise, strongest near the midline where the average has none left; the cortex
-    stays grey to either side of them and below the surface.
+    Attributes:
+        sulci: fluid between the gyri and between the cerebellum's folia.
+        banks: grey matter to either side of the sulci, as deep as they reach.
+        cores: white matter inside the gyri and the cerebellum.
     """
+
+    sulci: np.ndarray
+    banks: np.ndarray
+    cores: np.ndarray
+
+
+def _folds(grid, mid, grey, mask, plane: Plane, cortex: Cortex, rng) -> _Folds:
+    """Returns one person's folds: sulci are the zero lines of smooth noise, and the cortex lies along them."""
     period = cortex.gyrus_mm / plane.spacing
-    shape = grey.shape
-    width = (0.5 + 1.1 * cortex.atrophy) / plane.spacing
-    wander = drawing.noise_field(rng, shape, 2.0 * period)
-    near_midline = np.exp(-((plane.offset / 12.0) ** 2))
-    above_tentorium = grid[..., 1] > -0.75 * grid[..., 0] - 42.0
-    # Not every zero line is a sulcus, and none runs through the depths.
-    away = _zero_distance(drawing.noise_field(rng, shape, period))
-    gyral = np.exp(-((away / width) ** 2)) * np.clip(wander + 0.7, 0.0, 1.0)
-    cingulate = _ridge(_callosal_radius(grid) - 1.36 - 0.06 * wander, width) * (grid[..., 1] > 2.0)
-    shown = np.clip(0.15 + 0.7 * near_midline + 0.5 * cortex.folding * (1.0 - near_midline), 0.0, 0.9)
-    cerebral = (1.0 - mid) * above_tentorium * shown * np.maximum(gyral, cingulate)
-    period = (3.2 / plane.spacing, 12.0 / plane.spacing)
-    folia = (
-        _ridge(drawing.noise_field(rng, shape, period), 0.3 / plane.spacing) * ~above_tentorium * (grid[..., 0] < -46.0)
-    )
-    sulci = np.maximum(cerebral, 0.3 * folia * grey) * (0.4 + 0.6 * grey)
+    width = (0.6 + 1.2 * cortex.atrophy) / plane.spacing
+    wander = drawing.noise_field(rng, grey.shape, 2.0 * period)
+    away = _zero_distance(drawing.noise_field(rng, grey.shape, period))
+    folia = _folia(grid, plane, rng)
     depth = _depth(mask, plane.spacing)
-    grey_mm = _CORTEX_MM + width * plane.spacing
-    core = np.clip((away * plane.spacing - grey_mm) / 0.8, 0.0, 1.0) * np.clip((depth - _CORTEX_MM) / 0.8, 0.0, 1.0)
-    cerebral = (1.0 - mid) * above_tentorium * core
-    cores = cortex.folding * np.maximum(cerebral, _arbor(grid, depth, plane, rng) * ~above_tentorium)
-    return sulci.astype(np.float32), cores.astype(np.float32)
+    arbor = _arbor(grid, depth, plane, rng)
+
+    above_tentorium = grid[..., 1] > -0.75 * grid[..., 0] - 42.0
+    cerebrum = (1.0 - mid) * above_tentorium
+    cerebral = (
+        cerebrum * _shown(plane, cortex) * np.maximum(_gyral(away, wander, width), _cingulate(grid, wander, width))
+    )
+    sulci = np.maximum(cerebral, (0.2 + 0.5 * cortex.folding) * folia * ~above_tentorium * grey) * (0.6 + 0.4 * grey)
+    beyond = np.clip((away * plane.spacing - (_CORTEX_MM + width * plane.spacing)) / 0.8, 0.0, 1.0)
+    core = cerebrum * beyond * np.clip((depth - _CORTEX_MM) / 0.8, 0.0, 1.0)
+    cores = cortex.folding * np.maximum(core, arbor * ~above_tentorium)
+    reached = np.clip((_SULCUS_MM - depth) / 4.0, 0.0, 1.0) * np.clip(4.0 * (wander + 0.7), 0.0, 1.0)
+    banks = cortex.folding * cerebrum * (1.0 - beyond) * reached
+    return _Folds(*(each.astype(np.float32) for each in (sulci, banks, cores)))
+
+
+def _shown(plane: Plane, cortex: Cortex) -> float:
+    """Returns how deep the drawn sulci are, 0..0.9: most near the midline, where the average has none left."""
+    near_midline = np.exp(-((plane.offset / 12.0) ** 2))
+    return np.clip(0.15 + 0.7 * near_midline + 0.8 * cortex.folding * (1.0 - near_midline), 0.0, 0.9)
+
+
+def _gyral(away: np.ndarray, wander: np.ndarray, width: float) -> np.ndarray:
+    """Returns the sulci between gyri: not every zero line is one."""
+    return np.exp(-((away / width) ** 2)) * np.clip(wander + 0.7, 0.0, 1.0)
+
+
+def _cingulate(grid: np.ndarray, wander: np.ndarray, width: float) -> np.ndarray:
+    """Returns the sulcus around the cingulate gyrus."""
+    return _ridge(_callosal_radius(grid) - 1.36 - 0.06 * wander, width) * (grid[..., 1] > 2.0)
+
+
+def _folia(grid: np.ndarray, plane: Plane, rng) -> np.ndarray:
+    """Returns the fissures between the cerebellum's folia, wherever they fall behind the brain stem."""
+    period = (3.2 / plane.spacing, 12.0 / plane.spacing)
+    return _ridge(drawing.noise_field(rng, grid.shape[:2], period), 0.3 / plane.spacing) * (grid[..., 0] < -46.0)
 
 
 def _arbor(grid, depth: np.ndarray, plane: Plane, rng) -> np.ndarray:
