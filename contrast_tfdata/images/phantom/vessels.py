@@ -152,9 +152,9 @@ def _paint_sulcal(canvas: Canvas, brain: BrainSlice, shape: VesselShape, rng: np
     cortical = (brain.fluid > 0.55) & (brain.cover > 0.6) & (brain.grey + brain.white > 0.02)
     limit = 2.3 - 1.1 * shape.density
     canvas.put(Tissue.VEIN, (brain.sulci > 0.45) & (chosen > limit))
-    canvas.put(Tissue.VEIN, cortical & (chosen + fine > limit + 1.0))
-    surface = (brain.distance > 0.2) & (brain.distance < 1.9)
-    canvas.put(Tissue.VEIN, surface & (fine + 0.5 * chosen > limit + 0.2))
+    canvas.put(Tissue.VEIN, cortical & (chosen + fine > limit + 0.6))
+    surface = (brain.distance > 0.0) & (brain.distance < 1.9)
+    canvas.put(Tissue.VEIN, surface & (fine + 0.5 * chosen > limit - 0.5))
 
 
 def _paint_bridging(canvas: Canvas, shape: VesselShape, rng: np.random.Generator) -> None:
