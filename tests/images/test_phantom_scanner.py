@@ -120,18 +120,21 @@ def test_pipelines_differ_in_the_histogram_that_they_give():
     assert means[0] < means[1] - 20
 
 
-def test_stripping_leaves_pieces_here_and_there():
+def _distance_from_a_disc():
     rows, columns = np.mgrid[-128:128, -128:128]
-    distance = np.maximum(np.hypot(rows, columns) - 60.0, 0.0).astype(np.float32)
-    reaches = [distance[::2, ::2][scanner.stripped(distance, 1.0, np.random.default_rng(s))].max() for s in range(30)]
-    assert min(reaches) < 4.0
-    assert max(reaches) > 5.0
+    return np.maximum(np.hypot(rows, columns) - 60.0, 0.0).astype(np.float32)
+
+
+@pytest.mark.parametrize(("pieces", "least", "most"), [(0.0, 1.0, 4.0), (4.0, 5.0, 14.0)])
+def test_stripping_leaves_pieces_only_where_asked(pieces, least, most):
+    distance = _distance_from_a_disc()
+    kept = [scanner.stripped(distance, 1.0, pieces, np.random.default_rng(seed)) for seed in range(30)]
+    assert least < max(distance[::2, ::2][each].max() for each in kept) < most
 
 
 def test_stripping_keeps_the_brain_and_nothing_far_from_it():
-    rows, columns = np.mgrid[-128:128, -128:128]
-    distance = np.maximum(np.hypot(rows, columns) - 60.0, 0.0).astype(np.float32)
-    kept = scanner.stripped(distance, 2.0, np.random.default_rng(0))
+    distance = _distance_from_a_disc()
+    kept = scanner.stripped(distance, 2.0, 3.0, np.random.default_rng(0))
     assert kept[distance[::2, ::2] == 0.0].mean() > 0.98
     assert not kept[distance[::2, ::2] > 14.0].any()
 

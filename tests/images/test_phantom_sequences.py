@@ -117,3 +117,10 @@ def test_drawn_sequences_are_of_all_kinds_and_give_positive_signal():
     assert {type(sequence) for sequence in drawn} == {SpinEcho, GradientEcho, Mprage}
     tissues = relaxation(1.5, ONES, NONE, None)
     assert all(sequence.signal(tissues)[Tissue.WHITE] > 0.0 for sequence in drawn)
+
+
+@pytest.mark.parametrize(("mostly_volumes", "least", "most"), [(False, 0.35, 0.55), (True, 0.65, 0.85)])
+def test_how_many_protocols_are_of_volumes(mostly_volumes, least, most):
+    rng = np.random.default_rng(3)
+    drawn = [draw_sequence(rng, mostly_volumes=mostly_volumes).volumetric for _ in range(300)]
+    assert least < np.mean(drawn) < most

@@ -68,6 +68,7 @@ class _Person:
     relaxation_spread: np.ndarray
     stripped: bool
     strip_reach: float
+    strip_pieces: float
     defaced: bool
     deface_slope: float
 
@@ -155,7 +156,9 @@ def _draw_person(rng: np.random.Generator, options: PhantomOptions) -> _Person:
         offsets=_draw_offsets(rng, options),
         relaxation_spread=np.exp(rng.normal(0.0, 0.06, len(Tissue))),
         stripped=stripped,
-        strip_reach=float(rng.uniform(0.3, 3.5)),
+        strip_reach=float(rng.uniform(0.3, 3.0)),
+        # Half of the results are clean; the others show bright rims before contrast, too.
+        strip_pieces=float(rng.uniform(0.0, 6.0)) if rng.random() < 0.5 else 0.0,
         defaced=not stripped and bool(rng.random() < options.defaced_rate),
         deface_slope=float(rng.uniform(0.6, 1.6)),
     )
@@ -172,10 +175,10 @@ def _draw_offsets(rng: np.random.Generator, options: PhantomOptions) -> tuple[fl
 
 
 def _draw_series(rng: np.random.Generator, person: _Person, options: PhantomOptions) -> tuple[_Series, _Series]:
-    # Pipelines that strip the skull mostly even out the coil's sensitivity first.
-    even = person.stripped and rng.random() < 0.7
-    before = scanner.draw_acquisition(rng, even=even)
-    other = scanner.draw_acquisition(rng, even=even)
+    # Pipelines that strip the skull are made for volumes, and mostly even out the coil's sensitivity first.
+    pipeline = {"even": person.stripped and rng.random() < 0.7, "mostly_volumes": person.stripped}
+    before = scanner.draw_acquisition(rng, **pipeline)
+    other = scanner.draw_acquisition(rng, **pipeline)
     after = other if rng.random() < options.mismatch_rate else before
     agent = AGENTS[str(rng.choice(sorted(AGENTS)))]
     concentration = _draw_concentration(rng, options)
@@ -227,7 +230,7 @@ def _kept(scene: _Scene, person: _Person, rng: np.random.Generator) -> np.ndarra
     """Returns (matrix, matrix) bool: what stripping and defacing leave of the picture."""
     side = scene.labels.shape[0] // 2
     if person.stripped:
-        return scanner.stripped(scene.brain.distance, person.strip_reach, rng)
+        return scanner.stripped(scene.brain.distance, person.strip_reach, person.strip_pieces, rng)
     if person.defaced:
         return scanner.defaced(scene.grid, person.deface_slope)
     return np.ones((side, side), dtype=bool)

@@ -46,19 +46,21 @@ class Acquisition:
     blocks: bool
 
 
-def draw_acquisition(rng: np.random.Generator, *, even: bool = False) -> Acquisition:
+def draw_acquisition(rng: np.random.Generator, *, even: bool = False, mostly_volumes: bool = False) -> Acquisition:
     """Draws a scanner and a protocol.
 
     Args:
         rng: draws them.
         even: whether the coil's sensitivity was corrected for, of which about an eighth is then left.
+        mostly_volumes: whether three protocols in four are three-dimensional, and none is coarse, as of volumes whose
+            skull was stripped.
     """
-    coarse = rng.uniform(0.55, 1.0)
+    coarse = rng.uniform(0.75 if mostly_volumes else 0.55, 1.0)
     # One series in ten was acquired in another plane with thick slices and is seen here edge on.
     edge_on = rng.random() < 0.1
     thick = rng.uniform(0.16, 0.35) if edge_on else coarse * rng.uniform(0.75, 1.0)
     resolution = (coarse, thick) if rng.random() < 0.5 else (thick, coarse)
-    sequence = draw_sequence(rng)
+    sequence = draw_sequence(rng, mostly_volumes=mostly_volumes)
     flow = zip(FLOWING, _DEPHASING_IN_VOLUMES if sequence.volumetric else _DEPHASING, strict=True)
     return Acquisition(
         field=float(rng.choice(FIELDS_TESLA)),
@@ -240,19 +242,20 @@ def _through_jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
     return np.asarray(Image.open(buffer))
 
 
-def stripped(distance: np.ndarray, reach: float, rng: np.random.Generator) -> np.ndarray:
+def stripped(distance: np.ndarray, reach: float, pieces: float, rng: np.random.Generator) -> np.ndarray:
     """Returns (n, n) bool: what a skull-stripping tool leaves.
 
     Args:
         distance: (2 n, 2 n) float32, mm outside the brain on the canvas.
-        reach: mm that the tool leaves around the brain; its edge is ragged, and here and there a piece of skull, fat or
-            sinus stays that a tool took for brain.
+        reach: mm that the tool leaves around the brain; its edge is ragged.
+        pieces: how far, about, the pieces of skull, fat or sinus reach that a tool took for brain, mm for each standard
+            deviation of a noise above its 82nd percentile; 0 for none.
         rng: draws the raggedness and the pieces.
     """
     away = distance[::2, ::2]
-    ragged = reach * (1.0 + 0.6 * drawing.noise_field(rng, away.shape, 12.0))
-    pieces = rng.uniform(0.0, 6.0) * np.maximum(drawing.noise_field(rng, away.shape, 20.0) - 0.9, 0.0)
-    kept = ndimage.binary_opening(away < np.maximum(ragged + pieces, 0.1), iterations=2)
+    ragged = reach * (1.0 + 0.4 * drawing.noise_field(rng, away.shape, 12.0))
+    beyond = pieces * np.maximum(drawing.noise_field(rng, away.shape, 20.0) - 0.9, 0.0)
+    kept = ndimage.binary_opening(away < np.maximum(ragged + beyond, 0.1), iterations=2)
     regions, count = ndimage.label(kept)
     return regions == 1 + np.argmax(np.bincount(regions.ravel())[1:]) if count else kept
 

@@ -140,9 +140,14 @@ def _chain(*maps: tuple) -> tuple:
     return gain, shift
 
 
-def draw_sequence(rng: np.random.Generator) -> Sequence:
+_KINDS = (0.4, 0.15, 0.2, 0.25)
+_MOSTLY_VOLUMES = (0.15, 0.1, 0.35, 0.4)
+"""How often a protocol is a spin echo, a gradient echo of slices, one of a volume, an MPRAGE: assumed."""
+
+
+def draw_sequence(rng: np.random.Generator, *, mostly_volumes: bool = False) -> Sequence:
     """Draws one of the T1-weighted protocols in clinical use, with times and angles in their usual ranges."""
-    kind = rng.choice(4, p=[0.4, 0.15, 0.2, 0.25])
+    kind = rng.choice(4, p=_MOSTLY_VOLUMES if mostly_volumes else _KINDS)
     if kind == 0:
         return SpinEcho(tr=rng.uniform(380, 750), te=rng.uniform(7, 20))
     if kind == 1:  # Two-dimensional: long TR, large angle, strong inflow.
