@@ -8,7 +8,8 @@ of the slides' network; several workdirs separated by commas are seeds of one re
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.transfer import commands, figures, sources
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("networks", nargs="+", help="workdirs (commas between seeds), `shipped`, or an .h5 file")
     options = commands.parse(parser, arguments)
     runtime_plan.configure_environment()
-    without = options.without.split(",")
+    without = [name for name in options.without.split(",") if name]
     results = {name: measure(name.split(","), options.real, without=without) for name in options.networks}
     print("\n".join(table(results)))
     if options.output:
@@ -59,11 +60,20 @@ def measure(
         for name in sources.PATIENT:
             key = name, preprocessing
             if key not in read:
-                read[key] = sources.read(real / name, preprocessing).without(without)
+                read[key] = sources.read(real / name, preprocessing)
         scored = {name: read[name, preprocessing].scored(predict) for name in sources.PATIENT}
+        _refuse_unknown(without, scored)
+        scored = {name: each.without(without) for name, each in scored.items()}
         for name, row in figures.summarize_sources(scored, threshold).items():
             found[name].append(row)
     return found
+
+
+def _refuse_unknown(patients: Sequence[str], scored: Mapping[str, figures.Scored]) -> None:
+    """Ends this process where a patient is in no source: the table would be taken for one without him."""
+    unknown = set(patients).difference(*(each.patients for each in scored.values()))
+    if unknown:
+        sys.exit(f"--without: no source has {', '.join(sorted(unknown))}")
 
 
 def network(name: str, chosen_views: Sequence[str] | None = None):

@@ -1,7 +1,7 @@
 """Scores of real slices to the figures that say how far a network transfers. NumPy only."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -26,6 +26,11 @@ class Scored:
     patients: np.ndarray
     logits: np.ndarray
     matched_logits: np.ndarray
+
+    def without(self, patients: Collection[str]) -> "Scored":
+        """Returns the answers on all other patients; a patient that is not here changes nothing."""
+        kept = ~np.isin(self.patients, list(patients))
+        return Scored(**{field.name: getattr(self, field.name)[kept] for field in dataclasses.fields(self)})
 
 
 def summarize(scored: Scored, threshold: float) -> dict:

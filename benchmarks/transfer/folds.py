@@ -4,8 +4,6 @@ import dataclasses
 import random
 from collections.abc import Iterator, Mapping, Sequence
 
-import numpy as np
-
 from benchmarks.transfer.figures import Scored, mean_and_spread
 
 FIGURES = (
@@ -75,8 +73,7 @@ def training_sets(found: Sequence[tuple[str, ...]], patients: int, most: int) ->
 
 def left_out(scored: Scored, trained_on: frozenset[str]) -> Scored | None:
     """Returns the answers on all other patients; None where those lack a class."""
-    keep = ~np.isin(scored.patients, list(trained_on))
-    rest = Scored(**{field.name: getattr(scored, field.name)[keep] for field in dataclasses.fields(Scored)})
+    rest = scored.without(trained_on)
     return rest if set(rest.labels.tolist()) == {0, 1} else None
 
 

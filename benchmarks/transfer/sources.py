@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -42,11 +42,6 @@ class Source:
     def scored(self, predict: Callable[[np.ndarray], np.ndarray]) -> Scored:
         """Returns the answers of a network, given as a function from images to logits."""
         return Scored(self.labels, self.series, self.patients, predict(self.images), predict(self.matched))
-
-    def without(self, patients: Collection[str]) -> "Source":
-        """Returns the slices of all other patients; a patient that is not here changes nothing."""
-        kept = ~np.isin(self.patients, list(patients))
-        return Source(*(getattr(self, field.name)[kept] for field in dataclasses.fields(self)))
 
 
 def read(folder: Path, preprocessing: Preprocessing) -> Source:

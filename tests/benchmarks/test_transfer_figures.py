@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from benchmarks.transfer import figures, sources
-from benchmarks.transfer.__main__ import table
+from benchmarks.transfer import figures
+from benchmarks.transfer.__main__ import _refuse_unknown, table
 from benchmarks.transfer.ship import measurements
 from contrast_tfdata.report.shipped_card import render_shipped_card
 
@@ -94,12 +94,17 @@ def test_measurements_are_what_the_model_card_takes():
 
 
 def test_patients_are_left_out_with_all_that_is_theirs():
-    images = np.arange(10, dtype=np.uint8).reshape(10, 1, 1)
-    whole = scored(range(10))
-    source = sources.Source(images, images + 100, whole.labels, whole.series, whole.patients)
-    left = source.without(["b", "nobody"])
+    whole = scored(range(10), matched=range(100, 110))
+    left = whole.without(["b", "nobody"])
     assert set(left.patients) == {"a", "c"}
-    assert left.images.ravel().tolist() == [0, 1, 2, 3, 8, 9]
-    assert (left.matched == left.images + 100).all()
+    assert left.logits.tolist() == [0, 1, 2, 3, 8, 9]
+    assert (left.matched_logits == left.logits + 100).all()
     assert left.labels.tolist() == [0, 0, 1, 1, 0, 0]
-    assert len(source.without([]).labels) == 10
+    assert len(whole.without([]).labels) == 10
+
+
+def test_a_patient_to_leave_out_who_is_in_no_source_is_refused():
+    found = {"jpeg": scored(range(10)), "nifti": scored(range(10)).without("b")}
+    _refuse_unknown(["a", "b"], found)
+    with pytest.raises(SystemExit, match="no source has d, e"):
+        _refuse_unknown(["a", "e", "d"], found)
