@@ -31,6 +31,7 @@ from contrast_tfdata.version import __version__
 __all__ = [
     "DESCRIPTION_KEYS",
     "FORMAT_VERSION",
+    "load_description",
     "load_model",
     "read_h5_weights",
     "refuse_other_preprocessing",

@@ -168,11 +168,12 @@ def test_damaged_descriptions_are_refused(folder, changes, message):
     assert message in str(error.value)
 
 
+@pytest.mark.parametrize("load", [load_model, load_description])
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b"[]", b"null"])
-def test_descriptions_that_are_none_are_refused(folder, content):
+def test_descriptions_that_are_none_are_refused(folder, content, load):
     (folder / "model.json").write_bytes(content)
     with pytest.raises(DataError, match=r"model\.json"):
-        load_model(folder)
+        load(folder)
 
 
 @pytest.mark.parametrize("position", [0, 100, -1])
