@@ -193,13 +193,13 @@ def test_brightness_alone_hardly_separates(patients, statistic):
 
 
 def _rim(pixels: np.ndarray) -> np.ndarray:
-    """Returns (height, width) bool: the outermost 4 pixels of a stripped brain."""
+    """Returns (height, width) bool: the outermost 4 pixels of 256 of a stripped brain."""
     depth = ndimage.distance_transform_edt(ndimage.binary_fill_holes(pixels > 30))
     return (depth > 0) & (depth <= 4)
 
 
 def test_vessels_show_at_the_rim_of_stripped_brains_far_from_the_midline():
-    """With brightness taken away, as in volumes of four patients, whose share above 170 separates with 0.97."""
+    """With brightness taken away, as in three real patients, where the share above 170 there has an AUC of 0.97."""
     options = PhantomOptions(slices_per_class=2, stripped_rate=1.0, matched_rate=0.0, jpeg_rate=0.0)
     made = [generate_patient(23, number, options) for number in range(30)]
     labels, scores = [], []

@@ -22,12 +22,11 @@ def _slice(offset: float, cortex: brain.Cortex) -> tuple[brain.BrainSlice, np.nd
 
 
 @pytest.mark.parametrize("offset", [0.0, 15.0, 28.0])
-def test_shares_sum_to_one(offset):
+def test_shares_lie_between_0_and_1(offset):
     made, _ = _slice(offset, brain.Cortex(atrophy=0.4, gyrus_mm=12.0, folding=0.8))
     for share in (made.grey, made.white, made.fluid):
         assert share.min() > -1e-5
         assert share.max() < 1.0 + 1e-5
-    assert made.grey + made.white + made.fluid == pytest.approx(1.0, abs=1e-5)
 
 
 def _banded(white: np.ndarray, where: np.ndarray) -> float:
@@ -42,7 +41,9 @@ _FOLDED = dataclasses.replace(_FLAT, folding=1.0)
 def test_near_the_midline_gyri_get_white_cores():
     """The average of 152 people has none left."""
     flat, where = _slice(5.0, _FLAT)
-    assert _banded(_slice(5.0, _FOLDED)[0].white, where) > 1.5 * _banded(flat.white, where)
+    folded, _ = _slice(5.0, _FOLDED)
+    assert ((folded.white - flat.white)[where] > 0.3).mean() > 0.2
+    assert _banded(folded.white, where) > 1.5 * _banded(flat.white, where)
 
 
 @pytest.mark.parametrize("offset", [12.0, 20.0, 28.0])

@@ -16,7 +16,7 @@ _CORTEX_MM = 2.5
 """Thickness of the cortex (Fischl and Dale, PNAS 2000;97:11050: 1 to 4.5 mm, 2.5 mm on average)."""
 
 _SULCUS_MM = 20.0
-"""How deep sulci reach, assumed: the main ones cut about 2 cm into the hemisphere."""
+"""How deep the cortex is drawn along sulci, assumed: the main ones cut about 2 cm into the hemisphere."""
 
 _CORD_START_MM = -70.0
 """The template ends at z = -72: the brain fades out above that, and the painted cord goes on."""
@@ -48,8 +48,8 @@ class Cortex:
     Attributes:
         atrophy: 0 (young, tight sulci) to 1 (wide sulci).
         gyrus_mm: distance between the sulci drawn into the blurred cortex.
-        folding: 0 (as smooth as the average away from the midline) to 1 (sulci everywhere, each gyrus with its white
-            core).
+        folding: 0 (nearly as smooth as the average away from the midline) to 1 (sulci everywhere, white cores between
+            grey banks, deep folia); 0.5 or more is drawn.
     """
 
     atrophy: float
@@ -126,7 +126,7 @@ class _Folds:
 
     Attributes:
         sulci: fluid between the gyri and between the cerebellum's folia.
-        banks: grey matter to either side of the sulci, as deep as they reach.
+        banks: grey matter to either side of the sulci, in the outer 2 cm of the hemisphere.
         cores: white matter inside the gyri and the cerebellum.
     """
 
@@ -160,7 +160,7 @@ def _folds(grid, mid, grey, mask, plane: Plane, cortex: Cortex, rng) -> _Folds:
 
 
 def _shown(plane: Plane, cortex: Cortex) -> float:
-    """Returns how deep the drawn sulci are, 0..0.9: most near the midline, where the average has none left."""
+    """Returns how much of a drawn sulcus is fluid, 0.15..0.9: 0.85 at the midline, more with more folds elsewhere."""
     near_midline = np.exp(-((plane.offset / 12.0) ** 2))
     return np.clip(0.15 + 0.7 * near_midline + 0.8 * cortex.folding * (1.0 - near_midline), 0.0, 0.9)
 
@@ -176,7 +176,7 @@ def _cingulate(grid: np.ndarray, wander: np.ndarray, width: float) -> np.ndarray
 
 
 def _folia(grid: np.ndarray, plane: Plane, rng) -> np.ndarray:
-    """Returns the fissures between the cerebellum's folia, wherever they fall behind the brain stem."""
+    """Returns the fissures between the cerebellum's folia, over all that lies behind the brain stem."""
     period = (3.2 / plane.spacing, 12.0 / plane.spacing)
     return _ridge(drawing.noise_field(rng, grid.shape[:2], period), 0.3 / plane.spacing) * (grid[..., 0] < -46.0)
 

@@ -175,7 +175,7 @@ def _draw_offsets(rng: np.random.Generator, options: PhantomOptions) -> tuple[fl
 
 
 def _draw_series(rng: np.random.Generator, person: _Person, options: PhantomOptions) -> tuple[_Series, _Series]:
-    # Pipelines that strip the skull are made for volumes, and mostly even out the coil's sensitivity first.
+    # Pipelines that strip the skull mostly get volumes, and mostly even out the coil's sensitivity first.
     pipeline = {"even": person.stripped and rng.random() < 0.7, "mostly_volumes": person.stripped}
     before = scanner.draw_acquisition(rng, **pipeline)
     other = scanner.draw_acquisition(rng, **pipeline)

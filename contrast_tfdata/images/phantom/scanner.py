@@ -52,8 +52,8 @@ def draw_acquisition(rng: np.random.Generator, *, even: bool = False, mostly_vol
     Args:
         rng: draws them.
         even: whether the coil's sensitivity was corrected for, of which about an eighth is then left.
-        mostly_volumes: whether three protocols in four are three-dimensional, and none is coarse, as of volumes whose
-            skull was stripped.
+        mostly_volumes: whether three protocols in four are three-dimensional and the finer direction is sampled at 0.75
+            of the matrix or more, as of volumes whose skull was stripped.
     """
     coarse = rng.uniform(0.75 if mostly_volumes else 0.55, 1.0)
     # One series in ten was acquired in another plane with thick slices and is seen here edge on.

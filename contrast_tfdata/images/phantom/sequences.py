@@ -142,7 +142,8 @@ def _chain(*maps: tuple) -> tuple:
 
 _KINDS = (0.4, 0.15, 0.2, 0.25)
 _MOSTLY_VOLUMES = (0.15, 0.1, 0.35, 0.4)
-"""How often a protocol is a spin echo, a gradient echo of slices, one of a volume, an MPRAGE: assumed."""
+"""How often a protocol is a spin echo, a gradient echo of slices, a gradient echo of a volume or an MPRAGE, assumed: in
+archives of whole heads, and of volumes whose skull was stripped."""
 
 
 def draw_sequence(rng: np.random.Generator, *, mostly_volumes: bool = False) -> Sequence:
