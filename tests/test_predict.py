@@ -1,6 +1,7 @@
 """`predict` as a user runs it on files of a clinic: what it says about them, and what it must not say."""
 
 import json
+import math
 import shutil
 import subprocess
 
@@ -149,7 +150,9 @@ def test_several_runs_answer_as_one(tmp_path):
     run = copy_of_shipped_model(tmp_path / "run", **point)
     result = predict(tmp_path / "picture.png", f"--workdir=shipped,{run}", f"--output={tmp_path}/p.csv")
     assert result.returncode == 0, result.stderr
-    # Thresholds 0.77 and 0.5: sqrt(0.77 / 0.23) are the odds of their mean in logits.
-    assert b"ensemble: the mean logit of 2 networks, at the threshold 0.647" in result.stdout
+    shipped = json.loads((pretrained.directory() / "model.json").read_text())["operating_point"]["threshold"]
+    odds = math.sqrt(shipped / (1 - shipped))  # Of the mean, in logits, of that threshold and 0.5.
+    threshold = f"{odds / (1 + odds):.3f}"
+    assert f"ensemble: the mean logit of 2 networks, at the threshold {threshold}".encode() in result.stdout
     (one,), (both,) = (read_rows(tmp_path / name) for name in ("alone.csv", "p.csv"))
     assert float(both["logit"]) == pytest.approx(float(one["logit"]), abs=1e-5)
