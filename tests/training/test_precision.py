@@ -76,7 +76,7 @@ def phantom():
     The mmol/L of EASY_OPTIONS take 700 steps to learn.
     """
     options = dataclasses.replace(EASY_OPTIONS, matrix=SIZE, slices_per_class=1, max_offset_mm=0.0, plasma=(4.0, 5.0))
-    patients = [generate_patient(3, number, options) for number in range(128)]
+    patients = [generate_patient(9, number, options) for number in range(128)]
     images = [one.pixels for patient in patients for one in (*patient.pre, *patient.post)]
     return np.stack(images), np.tile([False, True], 128)
 
