@@ -61,17 +61,17 @@ def measure(
             key = name, preprocessing
             if key not in read:
                 read[key] = sources.read(real / name, preprocessing)
-        scored = {name: read[name, preprocessing].scored(predict) for name in sources.PATIENT}
-        _refuse_unknown(without, scored)
-        scored = {name: each.without(without) for name, each in scored.items()}
+        chosen = {name: read[name, preprocessing] for name in sources.PATIENT}
+        _refuse_unknown(without, chosen)
+        scored = {name: each.scored(predict).without(without) for name, each in chosen.items()}
         for name, row in figures.summarize_sources(scored, threshold).items():
             found[name].append(row)
     return found
 
 
-def _refuse_unknown(patients: Sequence[str], scored: Mapping[str, figures.Scored]) -> None:
+def _refuse_unknown(patients: Sequence[str], chosen: Mapping[str, sources.Source | figures.Scored]) -> None:
     """Ends this process where a patient is in no source: the table would be taken for one without him."""
-    unknown = set(patients).difference(*(each.patients for each in scored.values()))
+    unknown = set(patients).difference(*(each.patients for each in chosen.values()))
     if unknown:
         sys.exit(f"--without: no source has {', '.join(sorted(unknown))}")
 
