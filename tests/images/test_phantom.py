@@ -127,11 +127,13 @@ def test_vessels_brighten_against_white_matter():
 
 
 def test_barriers_hold():
-    for scene, before, after in _scenes(3, PhantomOptions(slices_per_class=1, matrix=128, mismatch_rate=0.0)):
+    usual = (0.4, 0.7)  # mmol/L in plasma; white matter's own blood brightens it by more after a double dose.
+    options = PhantomOptions(slices_per_class=1, matrix=128, mismatch_rate=0.0, plasma=usual)
+    for scene, before, after in _scenes(20, options):
         ratio = after.signal / np.maximum(before.signal, 1e-6)
         assert scene.labels.max() < len(Tissue)
         assert after.concentration[Tissue.WHITE] < 0.1 * after.concentration[Tissue.VEIN]  # Its blood volume: 2 %.
-        assert 1.0 <= ratio[Tissue.WHITE] < 1.2
+        assert 1.0 <= ratio[Tissue.WHITE] < 1.12
         assert ratio[Tissue.CSF] == pytest.approx(1.0)
 
 
