@@ -1,4 +1,4 @@
-"""Random geometric transforms of training images: what the slides list for ImageDataGenerator."""
+"""Random transforms of training images: what the slides list for ImageDataGenerator, and of grey levels."""
 
 import math
 
@@ -7,7 +7,7 @@ import tensorflow as tf
 from contrast_tfdata import addons
 from contrast_tfdata.pipeline.options import Augmentation
 
-_DRAWS = 7
+_DRAWS = 8
 
 
 def augment(images: tf.Tensor, seeds: tf.Tensor, options: Augmentation) -> tf.Tensor:
@@ -32,14 +32,22 @@ def augment(images: tf.Tensor, seeds: tf.Tensor, options: Augmentation) -> tf.Te
         fill_mode=options.fill_mode,
         fill_value=options.fill_value,
     )
-    rounded = tf.cast(tf.clip_by_value(tf.round(transformed[..., 0]), 0.0, 255.0), tf.uint8)
+    levels = tf.clip_by_value(transformed[..., 0], 0.0, 255.0)
+    if options.log_gamma:
+        levels = 255.0 * (levels / 255.0) ** _exponents(draws, options)[:, tf.newaxis, tf.newaxis]
+    rounded = tf.cast(tf.round(levels), tf.uint8)
     return tf.ensure_shape(rounded, images.shape)  # Addons' operation forgets it, and the network needs it.
+
+
+def _exponents(draws: tf.Tensor, options: Augmentation) -> tf.Tensor:
+    """Returns (N,) exponents of the grey levels; 1 leaves them. The last of the draws decides."""
+    return tf.exp((2.0 * draws[:, 7] - 1.0) * options.log_gamma)
 
 
 def _matrices(draws: tf.Tensor, options: Augmentation, height: float, width: float) -> tf.Tensor:
     """Returns (N, 8) transforms from output to input pixels: rotation, shear, zoom and flips about the centre, shift.
 
-    `draws` are (N, 7) uniform numbers in [0, 1).
+    `draws` are (N, 8) uniform numbers in [0, 1).
     """
     signed = 2.0 * draws - 1.0
     angle = signed[:, 0] * math.radians(options.rotation)

@@ -11,7 +11,9 @@ FILL_MODES = ("constant", "nearest", "reflect", "wrap")
 
 @dataclasses.dataclass(frozen=True)
 class Augmentation:
-    """Ranges of the random transforms, named and meant as in Keras's ImageDataGenerator; all off by default.
+    """Ranges of the random transforms, all off by default.
+
+    All but the last are named and meant as in Keras's ImageDataGenerator.
 
     Attributes:
         rotation: degrees; drawn from -rotation to +rotation.
@@ -21,7 +23,9 @@ class Augmentation:
         horizontal_flip: mirror left and right half of the time.
         vertical_flip: mirror top and bottom half of the time.
         fill_mode: what lies outside the image: `constant`, `nearest`, `reflect` or `wrap`.
-        fill_value: grey for `constant`, 0 to 255.
+        fill_value: grey for `constant`, 0 to 255; it is part of the picture whose grey levels `log_gamma` changes.
+        log_gamma: grey levels, as shares of 255, are raised to exp(b), with b drawn from -log_gamma to +log_gamma.
+            Black and white stay, and so does which of two pixels is brighter, but for rounding.
     """
 
     rotation: float = 0.0
@@ -32,9 +36,10 @@ class Augmentation:
     vertical_flip: bool = False
     fill_mode: str = "constant"
     fill_value: float = 0.0
+    log_gamma: float = 0.0
 
     def __post_init__(self):
-        limits = {"rotation": 180, "shear": 89, "zoom": 0.99, "shift": 1, "fill_value": 255}
+        limits = {"rotation": 180, "shear": 89, "zoom": 0.99, "shift": 1, "fill_value": 255, "log_gamma": 3}
         for name, limit in limits.items():
             if not 0 <= getattr(self, name) <= limit:
                 raise UsageError(f"augment: {name} must be from 0 to {limit}. Received: {name}={getattr(self, name)}")
@@ -44,7 +49,8 @@ class Augmentation:
     @property
     def is_active(self) -> bool:
         """Whether any image would be changed."""
-        return any((self.rotation, self.shear, self.zoom, self.shift, self.horizontal_flip, self.vertical_flip))
+        geometric = (self.rotation, self.shear, self.zoom, self.shift, self.horizontal_flip, self.vertical_flip)
+        return any((*geometric, self.log_gamma))
 
     @classmethod
     def parse(cls, text: str) -> "Augmentation":

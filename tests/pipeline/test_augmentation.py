@@ -12,7 +12,9 @@ from contrast_tfdata.pipeline.options import Augmentation
 
 IMAGES = np.random.default_rng(0).integers(1, 256, (6, 21, 21), np.uint8)
 SEEDS = np.stack([np.full(6, 3), np.arange(6)], axis=1).astype(np.int64)
-EVERYTHING = Augmentation(rotation=20, shear=10, zoom=0.2, shift=0.1, horizontal_flip=True, vertical_flip=True)
+EVERYTHING = Augmentation(
+    rotation=20, shear=10, zoom=0.2, shift=0.1, horizontal_flip=True, vertical_flip=True, log_gamma=0.4
+)
 
 
 def run(options, images=IMAGES, seeds=SEEDS):
@@ -33,6 +35,7 @@ def test_off_by_default():
         {"shift": 0.2},
         {"horizontal_flip": True},
         {"vertical_flip": True},
+        {"log_gamma": 0.4},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -101,6 +104,28 @@ def test_fill_value_shows_outside():
     assert run(Augmentation(shift=0.5, fill_mode="nearest"), images, seeds).min() == 100
 
 
+def test_gamma_raises_levels_to_one_power_an_image_within_its_range():
+    levels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
+    seeds = np.stack([np.ones(64), np.arange(64)], axis=1).astype(np.int64)
+    changed = run(Augmentation(log_gamma=0.4), np.repeat(levels, 64, axis=0), seeds).reshape(64, 256).astype(float)
+    assert (changed[:, 0] == 0).all()
+    assert (changed[:, 255] == 255).all()
+    assert (np.diff(changed, axis=1) >= 0).all()
+    # The exponent, read from the middle grey, explains all other levels to the rounding of 8 bits.
+    exponents = np.log(changed[:, 128] / 255) / np.log(128 / 255)
+    np.testing.assert_allclose(changed, 255 * (levels.reshape(1, 256) / 255) ** exponents[:, None], atol=1.5)
+    assert -0.41 < np.log(exponents).min() < -0.3
+    assert 0.3 < np.log(exponents).max() < 0.41
+
+
+def test_gamma_leaves_the_geometry_that_a_seed_draws():
+    white = np.full_like(IMAGES, 255)
+    turned = run(Augmentation(rotation=30, zoom=0.2, shift=0.2), white)
+    both = run(Augmentation(rotation=30, zoom=0.2, shift=0.2, log_gamma=0.4), white)
+    np.testing.assert_array_equal(both == 255, turned == 255)
+    assert 0 < (turned == 255).mean() < 1
+
+
 def test_parse():
     parsed = Augmentation.parse("rotation=10, zoom=0.2,horizontal_flip,fill_mode=nearest,fill_value=3")
     assert parsed == Augmentation(rotation=10, zoom=0.2, horizontal_flip=True, fill_mode="nearest", fill_value=3)
@@ -118,6 +143,7 @@ def test_parse():
         "zoom=1.5",
         "rotation=-1",
         "rotation=nan",
+        "log_gamma=4",
     ],
 )
 def test_bad_text_is_named(text):
