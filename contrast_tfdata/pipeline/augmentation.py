@@ -11,7 +11,7 @@ _DRAWS = 8
 
 
 def augment(images: tf.Tensor, seeds: tf.Tensor, options: Augmentation) -> tf.Tensor:
-    """Transforms each image by its own random matrix; the same seed always gives the same image.
+    """Transforms each image by a random matrix and power of its own; the same seed always gives the same image.
 
     Args:
         images: (N, H, W) uint8.
@@ -47,7 +47,7 @@ def _exponents(draws: tf.Tensor, options: Augmentation) -> tf.Tensor:
 def _matrices(draws: tf.Tensor, options: Augmentation, height: float, width: float) -> tf.Tensor:
     """Returns (N, 8) transforms from output to input pixels: rotation, shear, zoom and flips about the centre, shift.
 
-    `draws` are (N, 8) uniform numbers in [0, 1).
+    `draws` are (N, 8) uniform numbers in [0, 1), of which the last is for the grey levels (`_exponents`).
     """
     signed = 2.0 * draws - 1.0
     angle = signed[:, 0] * math.radians(options.rotation)

@@ -29,6 +29,13 @@ def test_what_training_leaves_out_is_in_the_recipe(name):
     assert line != ablation.PARTS[name].training[0]
 
 
+@pytest.mark.parametrize("name", [name for name in ablation.PARTS if "augment=" in str(ablation.PARTS[name].training)])
+def test_what_is_left_of_the_augmentation_is_as_in_the_recipe(name):
+    (whole,) = [line.removeprefix("--augment=") for line in RECIPE if line.startswith("--augment=")]
+    left = ablation.PARTS[name].training[0].removeprefix("--augment=")
+    assert set(filter(None, left.split(","))) < set(whole.split(","))
+
+
 @pytest.mark.parametrize("name", [name for name in ablation.PARTS if "rates" in str(ablation.PARTS[name].records)])
 def test_what_patients_are_without_is_in_the_phantom(name):
     rates = ablation.PARTS[name].records[0].removeprefix("--phantom_rates=").split(",")
