@@ -74,11 +74,13 @@ def test_sensitivity_is_one_at_the_middle_and_smooth():
 
 def test_window_top_scales_brightness_and_black_stays_black():
     magnitude = np.linspace(0.0, 1.0, 128 * 128, dtype=np.float32).reshape(128, 128)
-    bright = scanner.develop(magnitude, dataclasses.replace(DISPLAY, top=0.6), NOWHERE)
-    dark = scanner.develop(magnitude, dataclasses.replace(DISPLAY, top=1.8, bottom=-0.1), NOWHERE)
+    brain = magnitude > 0.2
+    bright = scanner.develop(magnitude, dataclasses.replace(DISPLAY, top=0.6), brain)
+    dark = scanner.develop(magnitude, dataclasses.replace(DISPLAY, top=1.8, bottom=-0.1), brain)
     assert bright.dtype == np.uint8
     assert bright.mean() > 1.5 * dark.mean()
     assert dark[0, 0] == 0
+    assert dark[0, 1] > 5
 
 
 def test_an_empty_image_develops_to_black():
@@ -100,6 +102,19 @@ def test_window_keeps_the_brain_from_clipping():
     narrow = dataclasses.replace(DISPLAY, top=0.3)
     assert (scanner.develop(magnitude, narrow, brain)[brain] == 255).mean() > 0.9
     assert (scanner.develop(magnitude, dataclasses.replace(narrow, headroom=1.0), brain)[brain] == 255).mean() < 0.08
+
+
+def test_a_high_window_bottom_turns_fluid_black_and_leaves_the_brain():
+    magnitude = np.full((64, 64), 0.8, dtype=np.float32)
+    magnitude[:8] = 0.18
+    brain = np.ones((64, 64), dtype=bool)
+    low, high = (
+        scanner.develop(magnitude, dataclasses.replace(DISPLAY, top=1.2, bottom=bottom), brain)
+        for bottom in (0.0, 0.25)
+    )
+    assert low[:8].min() > 30
+    assert high[:8].max() == 0
+    assert high[8:].min() > 0.9 * low[8:].max()
 
 
 def test_matched_pictures_have_one_histogram():
@@ -130,6 +145,17 @@ def test_stripping_leaves_pieces_only_where_asked(pieces, least, most):
     distance = _distance_from_a_disc()
     kept = [scanner.stripped(distance, 1.0, pieces, np.random.default_rng(seed)) for seed in range(30)]
     assert least < max(distance[::2, ::2][each].max() for each in kept) < most
+
+
+def test_stripping_can_take_the_outer_millimetres_of_the_brain():
+    rows, columns = np.indices((256, 256)) - 127.5
+    outside = (np.hypot(rows, columns) - 80.0).astype(np.float32)
+    kept = [scanner.stripped(outside, reach, 0.0, np.random.default_rng(0)) for reach in (2.0, -3.0)]
+    inside = outside[::2, ::2] < -8.0
+    assert all(each[inside].all() for each in kept)
+    rim = (outside[::2, ::2] > -1.0) & (outside[::2, ::2] < 0.0)
+    assert kept[0][rim].mean() > 0.95
+    assert kept[1][rim].mean() < 0.05
 
 
 def test_stripping_keeps_the_brain_and_nothing_far_from_it():

@@ -18,6 +18,9 @@ _CORTEX_MM = 2.5
 _SULCUS_MM = 20.0
 """How deep the cortex is drawn along sulci, assumed: the main ones cut about 2 cm into the hemisphere."""
 
+_BED_MM = 1.0
+"""Half the width of the middle of a sulcus, where its veins lie, assumed: they are 1 to 2 mm wide."""
+
 _CORD_START_MM = -70.0
 """The template ends at z = -72: the brain fades out above that, and the painted cord goes on."""
 
@@ -29,16 +32,18 @@ class BrainSlice:
     Attributes:
         cover: (side, side) float32, share of the pixel inside the brain's envelope.
         grey, white, fluid: (side, side) float32, shares within the envelope; they sum to 1.
-        sulci: (side, side) float32, 1 at the middle of a drawn sulcus, falling to 0.
+        beds: (side, side) float32, 1 at the middle of a drawn sulcus, where veins lie, falling to 0 within about 1 mm.
         distance: (side, side) float32, mm outside the envelope with its notches closed; 0 inside.
+        depth: (side, side) float32, mm inside the envelope; 0 outside.
     """
 
     cover: np.ndarray
     grey: np.ndarray
     white: np.ndarray
     fluid: np.ndarray
-    sulci: np.ndarray
+    beds: np.ndarray
     distance: np.ndarray
+    depth: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,8 +52,9 @@ class Cortex:
 
     Attributes:
         atrophy: 0 (young, tight sulci) to 1 (wide sulci).
-        gyrus_mm: distance between the sulci drawn into the blurred cortex.
-        folding: 0 (nearly as smooth as the average away from the midline) to 1 (sulci everywhere, white cores between
+        gyrus_mm: period of the noise whose zero lines are the sulci drawn into the blurred cortex; 0.6 of it along the
+            rim.
+        folding: 0 (away from the midline, little more than the average has) to 1 (sulci everywhere, white cores between
             grey banks, deep folia); 0.5 or more is drawn.
     """
 
@@ -75,12 +81,13 @@ def sample_brain(plane: Plane, grid: np.ndarray, template: Template, cortex: Cor
     mid = _midness(grid)
     x = plane.x_at(grid) + plane.pose.bend * (1.0 - mid) * np.exp(-((plane.offset / 10.0) ** 2))
     grey, white, mask = _shares(x, grid, template)
-    folds = _folds(grid, mid, grey, mask, plane, cortex, rng)
+    depth = _depth(mask, plane.spacing)
+    folds = _folds(grid, mid, grey, depth, plane, cortex, rng)
     grey, white = grey + white * folds.banks, white * (1.0 - folds.banks)
     grey, white = grey * (1.0 - folds.cores), white + grey * folds.cores
     grey, white = grey * (1.0 - folds.sulci), white * (1.0 - folds.sulci)
     distance = _distance(mask, plane.spacing)
-    return BrainSlice(mask, grey, white, 1.0 - grey - white, folds.sulci, distance)
+    return BrainSlice(mask, grey, white, 1.0 - grey - white, folds.beds, distance, depth)
 
 
 def _midness(grid: np.ndarray) -> np.ndarray:
@@ -126,51 +133,86 @@ class _Folds:
 
     Attributes:
         sulci: fluid between the gyri and between the cerebellum's folia.
+        beds: the middle of these.
         banks: grey matter to either side of the sulci, in the outer 2 cm of the hemisphere.
         cores: white matter inside the gyri and the cerebellum.
     """
 
     sulci: np.ndarray
+    beds: np.ndarray
     banks: np.ndarray
     cores: np.ndarray
 
 
-def _folds(grid, mid, grey, mask, plane: Plane, cortex: Cortex, rng) -> _Folds:
+def _folds(grid, mid, grey, depth, plane: Plane, cortex: Cortex, rng) -> _Folds:
     """Returns one person's folds: sulci are the zero lines of smooth noise, and the cortex lies along them."""
     period = cortex.gyrus_mm / plane.spacing
-    width = (0.6 + 1.2 * cortex.atrophy) / plane.spacing
+    width = _half_width(depth, cortex) / plane.spacing
     wander = drawing.noise_field(rng, grey.shape, 2.0 * period)
-    away = _zero_distance(drawing.noise_field(rng, grey.shape, period))
+    inwards = drawing.noise_field(rng, grey.shape, period)
+    outwards = _radial_noise(grid, wander, cortex.gyrus_mm, plane.spacing, rng)
+    # Sulci run outwards from the depth of 16 mm and wind further inside, assumed.
+    away = _zero_distance(outwards + (inwards - outwards) * np.clip((depth - 16.0) / 8.0, 0.0, 1.0))
     folia = _folia(grid, plane, rng)
-    depth = _depth(mask, plane.spacing)
     arbor = _arbor(grid, depth, plane, rng)
 
     above_tentorium = grid[..., 1] > -0.75 * grid[..., 0] - 42.0
     cerebrum = (1.0 - mid) * above_tentorium
-    cerebral = (
-        cerebrum * _shown(plane, cortex) * np.maximum(_gyral(away, wander, width), _cingulate(grid, wander, width))
-    )
-    sulci = np.maximum(cerebral, (0.2 + 0.5 * cortex.folding) * folia * ~above_tentorium * grey) * (0.6 + 0.4 * grey)
-    beyond = np.clip((away * plane.spacing - (_CORTEX_MM + width * plane.spacing)) / 0.8, 0.0, 1.0)
+    beyond = np.clip(((away - width) * plane.spacing - _CORTEX_MM) / 0.8, 0.0, 1.0)
     core = cerebrum * beyond * np.clip((depth - _CORTEX_MM) / 0.8, 0.0, 1.0)
     cores = cortex.folding * np.maximum(core, arbor * ~above_tentorium)
     reached = np.clip((_SULCUS_MM - depth) / 4.0, 0.0, 1.0) * np.clip(4.0 * (wander + 0.7), 0.0, 1.0)
     banks = cortex.folding * cerebrum * (1.0 - beyond) * reached
-    return _Folds(*(each.astype(np.float32) for each in (sulci, banks, cores)))
+    cerebellar = (0.2 + 0.5 * cortex.folding) * folia * ~above_tentorium * grey
+    sulci, beds = (
+        np.maximum(cerebrum * _shown(plane, cortex) * _fissures(grid, away, wander, each, plane), cerebellar)
+        for each in (width, np.minimum(width, _BED_MM / plane.spacing))
+    )
+    # Deep inside there is no cortex along a sulcus, and it is narrower than the slice is thick.
+    sulci = sulci * (0.6 + 0.4 * (grey + (1.0 - grey) * banks))
+    return _Folds(*(each.astype(np.float32) for each in (sulci, beds, banks, cores)))
+
+
+def _half_width(depth: np.ndarray, cortex: Cortex) -> np.ndarray:
+    """Returns half the width of the sulci in mm, (side, side) float32: they open outwards, and more so with atrophy.
+
+    Assumed: gaps of 2 to 9 mm at the rim.
+    """
+    opening = (0.5 + cortex.atrophy) * np.clip(1.0 - depth / _SULCUS_MM, 0.0, 1.0)
+    return (0.7 + 1.1 * cortex.atrophy) * (1.0 + opening)
+
+
+def _radial_noise(grid: np.ndarray, wander: np.ndarray, gyrus_mm: float, spacing: float, rng) -> np.ndarray:
+    """Returns noise, (side, side) float32, whose zero lines mostly run from the brain's middle outwards, as sulci do.
+
+    It is drawn on 1 mm of radius by 1 mm of arc at 75 mm, the brain's half length, and read every 2 mm, up to 3 mm off
+    for a standard deviation of `wander` (assumed); the seam points down, into the brain stem.
+    """
+    sheet = drawing.noise_field(rng, (160, 472), (3.0 * gyrus_mm, 0.6 * gyrus_mm))
+    step = max(1, int(2.0 / spacing))
+    y, z = grid[::step, ::step, 0] + 18.0, grid[::step, ::step, 1] - 5.0
+    where = np.stack([np.hypot(y, z), (np.arctan2(y, z) + np.pi) * 75.0 + 3.0 * wander[::step, ::step]])
+    field = ndimage.map_coordinates(sheet, where, output=np.float32, order=1, mode="nearest")
+    return drawing.resize(field, grid.shape[0])
 
 
 def _shown(plane: Plane, cortex: Cortex) -> float:
-    """Returns how much of a drawn sulcus is fluid, 0.15..0.9: 0.85 at the midline, more with more folds elsewhere."""
-    near_midline = np.exp(-((plane.offset / 12.0) ** 2))
-    return np.clip(0.15 + 0.7 * near_midline + 0.8 * cortex.folding * (1.0 - near_midline), 0.0, 0.9)
+    """Returns how much of a drawn sulcus is fluid, 0.15..1: more where it is wide, folded, or near the midline."""
+    near = _near_midline(plane)
+    return min(0.15 + 0.7 * near + 0.8 * cortex.folding * (1.0 - near) + 0.4 * cortex.atrophy, 1.0)
 
 
-def _gyral(away: np.ndarray, wander: np.ndarray, width: float) -> np.ndarray:
-    """Returns the sulci between gyri: not every zero line is one."""
-    return np.exp(-((away / width) ** 2)) * np.clip(wander + 0.7, 0.0, 1.0)
+def _near_midline(plane: Plane) -> float:
+    return float(np.exp(-((plane.offset / 12.0) ** 2)))
 
 
-def _cingulate(grid: np.ndarray, wander: np.ndarray, width: float) -> np.ndarray:
+def _fissures(grid, away: np.ndarray, wander: np.ndarray, width: np.ndarray, plane: Plane) -> np.ndarray:
+    """Returns the sulci, 1 within about width pixels of their middle: between gyri, not every zero line being one."""
+    gyral = np.exp(-((away / width) ** 4)) * np.clip(2.0 * (wander + 0.8), 0.0, 1.0)
+    return np.maximum(gyral, _near_midline(plane) * _cingulate(grid, wander, width))
+
+
+def _cingulate(grid: np.ndarray, wander: np.ndarray, width: np.ndarray) -> np.ndarray:
     """Returns the sulcus around the cingulate gyrus."""
     return _ridge(_callosal_radius(grid) - 1.36 - 0.06 * wander, width) * (grid[..., 1] > 2.0)
 
@@ -187,7 +229,7 @@ def _arbor(grid, depth: np.ndarray, plane: Plane, rng) -> np.ndarray:
     return branches * np.clip((depth - 2.0) / 2.0, 0.0, 1.0) * (grid[..., 0] < -46.0)
 
 
-def _ridge(field: np.ndarray, width: float) -> np.ndarray:
+def _ridge(field: np.ndarray, width: float | np.ndarray) -> np.ndarray:
     """Returns 1 on the zero lines of a field, falling to 0 over width pixels to either side."""
     return np.exp(-((_zero_distance(field) / width) ** 2))
 

@@ -43,7 +43,8 @@ class Pose:
         scale: size relative to the template along (x, y, z).
         facing: 1 where the face looks to the right of the image, -1 to the left.
         tilt: (dx/dy, dx/dz) of the slice plane: the head's yaw and roll.
-        bend: mm by which the plane leaves the midline over the cortex: hemispheres are not mirror images.
+        bend: mm by which the plane leaves the midline over the cortex: hemispheres are not mirror images, and a plane
+            that stays within 2 or 3 mm shows the fissure between them.
         elastic: the rest of the difference between this head and the average one.
     """
 
@@ -139,6 +140,6 @@ def draw_pose(rng: np.random.Generator, *, around_brain: bool = False) -> Pose:
         scale=tuple(float(s) for s in scale),
         facing=int(rng.choice([-1, 1])),
         tilt=tuple(float(t) for t in rng.normal(0, 0.025, 2)),
-        bend=float(rng.uniform(6, 11) * rng.choice([-1, 1])),
+        bend=float(rng.uniform(2, 11) * rng.choice([-1, 1])),
         elastic=draw_elastic(rng),
     )

@@ -156,7 +156,7 @@ def _draw_person(rng: np.random.Generator, options: PhantomOptions) -> _Person:
         offsets=_draw_offsets(rng, options),
         relaxation_spread=np.exp(rng.normal(0.0, 0.06, len(Tissue))),
         stripped=stripped,
-        strip_reach=float(rng.uniform(0.3, 3.0)),
+        strip_reach=float(rng.uniform(-3.0, 3.0)),
         # Half of the results are clean; the others show bright rims before contrast, too.
         strip_pieces=float(rng.uniform(0.0, 6.0)) if rng.random() < 0.5 else 0.0,
         defaced=not stripped and bool(rng.random() < options.defaced_rate),
@@ -230,7 +230,7 @@ def _kept(scene: _Scene, person: _Person, rng: np.random.Generator) -> np.ndarra
     """Returns (matrix, matrix) bool: what stripping and defacing leave of the picture."""
     side = scene.labels.shape[0] // 2
     if person.stripped:
-        return scanner.stripped(scene.brain.distance, person.strip_reach, person.strip_pieces, rng)
+        return scanner.stripped(scene.brain.distance - scene.brain.depth, person.strip_reach, person.strip_pieces, rng)
     if person.defaced:
         return scanner.defaced(scene.grid, person.deface_slope)
     return np.ones((side, side), dtype=bool)

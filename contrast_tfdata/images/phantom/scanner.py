@@ -184,17 +184,16 @@ class Display:
 
     Attributes:
         top: grey level of the window's upper end, relative to the 99th percentile of the head.
-        bottom: the same for its lower end.
-        headroom: least grey level of the window's upper end, relative to the brain's bright end: who sets a window
-            looks at the brain.
+        headroom: its least, relative to the brain's bright end: who sets a window looks at the brain.
+        bottom: grey level of the window's lower end, relative to the brain's bright end.
         gamma: exponent on the values, after the window and the matching.
         matched: whether a pipeline gave the picture a histogram, as some do before they compare scanners.
         jpeg_quality: 0 where the picture was never a JPEG.
     """
 
     top: float
-    bottom: float
     headroom: float
+    bottom: float
     gamma: float
     matched: bool
     jpeg_quality: int
@@ -205,8 +204,9 @@ def draw_display(rng: np.random.Generator, options: PhantomOptions) -> Display:
     jpeg = rng.random() < options.jpeg_rate
     return Display(
         top=float(np.exp(rng.uniform(np.log(0.55), np.log(1.9)))),
-        bottom=float(rng.uniform(-0.06, 0.06)),
         headroom=float(rng.uniform(0.95, 1.5)),
+        # Half of all windows make fluid, at 0.15 to 0.45 of white matter, darker than it is, some black: assumed.
+        bottom=float(rng.uniform(-0.06, 0.06) if rng.random() < 0.5 else rng.uniform(0.06, 0.3)),
         gamma=float(np.exp(rng.normal(0.0, 0.18))),
         matched=bool(rng.random() < options.matched_rate),
         jpeg_quality=int(rng.integers(45, 95)) if jpeg else 0,
@@ -222,9 +222,9 @@ def develop(magnitude: np.ndarray, display: Display, brain: np.ndarray) -> np.nd
         brain: (n, n) bool, where the brain is.
     """
     reference = _bright_end(magnitude[magnitude > 0.25 * magnitude.mean()], 99.0)
-    top = max(display.top * reference, display.headroom * _bright_end(magnitude[brain], 95.0))
-    span = max(top - display.bottom * reference, 1e-9)
-    windowed = np.clip((magnitude - display.bottom * reference) / span, 0.0, 1.0)
+    bright = _bright_end(magnitude[brain], 95.0)
+    bottom, top = display.bottom * bright, max(display.top * reference, display.headroom * bright)
+    windowed = np.clip((magnitude - bottom) / max(top - bottom, 1e-9), 0.0, 1.0)
     windowed[magnitude == 0.0] = 0.0  # What a stripping tool has removed stays black in any window.
     if display.matched:  # Before the gamma, which a matching would undo: pipelines differ in their histograms.
         windowed = match_foreground(np.rint(255.0 * windowed).astype(np.uint8)) / 255.0
@@ -246,16 +246,17 @@ def stripped(distance: np.ndarray, reach: float, pieces: float, rng: np.random.G
     """Returns (n, n) bool: what a skull-stripping tool leaves.
 
     Args:
-        distance: (2 n, 2 n) float32, mm outside the brain on the canvas.
-        reach: mm that the tool leaves around the brain; its edge is ragged.
-        pieces: how far, about, the pieces of skull, fat or sinus reach that a tool took for brain, mm for each standard
-            deviation of a noise above its 82nd percentile; 0 for none.
+        distance: (2 n, 2 n) float32, mm outside the brain on the canvas, negative inside.
+        reach: mm that the tool leaves around the brain on average, or takes from it where negative; its edge is ragged.
+        pieces: how far, about, the pieces of skull, fat or sinus reach outside of that or of the brain that a tool took
+            for brain, mm for each standard deviation of a noise above its 82nd percentile; 0 for none.
         rng: draws the raggedness and the pieces.
     """
     away = distance[::2, ::2]
-    ragged = reach * (1.0 + 0.4 * drawing.noise_field(rng, away.shape, 12.0))
+    ragged = reach + max(0.4 * abs(reach), 0.2) * drawing.noise_field(rng, away.shape, 12.0)
     beyond = pieces * np.maximum(drawing.noise_field(rng, away.shape, 20.0) - 0.9, 0.0)
-    kept = ndimage.binary_opening(away < np.maximum(ragged + beyond, 0.1), iterations=2)
+    edge = np.where(beyond > 0.0, np.maximum(ragged, 0.0) + beyond, ragged)
+    kept = ndimage.binary_opening(away < edge, iterations=2)
     regions, count = ndimage.label(kept)
     return regions == 1 + np.argmax(np.bincount(regions.ravel())[1:]) if count else kept
 

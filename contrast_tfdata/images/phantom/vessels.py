@@ -151,7 +151,7 @@ def _paint_sulcal(canvas: Canvas, brain: BrainSlice, shape: VesselShape, rng: np
     fine = drawing.noise_field(rng, brain.cover.shape, 2.6 / spacing)
     cortical = (brain.fluid > 0.55) & (brain.cover > 0.6) & (brain.grey + brain.white > 0.02)
     limit = 2.3 - 1.1 * shape.density
-    canvas.put(Tissue.VEIN, (brain.sulci > 0.45) & (chosen > limit))
+    canvas.put(Tissue.VEIN, (brain.beds > 0.45) & (chosen > limit))
     canvas.put(Tissue.VEIN, cortical & (chosen + fine > limit + 0.6))
     surface = (brain.distance > 0.0) & (brain.distance < 1.9)
     canvas.put(Tissue.VEIN, surface & (fine + 0.5 * chosen > limit - 0.5))
