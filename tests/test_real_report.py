@@ -13,7 +13,7 @@ SECTIONS = (
     "Could something simpler do it?",
 )  # fmt: skip
 NO_FIGURE = re.compile(
-    r"95 ?%|2,000|\(\d{4}\)|\w+ \d{4}\)|10 bins|\(0 is best\)|0 is best|\(-1 to 1\)|T1|above 180|below 0\.5|at 0\.5"
+    r"95 ?%|2,000|\(\d{4}\)|\w+ \d{4}\)|10 bins|0 is best|\(-1 to 1\)|T1|above 180|(?:below|at) 0\.5(?!\d)"
 )
 """What the page says with digits that is no figure of the run: methods, years, ends of scales."""
 

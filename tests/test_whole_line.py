@@ -130,7 +130,7 @@ class TestTheWholeLine:
         assert kept[0] == kept[1]  # What is drawn is the same every time.
         rows = json.loads(kept[0])["test"]["robustness"]
         assert len(rows) == 16
-        assert len({row["accuracy"] for row in rows}) > 1
+        assert len({row["auc"] for row in rows}) > 1
         for page in ("report.html", "MODEL_CARD.md"):
             assert "When slices change" in (tmp_path / "a" / page).read_text()
 
