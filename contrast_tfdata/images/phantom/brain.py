@@ -164,8 +164,9 @@ def _folds(grid, mid, grey, depth, plane: Plane, cortex: Cortex, rng) -> _Folds:
     reached = np.clip((_SULCUS_MM - depth) / 4.0, 0.0, 1.0) * np.clip(4.0 * (wander + 0.7), 0.0, 1.0)
     banks = cortex.folding * cerebrum * (1.0 - beyond) * reached
     cerebellar = (0.2 + 0.5 * cortex.folding) * folia * ~above_tentorium * grey
+    shown, cingulate = cerebrum * _shown(plane, cortex), _cingulate_distance(grid, wander)
     sulci, beds = (
-        np.maximum(cerebrum * _shown(plane, cortex) * _fissures(grid, away, wander, each, plane), cerebellar)
+        np.maximum(shown * _fissures(away, cingulate, wander, each, plane), cerebellar)
         for each in (width, np.minimum(width, _BED_MM / plane.spacing))
     )
     # Deep inside there is no cortex along a sulcus, and it is narrower than the slice is thick.
@@ -206,15 +207,16 @@ def _near_midline(plane: Plane) -> float:
     return float(np.exp(-((plane.offset / 12.0) ** 2)))
 
 
-def _fissures(grid, away: np.ndarray, wander: np.ndarray, width: np.ndarray, plane: Plane) -> np.ndarray:
+def _fissures(away, cingulate, wander, width: np.ndarray, plane: Plane) -> np.ndarray:
     """Returns the sulci, 1 within about width pixels of their middle: between gyri, not every zero line being one."""
     gyral = np.exp(-((away / width) ** 4)) * np.clip(2.0 * (wander + 0.8), 0.0, 1.0)
-    return np.maximum(gyral, _near_midline(plane) * _cingulate(grid, wander, width))
+    return np.maximum(gyral, _near_midline(plane) * np.exp(-((cingulate / width) ** 2)))
 
 
-def _cingulate(grid: np.ndarray, wander: np.ndarray, width: np.ndarray) -> np.ndarray:
-    """Returns the sulcus around the cingulate gyrus."""
-    return _ridge(_callosal_radius(grid) - 1.36 - 0.06 * wander, width) * (grid[..., 1] > 2.0)
+def _cingulate_distance(grid: np.ndarray, wander: np.ndarray) -> np.ndarray:
+    """Returns about how many pixels away the sulcus around the cingulate gyrus is; infinite below the callosum."""
+    away = _zero_distance(_callosal_radius(grid) - 1.36 - 0.06 * wander)
+    return np.where(grid[..., 1] > 2.0, away, np.float32(np.inf))
 
 
 def _folia(grid: np.ndarray, plane: Plane, rng) -> np.ndarray:
@@ -229,7 +231,7 @@ def _arbor(grid, depth: np.ndarray, plane: Plane, rng) -> np.ndarray:
     return branches * np.clip((depth - 2.0) / 2.0, 0.0, 1.0) * (grid[..., 0] < -46.0)
 
 
-def _ridge(field: np.ndarray, width: float | np.ndarray) -> np.ndarray:
+def _ridge(field: np.ndarray, width: float) -> np.ndarray:
     """Returns 1 on the zero lines of a field, falling to 0 over width pixels to either side."""
     return np.exp(-((_zero_distance(field) / width) ** 2))
 
