@@ -10,20 +10,21 @@ DEMO ?= demo
 PRETRAIN ?= pretrain
 TEST_PROCESSES ?= 2
 
-.PHONY: help setup demo pretrain card test fuzz bench lint format lock clean
+.PHONY: help setup demo pretrain card test test-slow fuzz bench lint format lock clean
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo     records from synthetic patients, training, evaluation and a report in $(DEMO)/"
-	@echo "make pretrain weights by the recipe of the shipped ones, from synthetic patients alone, in $(PRETRAIN)/"
-	@echo "make test     lint and every test"
-	@echo "make fuzz     a longer search for files and records that break the readers"
-	@echo "make bench    the benchmarks"
-	@echo "make card     the model card of the shipped weights, from their model.json and measurements.json"
-	@echo "make lint     ruff: rules and formatting"
-	@echo "make format   ruff: mend what can be mended"
-	@echo "make lock     resolve requirements.lock anew (needs uv)"
-	@echo "make clean    remove .venv, $(DEMO)/ and caches"
+	@echo "make demo      records from synthetic patients, training, evaluation and a report in $(DEMO)/"
+	@echo "make pretrain  weights by the recipe of the shipped ones, from synthetic patients alone, in $(PRETRAIN)/"
+	@echo "make test      lint and every test but the slow ones"
+	@echo "make test-slow the tests of ten seconds and more, which make test leaves out"
+	@echo "make fuzz      a longer search for files and records that break the readers"
+	@echo "make bench     the benchmarks"
+	@echo "make card      the model card of the shipped weights, from their model.json and measurements.json"
+	@echo "make lint      ruff: rules and formatting"
+	@echo "make format    ruff: mend what can be mended"
+	@echo "make lock      resolve requirements.lock anew (needs uv)"
+	@echo "make clean     remove .venv, $(DEMO)/ and caches"
 
 setup: $(READY)
 
@@ -50,7 +51,10 @@ pretrain: $(READY)
 
 # Two processes: many tests wait for children. Each file stays in one, so that what its tests share is made once.
 test: $(READY) lint
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --durations=30
+	$(BIN)/python -m pytest -m "not slow" -n $(TEST_PROCESSES) --dist loadfile --durations=30
+
+test-slow: $(READY)
+	$(BIN)/python -m pytest -m slow -n $(TEST_PROCESSES) --dist loadfile --durations=30
 
 fuzz: $(READY)
 	FUZZ_EXAMPLES=100000 CONTRAST_FUZZ=2000 CONTRAST_KILLS=200 $(BIN)/python -m pytest \
