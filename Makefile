@@ -50,11 +50,13 @@ pretrain: $(READY)
 	$(BIN)/python -m contrast_tfdata.train --flagfile=flags/pretrain.flags --records_dir=$(PRETRAIN)/records --workdir=$(PRETRAIN)/run
 
 # Two processes: many tests wait for children. Each file stays in one, so that what its tests share is made once.
+PYTEST := $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --durations=30
+
 test: $(READY) lint
-	$(BIN)/python -m pytest -m "not slow" -n $(TEST_PROCESSES) --dist loadfile --durations=30
+	$(PYTEST) -m "not slow"
 
 test-slow: $(READY)
-	$(BIN)/python -m pytest -m slow -n $(TEST_PROCESSES) --dist loadfile --durations=30
+	$(PYTEST) -m slow
 
 fuzz: $(READY)
 	FUZZ_EXAMPLES=100000 CONTRAST_FUZZ=2000 CONTRAST_KILLS=200 $(BIN)/python -m pytest \
