@@ -17,8 +17,8 @@ from contrast_tfdata.training.compiling import compile_model
 from contrast_tfdata.training.options import TrainingOptions
 
 RECIPE = TrainingOptions(learning_rate=1e-3)
-TRAINED_ON = 192
-"""Slices of the phantom, of 256; the other patients' are held out."""
+TRAINED_ON = 384
+"""Slices of the phantom, of 512; the other patients' are held out."""
 FIRST_STEP_MOMENT = 0.1
 """Adam's first moment after one step, in gradients: 1 - beta_1."""
 
@@ -71,62 +71,60 @@ def test_every_precision_learns_from_nothing(precision, bright_score):
 
 @pytest.fixture(scope="module")
 def phantom():
-    """One midline slice of each of 128 patients before and after a strong dose: (256, 190, 190) uint8, and labels.
+    """One midline slice of each of 256 patients before and after a strong dose: (512, 190, 190) uint8, and labels.
 
     The mmol/L of EASY_OPTIONS take 700 steps to learn.
     """
     options = dataclasses.replace(EASY_OPTIONS, matrix=SIZE, slices_per_class=1, max_offset_mm=0.0, plasma=(4.0, 5.0))
-    patients = [generate_patient(9, number, options) for number in range(128)]
+    patients = [generate_patient(9, number, options) for number in range(256)]
     images = [one.pixels for patient in patients for one in (*patient.pre, *patient.post)]
-    return np.stack(images), np.tile([False, True], 128)
+    return np.stack(images), np.tile([False, True], 256)
 
 
 @pytest.fixture(scope="module")
-def off_the_plateau(phantom):
-    """Returns weights from which the loss falls at once: the 120 steps to there would take float16 minutes on a CPU."""
-    model = compiled("float32", jit_compile=False)
-    fit(model, phantom, epochs=5)
-    return model.get_weights()
+def float32_epoch(phantom):
+    """Returns the weights before the first epoch in which float32 learns, and its score after it.
 
-
-@pytest.fixture(scope="module")
-def phantom_score(phantom, off_the_plateau):
-    images, labels = phantom
-
-    def train(precision: str) -> Score:
-        model = compiled(precision, jit_compile=True)
-        model.set_weights(off_the_plateau)
-        fit(model, phantom, epochs=1)
-        return score(model, images[TRAINED_ON:], labels[TRAINED_ON:])
-
-    return train
-
-
-@pytest.fixture(scope="module")
-def float32_score(phantom, off_the_plateau, phantom_score):
-    images, labels = phantom
-    start = compiled("float32", jit_compile=False)
-    start.set_weights(off_the_plateau)
-    found = phantom_score("float32")
-    assert found.accuracy >= 0.75  # four standard errors above chance
-    assert found.loss < score(start, images[TRAINED_ON:], labels[TRAINED_ON:]).loss - 0.06
-    return found
+    The epochs before would take float16 minutes on a CPU. Which one it is depends on how a machine rounds.
+    """
+    weights = compiled("float32", jit_compile=False).get_weights()
+    for _ in range(20):
+        model = compiled("float32", jit_compile=True)
+        model.set_weights(weights)
+        before = held_out_score(model, phantom)
+        fit(model, phantom)
+        after = held_out_score(model, phantom)
+        # Over five standard errors above chance.
+        if after.accuracy >= 0.75 and after.loss < before.loss - 0.06:
+            return weights, after
+        weights = model.get_weights()
+    pytest.fail(f"after 20 epochs: {before} before the last one, {after} after it")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
-def test_16_bits_learn_the_phantom_as_float32_does(precision, phantom_score, float32_score):
-    own = phantom_score(precision)
-    # 3 of 64 slices: a standard error of the float32 accuracy is as large (4 %). Seen: 1.
-    assert own.accuracy == pytest.approx(float32_score.accuracy, abs=3 / 64)
-    # Less than half of what the epoch takes off the loss, 0.1. Seen: up to 0.02, since no two runs add up alike.
-    assert own.loss == pytest.approx(float32_score.loss, abs=0.04)
+def test_16_bits_learn_the_phantom_as_float32_does(precision, phantom, float32_epoch):
+    weights, expected = float32_epoch
+    model = compiled(precision, jit_compile=True)
+    model.set_weights(weights)
+    fit(model, phantom)
+    own = held_out_score(model, phantom)
+    # 6 of 128 slices: a standard error of the float32 accuracy is as large (4 %). Seen: 0.
+    assert own.accuracy == pytest.approx(expected.accuracy, abs=3 / 64)
+    # Less than a third of what the epoch takes off the loss, 0.13. Seen: 0.01, since no two runs add up alike.
+    assert own.loss == pytest.approx(expected.loss, abs=0.04)
 
 
-def fit(model: ContrastNet, phantom, epochs: int) -> None:
+def held_out_score(model: ContrastNet, phantom) -> Score:
+    images, labels = phantom
+    return score(model, images[TRAINED_ON:], labels[TRAINED_ON:])
+
+
+def fit(model: ContrastNet, phantom) -> None:
+    """Takes one epoch of 48 steps of 8."""
     images, labels = (part[:TRAINED_ON] for part in phantom)
     data = tf.data.Dataset.from_tensor_slices((images, labels[:, np.newaxis].astype(np.float32), np.ones(TRAINED_ON)))
-    model.fit(data.shuffle(TRAINED_ON, seed=1).batch(8, drop_remainder=True), epochs=epochs, verbose=0)
+    model.fit(data.shuffle(TRAINED_ON, seed=1).batch(8, drop_remainder=True), epochs=1, verbose=0)
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["plain", "xla"])
