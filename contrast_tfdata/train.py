@@ -68,8 +68,8 @@ _AUGMENT = flags.DEFINE_string(
     "augment",
     "",
     "random transforms of training slices, as in rotation=10,shear=5,zoom=0.2,shift=0.1,horizontal_flip,vertical_flip,"
-    "fill_mode=constant,fill_value=0; named and meant as in ImageDataGenerator; and log_gamma=0.4: grey levels to a "
-    "power of exp(-0.4) to exp(0.4); none by default, as on the slides",
+    "fill_mode=constant,fill_value=0; named and meant as in ImageDataGenerator; log_gamma=0.4: grey levels to a power "
+    "of exp(-0.4) to exp(0.4); and cutout=0.5: a black square in half of them; none by default, as on the slides",
 )
 _PAIRS = flags.DEFINE_bool(
     "pairs", False, "a patient's slices of one place, before and after contrast, come in the same batch"

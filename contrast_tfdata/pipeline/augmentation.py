@@ -1,4 +1,4 @@
-"""Random transforms of training images: what the slides list for ImageDataGenerator, and of grey levels."""
+"""Random transforms of training images: what the slides list for ImageDataGenerator, of grey levels, and cutout."""
 
 import math
 
@@ -7,11 +7,16 @@ import tensorflow as tf
 from contrast_tfdata import addons
 from contrast_tfdata.pipeline.options import Augmentation
 
-_DRAWS = 8
+_DRAWS = 12
+"""Uniform numbers an image. Those of one seed begin alike however many there are, so more may be added at the end."""
+
+_CUTOUT_SIDES = (0.12, 0.42)
+"""Least and most side of the black square, as a share of the image's: 3 to 10 cm of a head that fills it. No square
+hides all of what shows contrast, which is in sinuses, plexus, mucosa and vessels all over the head."""
 
 
 def augment(images: tf.Tensor, seeds: tf.Tensor, options: Augmentation) -> tf.Tensor:
-    """Transforms each image by a random matrix and power of its own; the same seed always gives the same image.
+    """Transforms each image by draws of its own; the same seed always gives the same image.
 
     Args:
         images: (N, H, W) uint8.
@@ -35,19 +40,35 @@ def augment(images: tf.Tensor, seeds: tf.Tensor, options: Augmentation) -> tf.Te
     levels = tf.clip_by_value(transformed[..., 0], 0.0, 255.0)
     if options.log_gamma:
         levels = 255.0 * (levels / 255.0) ** _exponents(draws, options)[:, tf.newaxis, tf.newaxis]
+    if options.cutout:
+        levels = tf.where(_cut_out(draws, options, height, width), 0.0, levels)
     rounded = tf.cast(tf.round(levels), tf.uint8)
     return tf.ensure_shape(rounded, images.shape)  # Addons' operation forgets it, and the network needs it.
 
 
 def _exponents(draws: tf.Tensor, options: Augmentation) -> tf.Tensor:
-    """Returns (N,) exponents of the grey levels; 1 leaves them. The last of the draws decides."""
+    """Returns (N,) exponents of the grey levels; 1 leaves them."""
     return tf.exp((2.0 * draws[:, 7] - 1.0) * options.log_gamma)
+
+
+def _cut_out(draws: tf.Tensor, options: Augmentation, height: int, width: int) -> tf.Tensor:
+    """Returns (N, height, width) bool: the pixels that cutout blackens."""
+    least, most = _CUTOUT_SIDES
+    half = (least + draws[:, 9] * (most - least)) / 2.0
+
+    def within(draw: tf.Tensor, pixels: int) -> tf.Tensor:
+        """Returns (N, pixels) bool: the square's rows or columns."""
+        away = tf.range(pixels, dtype=tf.float32) - draw[:, tf.newaxis] * pixels
+        return tf.abs(away) < half[:, tf.newaxis] * pixels
+
+    square = within(draws[:, 10], height)[:, :, tf.newaxis] & within(draws[:, 11], width)[:, tf.newaxis]
+    return square & (draws[:, 8] < options.cutout)[:, tf.newaxis, tf.newaxis]
 
 
 def _matrices(draws: tf.Tensor, options: Augmentation, height: float, width: float) -> tf.Tensor:
     """Returns (N, 8) transforms from output to input pixels: rotation, shear, zoom and flips about the centre, shift.
 
-    `draws` are (N, 8) uniform numbers in [0, 1), of which the last is for the grey levels (`_exponents`).
+    `draws` are (N, 12) uniform numbers in [0, 1), of which the first seven decide.
     """
     signed = 2.0 * draws - 1.0
     angle = signed[:, 0] * math.radians(options.rotation)

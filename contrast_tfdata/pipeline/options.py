@@ -13,7 +13,7 @@ FILL_MODES = ("constant", "nearest", "reflect", "wrap")
 class Augmentation:
     """Ranges of the random transforms, all off by default.
 
-    All but the last are named and meant as in Keras's ImageDataGenerator.
+    All but the last two are named and meant as in Keras's ImageDataGenerator.
 
     Attributes:
         rotation: degrees; drawn from -rotation to +rotation.
@@ -26,6 +26,9 @@ class Augmentation:
         fill_value: grey for `constant`, 0 to 255; it is part of the picture whose grey levels `log_gamma` changes.
         log_gamma: grey levels, as shares of 255, are raised to exp(b), with b drawn from -log_gamma to +log_gamma.
             Black and white stay, and so does which of two pixels is brighter, but for rounding.
+        cutout: share of the images in which a square is black, 0 to 1, so that no one place is all that is looked at
+            (DeVries & Taylor 2017, arXiv:1708.04552). Its centre is anywhere in the image, so part of it may lie
+            outside; its side is drawn from 12 % to 42 % of the image's.
     """
 
     rotation: float = 0.0
@@ -37,10 +40,11 @@ class Augmentation:
     fill_mode: str = "constant"
     fill_value: float = 0.0
     log_gamma: float = 0.0
+    cutout: float = 0.0
 
     def __post_init__(self):
-        limits = {"rotation": 180, "shear": 89, "zoom": 0.99, "shift": 1, "fill_value": 255, "log_gamma": 3}
-        for name, limit in limits.items():
+        angles, levels = {"rotation": 180, "shear": 89}, {"fill_value": 255, "log_gamma": 3}
+        for name, limit in {**angles, "zoom": 0.99, "shift": 1, **levels, "cutout": 1}.items():
             if not 0 <= getattr(self, name) <= limit:
                 raise UsageError(f"augment: {name} must be from 0 to {limit}. Received: {name}={getattr(self, name)}")
         if self.fill_mode not in FILL_MODES:
@@ -50,7 +54,7 @@ class Augmentation:
     def is_active(self) -> bool:
         """Whether any image would be changed."""
         geometric = (self.rotation, self.shear, self.zoom, self.shift, self.horizontal_flip, self.vertical_flip)
-        return any((*geometric, self.log_gamma))
+        return any((*geometric, self.log_gamma, self.cutout))
 
     @classmethod
     def parse(cls, text: str) -> "Augmentation":

@@ -13,7 +13,7 @@ from contrast_tfdata.pipeline.options import Augmentation
 IMAGES = np.random.default_rng(0).integers(1, 256, (6, 21, 21), np.uint8)
 SEEDS = np.stack([np.full(6, 3), np.arange(6)], axis=1).astype(np.int64)
 EVERYTHING = Augmentation(
-    rotation=20, shear=10, zoom=0.2, shift=0.1, horizontal_flip=True, vertical_flip=True, log_gamma=0.4
+    rotation=20, shear=10, zoom=0.2, shift=0.1, horizontal_flip=True, vertical_flip=True, log_gamma=0.4, cutout=0.5
 )
 
 
@@ -36,6 +36,7 @@ def test_off_by_default():
         {"horizontal_flip": True},
         {"vertical_flip": True},
         {"log_gamma": 0.4},
+        {"cutout": 0.5},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -126,6 +127,46 @@ def test_gamma_leaves_the_geometry_that_a_seed_draws():
     assert 0 < (turned == 255).mean() < 1
 
 
+def cut_squares(options, count=400, size=100):
+    """Returns (count, size, size) bool: what was blackened of white images."""
+    white = np.full((count, size, size), 255, np.uint8)
+    seeds = np.stack([np.full(count, 5), np.arange(count)], axis=1).astype(np.int64)
+    return run(options, white, seeds) == 0
+
+
+def test_cutout_blackens_one_square_in_the_share_of_images_that_is_asked_for():
+    cut = cut_squares(Augmentation(cutout=0.3))
+    chosen = cut.any(axis=(1, 2))
+    # Binomial with n = 400, p = 0.3: five standard deviations are 46.
+    assert abs(chosen.sum() - 120) < 46
+    rows, columns = cut.any(axis=2), cut.any(axis=1)
+    np.testing.assert_array_equal(cut, rows[:, :, None] & columns[:, None, :])
+    for lines in (rows[chosen], columns[chosen]):
+        assert (np.abs(np.diff(lines.astype(int), axis=1)).sum(axis=1) <= 2).all()  # in one piece
+    assert cut_squares(Augmentation(cutout=1)).any(axis=(1, 2)).all()
+
+
+def test_cut_squares_are_of_all_sizes_anywhere():
+    cut = cut_squares(Augmentation(cutout=1))
+    heights, widths = cut.any(axis=2).sum(axis=1), cut.any(axis=1).sum(axis=1)
+    inside = ~(cut[:, 0].any(axis=1) | cut[:, -1].any(axis=1) | cut[:, :, 0].any(axis=1) | cut[:, :, -1].any(axis=1))
+    assert (np.abs(heights - widths)[inside] <= 1).all()
+    assert 11 <= heights[inside].min() < 16
+    assert 38 < heights[inside].max() <= 43
+    assert cut.any(axis=0).all()
+    # Of a centre that is anywhere, a tenth is in each tenth of the image; five standard deviations are 30.
+    centres = np.floor((np.arange(100) * cut.any(axis=1)).sum(axis=1) / widths / 10)[inside]
+    assert (np.bincount(centres.astype(int), minlength=10)[3:7] > 10).all()
+
+
+def test_cutout_leaves_all_else_that_a_seed_draws():
+    before = dataclasses.replace(EVERYTHING, cutout=0.0)
+    images = np.tile(IMAGES, (1, 2, 2))
+    plain, cut = run(before, images), run(dataclasses.replace(EVERYTHING, cutout=1.0), images)
+    assert ((cut == plain) | (cut == 0)).all()
+    assert (cut != plain).any(axis=(1, 2)).all()
+
+
 def test_parse():
     parsed = Augmentation.parse("rotation=10, zoom=0.2,horizontal_flip,fill_mode=nearest,fill_value=3")
     assert parsed == Augmentation(rotation=10, zoom=0.2, horizontal_flip=True, fill_mode="nearest", fill_value=3)
@@ -144,6 +185,7 @@ def test_parse():
         "rotation=-1",
         "rotation=nan",
         "log_gamma=4",
+        "cutout=1.5",
     ],
 )
 def test_bad_text_is_named(text):
