@@ -7,6 +7,16 @@ from contrast_tfdata.errors import UsageError
 
 CACHES = ("memory", "disk", "none")
 FILL_MODES = ("constant", "nearest", "reflect", "wrap")
+_LIMITS = {
+    "rotation": 180,
+    "shear": 89,
+    "zoom": 0.99,
+    "shift": 1,
+    "fill_value": 255,
+    "log_gamma": 3,
+    "cutout": 1,
+}
+"""Most that each number of an augmentation may be; the least is 0."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,8 +53,7 @@ class Augmentation:
     cutout: float = 0.0
 
     def __post_init__(self):
-        angles, levels = {"rotation": 180, "shear": 89}, {"fill_value": 255, "log_gamma": 3}
-        for name, limit in {**angles, "zoom": 0.99, "shift": 1, **levels, "cutout": 1}.items():
+        for name, limit in _LIMITS.items():
             if not 0 <= getattr(self, name) <= limit:
                 raise UsageError(f"augment: {name} must be from 0 to {limit}. Received: {name}={getattr(self, name)}")
         if self.fill_mode not in FILL_MODES:

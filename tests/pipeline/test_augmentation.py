@@ -154,7 +154,7 @@ def test_cut_squares_are_of_all_sizes_anywhere():
     assert 11 <= heights[inside].min() < 16
     assert 38 < heights[inside].max() <= 43
     assert cut.any(axis=0).all()
-    # Of a centre that is anywhere, a tenth is in each tenth of the image; five standard deviations are 30.
+    # Squares of all sizes fit around the middle tenths: each expects 29 of the 400 centres, give or take 5.
     centres = np.floor((np.arange(100) * cut.any(axis=1)).sum(axis=1) / widths / 10)[inside]
     assert (np.bincount(centres.astype(int), minlength=10)[3:7] > 10).all()
 
