@@ -3,7 +3,8 @@
     python -m benchmarks.transfer --real=FOLDER [--output=FILE.json] [--without=PATIENT,...] NETWORK [NETWORK ...]
 
 FOLDER holds jpeg/ and nifti/, each with no_gad/ and with_gad/. A NETWORK is a run's workdir, `shipped`, or an .h5 file
-of the slides' network; several workdirs separated by commas are seeds of one recipe: mean and spread are shown.
+of the slides' network; several workdirs separated by commas are seeds of one recipe: mean and spread are shown; joined
+by plus signs they answer as one, as in `predict --workdir=A,B`.
 """
 
 import argparse
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.transfer import commands, figures, sources
 from contrast_tfdata.images.preprocessing import Preprocessing
-from contrast_tfdata.model import pretrained, runtime_plan
+from contrast_tfdata.model import runtime_plan
 
 _COLUMNS = (
     ("AUC", "auc"),
@@ -32,7 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.transfer", description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, help="JSON file for the figures")
     parser.add_argument("--without", default="", help="patients that are left out, commas between them")
-    parser.add_argument("networks", nargs="+", help="workdirs (commas between seeds), `shipped`, or an .h5 file")
+    parser.add_argument(
+        "networks", nargs="+", help="workdirs (commas: seeds, plus signs: one ensemble), `shipped` or .h5"
+    )
     options = commands.parse(parser, arguments)
     runtime_plan.configure_environment()
     without = [name for name in options.without.split(",") if name]
@@ -48,7 +51,7 @@ def measure(
     """Returns, by source, the figures of each seed.
 
     Args:
-        seeds: workdirs, `shipped`, or .h5 files.
+        seeds: workdirs (plus signs between those that answer as one), `shipped`, or .h5 files.
         real: folder with one folder for each source.
         views: of an image whose logits are averaged; each network's own by default.
         without: patients that are left out.
@@ -80,20 +83,20 @@ def network(name: str, chosen_views: Sequence[str] | None = None):
     """Returns a network as a function from images to logits, its preprocessing, and its threshold as a logit.
 
     Args:
-        name: of a workdir, `shipped`, or of an .h5 file of the slides' network.
+        name: of a workdir, of several joined by plus signs, `shipped`, or of an .h5 file of the slides' network.
         chosen_views: of an image whose logits are averaged; those that the network was saved with by default.
     """
     import numpy as np
 
     from contrast_tfdata.model import starting_point, views
     from contrast_tfdata.model.inference import Predictor
-    from contrast_tfdata.model.weights import load_model
+    from contrast_tfdata.scoring import networks
 
     if name.endswith(".h5"):
         preprocessing = Preprocessing(interpolation="nearest", intensity="stored", aspect="stretch")
         model = starting_point.build(preprocessing.image_size, pooling="native", seed=0, init_weights=name)
         return Predictor(model), preprocessing, 0.0
-    model, description = load_model(pretrained.model_folder(name), pooling="native")
+    model, description = networks.load(name.replace("+", ","), pooling="native")
     threshold = description["operating_point"]["threshold"]
     predictor = Predictor(model, views=chosen_views or views.stored(description))
     return predictor, Preprocessing.from_json(description["preprocessing"]), float(np.log(threshold / (1 - threshold)))
