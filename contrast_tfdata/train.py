@@ -72,7 +72,10 @@ _AUGMENT = flags.DEFINE_string(
     "of exp(-0.4) to exp(0.4); and cutout=0.5: a black square in half of them; none by default, as on the slides",
 )
 _PAIRS = flags.DEFINE_bool(
-    "pairs", False, "a patient's slices of one place, before and after contrast, come in the same batch"
+    "pairs",
+    False,
+    "a patient's slices before and after contrast come in one batch, two by two: of volumes those of one place, of "
+    "pictures any",
 )
 _OPTIMIZER = flags.DEFINE_enum("optimizer", "adam", list(training_options.OPTIMIZERS), "adamw, lamb: TensorFlow Addons")
 _WEIGHT_DECAY = flags.DEFINE_float("weight_decay", 1e-4, "of adamw and lamb")

@@ -3,9 +3,11 @@
 import dataclasses
 import random
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from contrast_tfdata.errors import DataError
@@ -15,7 +17,7 @@ from contrast_tfdata.pipeline.folds import own_records
 from contrast_tfdata.pipeline.mixing import Division, PhantomPart
 from contrast_tfdata.pipeline.options import PipelineOptions
 from contrast_tfdata.pipeline.weighing import make_weigher
-from contrast_tfdata.records.codec import parse_example, parse_id, parse_pair_key
+from contrast_tfdata.records.codec import parse_example, parse_id, parse_place
 from contrast_tfdata.records.manifest import Manifest, SplitInfo
 
 SHUFFLE_BYTES = 128_000_000
@@ -245,13 +247,33 @@ def _parse_id_alone(serialized: tf.Tensor) -> tuple[tf.Tensor, ...]:
 
 
 def _read_in_turn(records_dir: Path, split: SplitInfo, options: PipelineOptions, parse: _Parser) -> tf.data.Dataset:
-    """What `parse` makes of one record of each shard in turn; with pairs, a key before it."""
+    """What `parse` makes of one record of each shard in turn; with pairs, the key before it that two partners share."""
+    if not options.pairs:
+        return _read(records_dir, split, parse, in_turn=True)
+    placed = _read(records_dir, split, lambda each: (parse_place(each)[0], *parse(each)), in_turn=True)
+    numbers = tf.data.Dataset.from_tensor_slices(_numbers_within_places(records_dir, split))
 
-    def keyed(serialized: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        # Slices of one group and place share a key.
-        return (parse_pair_key(serialized), *parse(serialized)) if options.pairs else parse(serialized)
+    def keyed(number: tf.Tensor, rest: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, ...]:
+        place, *example = rest
+        name = tf.strings.join([place, tf.strings.as_string(number)], "/")
+        # 62 bits: two of a million keys coincide with a probability of one in ten million.
+        return (tf.strings.to_hash_bucket_fast(name, 1 << 62), *example)
 
-    return _read(records_dir, split, keyed, in_turn=True)
+    return tf.data.Dataset.zip((numbers, placed)).map(keyed)
+
+
+def _numbers_within_places(records_dir: Path, split: SplitInfo) -> np.ndarray:
+    """Returns, for each record as it is read in turn, how many of its place and class come before it: (n,) int64.
+
+    The first before contrast so shares its key with the first after it, and no pair is of one class, whatever order
+    pictures of a patient, or several series of one class, stand in. The split is read once for it.
+    """
+    seen: Counter[tuple[bytes, int]] = Counter()
+    numbers = []
+    for place in _read(records_dir, split, parse_place, in_turn=True).as_numpy_iterator():
+        numbers.append(seen[place])
+        seen[place] += 1
+    return np.array(numbers, np.int64)
 
 
 def _read(records_dir: Path, split: SplitInfo, parse: _Parser, *, in_turn: bool) -> tf.data.Dataset:

@@ -91,7 +91,8 @@ class PipelineOptions:
         class_weights: weight of each class in the training loss.
         balance_patients: instead of these, weights with which each class counts the same, and so does each patient in
             a class.
-        pairs: keep slices of one group and place together, so that a batch shows them before and after contrast.
+        pairs: keep a slice before and one after contrast of the same group and place together in a batch; of the same
+            group alone where the records hold pictures, whose places are unknown.
         static_shapes: pad the last batch of an epoch, with weight 0, so that a compiled step serves every batch.
         data_service: host:port of a tf.data service that makes the training batches; None: this process does.
     """

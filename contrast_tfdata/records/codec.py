@@ -169,16 +169,17 @@ def parse_id(serialized: tf.Tensor) -> tf.Tensor:
         return tf.io.parse_single_example(serialized, {"example_id": FEATURES["example_id"]})["example_id"]
 
 
-def parse_pair_key(serialized: tf.Tensor) -> tf.Tensor:
-    """Returns a number that slices of one group and place share, in a TensorFlow graph: scalar int64.
+def parse_place(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns what names a slice's group and place, scalar string, and its label, scalar int64, in a TensorFlow graph.
 
-    Those are a slice before contrast and the one of the same place after it. It is a 62-bit hash of `group` and
-    `slice_index`: two of a million keys coincide with a probability of one in ten million.
+    Of a volume, the slice before contrast and the one of the same place after it share the name. Every picture is slice
+    0 of its file, so that all pictures of a group do.
     """
+    wanted = ("group", "slice_index", "label")
     with tf.name_scope(PARSING):
-        features = tf.io.parse_single_example(serialized, {key: FEATURES[key] for key in ("group", "slice_index")})
+        features = tf.io.parse_single_example(serialized, {key: FEATURES[key] for key in wanted})
         name = tf.strings.join([features["group"], tf.strings.as_string(features["slice_index"])], "/")
-        return tf.strings.to_hash_bucket_fast(name, 1 << 62)
+        return name, features["label"]
 
 
 def parse_group_and_label(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from numbered_records import write_numbered
 
 from contrast_tfdata.errors import DataError, UsageError
 from contrast_tfdata.pipeline import datasets
@@ -145,6 +146,22 @@ def test_pairs_come_in_one_batch(tmp_path, cache, num_shards):
             assert keys[first][:2] == keys[second][:2]
             assert {keys[first][2], keys[second][2]} == {0, 1}
     assert epochs[0] != epochs[1]
+
+
+@pytest.mark.parametrize("cache", ["memory", "none"])
+def test_pictures_of_a_patient_are_paired_across_classes(tmp_path, cache):
+    # Every picture is slice 0 of its file. In this order, which is that of folders, neighbours are of one class.
+    slices = [("a", 0, 0)] * 3 + [("a", 0, 1)] * 5 + [("b", 0, 0)] * 4 + [("b", 0, 1)] * 4
+    manifest = write_numbered(tmp_path / "records", slices)
+    options = PipelineOptions(batch_size=2, pairs=True, cache=cache)
+    (epoch,) = train_epochs(tmp_path / "records", manifest, options, epochs=1)
+    numbers = numbers_of(epoch)
+    assert sorted(numbers) == list(range(16))
+    alone = [number for number in numbers if number in (6, 7)]  # More after contrast than before it.
+    partners = [number for number in numbers if number not in alone]
+    for first, second in zip(partners[::2], partners[1::2], strict=True):
+        assert slices[first][0] == slices[second][0]
+        assert {slices[first][2], slices[second][2]} == {0, 1}
 
 
 def test_pairs_of_an_epoch_are_the_same_for_a_run_that_starts_there(tmp_path):
