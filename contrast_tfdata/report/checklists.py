@@ -30,14 +30,15 @@ class Item:
     where: str
 
 
-def checklist(metrics: Mapping, patients_known: bool) -> tuple[Item, ...]:
+def checklist(metrics: Mapping, *, patients_known: bool, group_rule: str) -> tuple[Item, ...]:
     """Returns the items of CLAIM 2024 in their order, and where this run answers each.
 
     Args:
         metrics: what `evaluation.summarize` returned: what was not measured is said to be missing.
         patients_known: whether the records tell patients apart.
+        group_rule: what the records promise of a group and their splits, as `findings.group_rule` says it.
     """
-    where = {**_ALWAYS, **_depending(metrics, patients_known)}
+    where = {**_ALWAYS, **_depending(metrics, patients_known, group_rule)}
     return tuple(Item(number, tripod, topic, where[number]) for number, tripod, topic in _TOPICS)
 
 
@@ -117,12 +118,12 @@ _ALWAYS = {
 }
 
 
-def _depending(metrics: Mapping, patients_known: bool) -> dict[int, str]:
+def _depending(metrics: Mapping, patients_known: bool, group_rule: str) -> dict[int, str]:
     scored = [metrics[split] for split in ("test", "validation") if metrics.get(split)]
     figures = scored[0] if scored else {}
     robust = "When slices change, above" if figures.get("robustness") else "not measured: evaluate --robustness"
     parts = "Parts of the data, above; " if figures.get("subgroups") else ""
-    level = "groups: a patient or study is never in two splits" if patients_known else "patients are unknown"
+    level = f"groups, each a patient or study: {group_rule}" if patients_known else "patients are unknown"
     return {
         20: f"Data, above; {level}",
         29: "Result, above: 95% intervals" if scored else "nothing was scored",

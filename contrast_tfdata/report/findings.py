@@ -137,6 +137,14 @@ def summary(metrics: Mapping) -> list[str]:
     return [_separation(split, metrics[split]), _at_operating_point(split, metrics), *_errors(split, metrics[split])]
 
 
+def group_rule(manifest: Mapping) -> str:
+    """Returns what the records promise of a group and their splits, to stand within a sentence."""
+    rule = manifest.get("split_rule", {})
+    if rule.get("rule") == "group" and rule.get("allow_leakage") is False:
+        return "a group is never in two splits"
+    return "nothing kept a group from being in two splits"
+
+
 def caveats(metrics: Mapping, run: RunDescription) -> list[str]:
     """Returns what limits belief in the numbers: the run's and manifest's own warnings, then what the numbers show."""
     found = [*run.warnings, *run.manifest.get("warnings", ())]

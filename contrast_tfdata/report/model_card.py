@@ -50,7 +50,11 @@ def write_model_card(path: Path, *, metrics: Mapping, run: RunDescription) -> Pa
         optimism=findings.optimism(metrics.get("test_best_threshold") or {}),
         data_rows=split_rows(run.manifest),
         model_facts=list(flat(run.model)),
-        checklist=checklist(metrics, bool(run.manifest.get("patients_known"))),
+        checklist=checklist(
+            metrics,
+            patients_known=bool(run.manifest.get("patients_known")),
+            group_rule=findings.group_rule(run.manifest),
+        ),
     )
     with replacing(path) as file:
         file.write(text)

@@ -75,6 +75,7 @@ def render(
         pictures=_pictures([*errors, *others]),
         overlays=_overlays([*errors, *others]),
         data_rows=split_rows(run.manifest),
+        group_rule=findings.group_rule(run.manifest),
         shards=_shards(run.manifest),
         data_facts=list(flat({key: value for key, value in run.manifest.items() if key not in _SHOWN_ELSEWHERE})),
         model_facts=list(flat(run.model)),

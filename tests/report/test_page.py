@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from contrast_tfdata.evaluation import OperatingPoint, summarize
-from contrast_tfdata.report import RunDescription
+from contrast_tfdata.report import RunDescription, write_model_card
 from contrast_tfdata.report.gallery import MAX_CASES, collect
 from contrast_tfdata.report.page import render
 
@@ -83,6 +83,25 @@ def test_patients_unknown_is_said_once(draw):
     page = page_of(draw(30), None, run=said)
     assert "No patient is known here." in page
     assert "Patient independence unverified" not in page
+
+
+@pytest.mark.parametrize(
+    ("split_rule", "kept_apart"),
+    [
+        ({"rule": "group", "allow_leakage": False}, True),
+        ({"rule": "group", "allow_leakage": True}, False),
+        ({"rule": "keras", "allow_leakage": False}, False),
+        ({}, False),
+    ],
+)
+def test_no_more_is_promised_of_groups_than_the_records_do(tmp_path, draw, split_rule, kept_apart):
+    splits = {"test": {"records": 60, "classes": {}, "groups": 60}}
+    run = RunDescription("A run", manifest={"splits": splits, "patients_known": True, "split_rule": split_rule})
+    test = draw(60, 1)
+    card = write_model_card(tmp_path / "MODEL_CARD.md", metrics=summarize(None, test), run=run).read_text()
+    for text in (page_of(None, test, run=run), card):
+        assert ("a group is never in two splits" in text) == kept_apart
+        assert ("nothing kept a group from being in two splits" in text) == (not kept_apart)
 
 
 def test_perfect_separation_claims_no_certainty(draw, parse):
