@@ -182,7 +182,8 @@ def _shuffled_passes(
     # Cached before shuffling: the other way round, every epoch would repeat the first one's batches.
     examples = _cache(examples, manifest, options, cache_name)
     buffer = shuffle_buffer(split.records, manifest.image_size)
-    buffer = -(-buffer // 2) if options.pairs else buffer
+    # Of pairs, half as many fit; but where all slices fit, so they do as pairs, and as slices without a partner.
+    buffer = -(-buffer // _PAIR) if options.pairs and buffer < split.records else buffer
 
     def one_pass(seed: tf.Tensor) -> tf.data.Dataset:
         order = examples.shuffle(buffer, seed=seed, reshuffle_each_iteration=False)

@@ -164,6 +164,15 @@ def test_pictures_of_a_patient_are_paired_across_classes(tmp_path, cache):
         assert {slices[first][2], slices[second][2]} == {0, 1}
 
 
+def test_slices_without_a_partner_are_shuffled_as_a_whole_too(tmp_path):
+    slices = [(f"group-{number}", 0, number % 2) for number in range(40)]
+    manifest = write_numbered(tmp_path / "records", slices)
+    options = PipelineOptions(batch_size=8, pairs=True)
+    epochs = [numbers_of(epoch) for epoch in train_epochs(tmp_path / "records", manifest, options, epochs=16)]
+    # Within half a buffer, what is read last would never be among the first 20.
+    assert max(min(numbers.index(each) for numbers in epochs) for each in range(40)) < 20
+
+
 def test_pairs_of_an_epoch_are_the_same_for_a_run_that_starts_there(tmp_path):
     manifest, _ = write_pairs(tmp_path, places=5)
     options = PipelineOptions(batch_size=4, pairs=True)
