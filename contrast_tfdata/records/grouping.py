@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -48,7 +49,8 @@ class Name:
 def name_of(unit: Unit, facts: FileFacts) -> Name:
     """Returns the patient of a unit, else its study, else its own path."""
     if unit.group:
-        return Name(sys.intern(f"{PATIENT}{unit.group}"), True)  # One string for all slices of a patient.
+        # One string for all slices of a patient.
+        return Name(sys.intern(f"{PATIENT}{_in_one_form(unit.group)}"), True)
     if patient_of(facts):
         return Name(sys.intern(patient_of(facts)), _patient_id(facts) is not None)
     # A file's own name is no patient: the same name below the train and the test folder means two files.
@@ -76,7 +78,7 @@ def patient_id_warnings(scanned: Iterable[tuple[Unit, FileFacts]]) -> list[str]:
         if unit.group or not facts.patient_id:
             continue
         if _patient_id(facts):
-            studies[facts.patient_id].add(facts.study_uid or facts.series_uid)
+            studies[_patient_id(facts)].add(facts.study_uid or facts.series_uid)
         else:
             placeholders += 1
     lines = []
@@ -91,7 +93,16 @@ def patient_id_warnings(scanned: Iterable[tuple[Unit, FileFacts]]) -> list[str]:
 
 
 def _patient_id(facts: FileFacts) -> str | None:
-    return facts.patient_id if facts.patient_id and not is_placeholder(facts.patient_id) else None
+    found = facts.patient_id and not is_placeholder(facts.patient_id)
+    return _in_one_form(facts.patient_id) if found else None
+
+
+def _in_one_form(patient: str) -> str:
+    """Returns a patient's name as every source of names writes it.
+
+    A table may write an umlaut as one character and the file system as two, and a scanner may fill up with blanks.
+    """
+    return unicodedata.normalize("NFC", patient.strip())
 
 
 def find_look_alikes(

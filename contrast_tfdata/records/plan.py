@@ -141,10 +141,10 @@ def _scan(sources: Sources, workers: Workers, progress: Progress) -> tuple[list[
 def _sources(chosen: Sequence[Chosen], names: Sequence[grouping.Name], options: PlanOptions) -> list[str]:
     """Returns the paths as records hold them."""
     return [
-        hide_patient(unit.path, name.text.removeprefix(grouping.PATIENT), options.secret)
+        hide_patient(unit.path, unit.group or facts.patient_id, options.secret)  # As written, which paths may repeat.
         if options.hash_paths and name.known and isinstance(unit, FileUnit)
         else unit.path
-        for (unit, _, _), name in zip(chosen, names, strict=True)
+        for (unit, facts, _), name in zip(chosen, names, strict=True)
     ]
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import shutil
+import unicodedata
 
 import numpy as np
 import pytest
@@ -488,6 +489,21 @@ def test_fault_28_a_patient_in_the_path_stands_hashed_in_the_records(tmp_path):
     assert_no_name(tmp_path / "records", "meier")
     make(root, tmp_path / "again", group_regex="gad/([^/]+)/", options=options, workers=2)
     assert contents(tmp_path / "again") == contents(tmp_path / "records")
+
+
+def test_fault_23_28_every_way_of_writing_a_patient_is_one_group_and_is_hidden(tmp_path):
+    written = ["Mülo\u0308", *(unicodedata.normalize(form, "Mülö") for form in ("NFC", "NFD"))]
+    for number in range(24):
+        name = written[number % 3] if number < 6 else f"Qvist{number}"
+        path = tmp_path / "pictures" / ("with_gad" if number % 2 else "no_gad") / f"{name}_{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.random.default_rng(number).integers(0, 255, (24, 24), np.uint8)).save(path)
+    manifest = make(tmp_path / "pictures", tmp_path / "records")
+    found = records_of(tmp_path / "records", manifest)
+    expected = group_key("patient:" + written[1])
+    assert len({split for split, each in found if each.group == expected}) == 1
+    assert sum(each.group == expected for _, each in found) == 6
+    assert_no_name(tmp_path / "records", *(each.lower() for each in written), "qvist")
 
 
 def test_fault_28_paths_stay_clear_where_asked(tmp_path):
