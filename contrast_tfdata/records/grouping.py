@@ -65,6 +65,11 @@ def patient_of(facts: FileFacts) -> str | None:
     return f"study:{study}" if study else None
 
 
+def written_names(unit: Unit, facts: FileFacts) -> list[str]:
+    """Returns what a file's patient is called, each name as it was written: by the user, and in the header."""
+    return [name for name in (unit.group, _patient_id(facts) and facts.patient_id) if name]
+
+
 def is_placeholder(patient_id: str) -> bool:
     """Whether a PatientID stands for nobody: a word such as ANONYMOUS, only zeros, only X, or no letter or digit."""
     text = "".join(filter(str.isalnum, patient_id.upper()))

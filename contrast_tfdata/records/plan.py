@@ -120,7 +120,8 @@ def make_plan(
         warnings += _joined_warnings(pairs or [], groups)
         warnings += [] if patients_known else [PATIENTS_UNKNOWN]
     hashed = {group: group_key(group, options.secret) for group in set(groups)}  # One string for each group.
-    parts = zip(chosen, map(hashed.get, groups), _sources(chosen, names, options), splits, strict=True)
+    paths = (_source(unit, facts, options) for unit, facts, _ in chosen)
+    parts = zip(chosen, map(hashed.get, groups), paths, splits, strict=True)
     planned = [PlannedUnit(*unit, *more) for unit, *more in parts]
     parted = _parted(planned, pairs, options.split.rule)
     if options.split.rule == "group":
@@ -138,14 +139,10 @@ def _scan(sources: Sources, workers: Workers, progress: Progress) -> tuple[list[
     return [(unit, facts) for _, unit, facts in usable], unlisted + unreadable
 
 
-def _sources(chosen: Sequence[Chosen], names: Sequence[grouping.Name], options: PlanOptions) -> list[str]:
-    """Returns the paths as records hold them."""
-    return [
-        hide_patient(unit.path, unit.group or facts.patient_id, options.secret)  # As written, which paths may repeat.
-        if options.hash_paths and name.known and isinstance(unit, FileUnit)
-        else unit.path
-        for (unit, facts, _), name in zip(chosen, names, strict=True)
-    ]
+def _source(unit: Unit, facts: FileFacts, options: PlanOptions) -> str:
+    """Returns a path as records hold it: under whatever name the patient is known, the path does not give it away."""
+    names = grouping.written_names(unit, facts) if options.hash_paths and isinstance(unit, FileUnit) else []
+    return hide_patient(unit.path, names[0], options.secret, also=names[1:]) if names else unit.path
 
 
 def shown_path(unit: Unit) -> str:

@@ -526,6 +526,18 @@ def test_fault_28_a_tables_patient_and_a_patient_id_are_hidden_in_paths_too(tmp_
     assert_no_name(tmp_path / "from_dicom", "mrn-", "secret", "person")
 
 
+def test_fault_28_a_pseudonym_from_a_table_does_not_bring_back_the_patient_id(tmp_path):
+    ids = ["ANON" if number < 2 else f"MRN{7000 + number // 2}" for number in range(24)]
+    root = dicom_tree(tmp_path / "scans", lambda number: f"{ids[number]}/s{number}.dcm", ids)
+    names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.dcm"))
+    rows = [(name, name.split("/")[0], f"subject-{name.split('/')[1][-1]}", "") for name in names]
+    manifest = from_table(write_table(root / "table.csv", rows), tmp_path / "records")
+    found = {each.source for _, each in records_of(tmp_path / "records", manifest)}
+    assert f"no_gad/{group_key('patient:MRN7001')}/s2.dcm" in found
+    assert "no_gad/ANON/s0.dcm" in found  # Stands for nobody.
+    assert_no_name(tmp_path / "records", "mrn", "subject-")
+
+
 def write_table(path, rows):
     lines = [",".join(map(str, row)) for row in rows]
     path.write_text("\n".join(["path,label,group,split", *lines]) + "\n")
