@@ -52,22 +52,28 @@ def name_of(unit: Unit, facts: FileFacts) -> Name:
         # One string for all slices of a patient.
         return Name(sys.intern(f"{PATIENT}{_in_one_form(unit.group)}"), True)
     if patient_of(facts):
-        return Name(sys.intern(patient_of(facts)), _patient_id(facts) is not None)
+        return Name(sys.intern(patient_of(facts)), patient_number(facts) is not None)
     # A file's own name is no patient: the same name below the train and the test folder means two files.
     return Name(f"file:{unit.split}:{unit.path}", False)
 
 
 def patient_of(facts: FileFacts) -> str | None:
     """Returns the name, before hashing, of the patient or at least the study that a file says it is of, or None."""
-    if _patient_id(facts):
-        return f"{PATIENT}{_patient_id(facts)}"
+    if patient_number(facts):
+        return f"{PATIENT}{patient_number(facts)}"
     study = facts.study_uid or facts.series_uid
     return f"study:{study}" if study else None
 
 
+def patient_number(facts: FileFacts) -> str | None:
+    """Returns the PatientID of a file's header in one form of Unicode; None where it is missing or a placeholder."""
+    found = facts.patient_id and not is_placeholder(facts.patient_id)
+    return _in_one_form(facts.patient_id) if found else None
+
+
 def written_names(unit: Unit, facts: FileFacts) -> list[str]:
     """Returns what a file's patient is called, each name as it was written: by the user, and in the header."""
-    return [name for name in (unit.group, _patient_id(facts) and facts.patient_id) if name]
+    return [name for name in (unit.group, patient_number(facts) and facts.patient_id) if name]
 
 
 def is_placeholder(patient_id: str) -> bool:
@@ -82,8 +88,8 @@ def patient_id_warnings(scanned: Iterable[tuple[Unit, FileFacts]]) -> list[str]:
     for unit, facts in scanned:
         if unit.group or not facts.patient_id:
             continue
-        if _patient_id(facts):
-            studies[_patient_id(facts)].add(facts.study_uid or facts.series_uid)
+        if patient_number(facts):
+            studies[patient_number(facts)].add(facts.study_uid or facts.series_uid)
         else:
             placeholders += 1
     lines = []
@@ -95,11 +101,6 @@ def patient_id_warnings(scanned: Iterable[tuple[Unit, FileFacts]]) -> list[str]:
         advice = "where that is no person's number, name patients with --group_regex or a table"
         lines.append(f"one PatientID covers {most} of {total} studies, which go to one split together; {advice}")
     return lines
-
-
-def _patient_id(facts: FileFacts) -> str | None:
-    found = facts.patient_id and not is_placeholder(facts.patient_id)
-    return _in_one_form(facts.patient_id) if found else None
 
 
 def _in_one_form(patient: str) -> str:

@@ -538,6 +538,64 @@ def test_fault_28_a_pseudonym_from_a_table_does_not_bring_back_the_patient_id(tm
     assert_no_name(tmp_path / "records", "mrn", "subject-")
 
 
+def sessions_table(tmp_path, ids, group_of):
+    """A table that names groups of DICOM files otherwise than their headers do."""
+    root = dicom_tree(tmp_path / "scans", lambda number: f"{ids[number] or 'none'}/s{number}.dcm", ids)
+    paths = {int(path.stem[1:]): path.relative_to(root).as_posix() for path in root.rglob("*.dcm")}
+    rows = [(paths[number], paths[number].split("/")[0], group_of(number), "") for number in sorted(paths)]
+    return write_table(root / "table.csv", rows)
+
+
+def test_fault_23_a_patient_with_a_group_for_each_session_is_warned_of(tmp_path):
+    ids = [f"MRN{7000 + number // 2}" for number in range(24)] + ["ANON", "0", None] * 2
+    table = sessions_table(tmp_path, ids, lambda number: f"session-{number}")
+    manifest = from_table(table, tmp_path / "records")
+    splits = {each.source: split for split, each in records_of(tmp_path / "records", manifest)}
+    (line,) = [each for each in manifest.warnings if "PatientID" in each]
+    numbers = [group_key(f"patient:MRN{number}") for number in range(7000, 7012)]
+    pairs = [sorted((split, path) for path, split in splits.items() if key in path) for key in numbers]
+    parted = sorted([one, other] for one, other in pairs if one[0] != other[0])
+    assert len(parted) >= 3  # Or this test shows nothing.
+    assert line.startswith(
+        f"12 PatientIDs stand in several groups, {len(parted)} of them in several splits; where such"
+    )
+    assert line.endswith("; and 7 more")
+    for (split, path), (other_split, other_path) in parted[:5]:
+        assert f"{split} {path} = {other_split} {other_path}" in line
+    assert_no_name(tmp_path / "records", "mrn", "session")
+    from_table(write_table(table, reversed(rows_of(table))), tmp_path / "reversed")
+    assert contents(tmp_path / "reversed") == contents(tmp_path / "records")
+
+
+def test_fault_23_files_without_a_group_count_too(tmp_path):
+    ids = [f"MRN{number // 2}" for number in range(24)]
+    table = sessions_table(tmp_path, ids, lambda number: "someone" if number == 0 else "")
+    (line,) = [each for each in from_table(table, tmp_path / "records").warnings if "PatientID" in each]
+    assert line.startswith("1 PatientIDs stand in several groups, ")
+
+
+@pytest.mark.parametrize("group_of", [lambda number: "", lambda number: f"subject-{number // 2}"])
+def test_a_group_for_each_patient_id_is_nothing_to_warn_of(tmp_path, group_of):
+    table = sessions_table(tmp_path, [f"MRN{number // 2}" for number in range(24)], group_of)
+    assert from_table(table, tmp_path / "records").warnings == ()
+
+
+def test_fault_23_names_that_differ_by_case_and_blanks_are_warned_of(png_tree, tmp_path):
+    root = png_tree((20, 20))
+    names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.png"))
+    called = ["Jo Doe", "JO DOE", "Jo  Doe", "jodoe", "Doe Jo"]
+    rows = [(name, name.split("/")[0], called[n] if n < 5 else f"q{n}", "") for n, name in enumerate(names)]
+    manifest = from_table(write_table(root / "table.csv", rows), tmp_path / "records")
+    (line,) = [each for each in manifest.warnings if "names of patients" in each]
+    assert line.startswith("1 names of patients differ only by case or blanks, ")
+    assert sum(info.groups for info in manifest.splits.values()) == 40
+    assert_no_name(tmp_path / "records", "jo doe")
+
+
+def rows_of(table):
+    return [line.split(",") for line in table.read_text().splitlines()[1:]]
+
+
 def write_table(path, rows):
     lines = [",".join(map(str, row)) for row in rows]
     path.write_text("\n".join(["path,label,group,split", *lines]) + "\n")
