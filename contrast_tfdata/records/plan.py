@@ -72,6 +72,7 @@ class Plan:
         split: the split's options as they were applied.
         warnings: lines for people.
         parted: units that look alike and stand in different splits; None where that is still to be found out.
+        copied: for each image that stands under several known patients, a copy of each.
     """
 
     units: dict[str, list[PlannedUnit]]
@@ -82,6 +83,7 @@ class Plan:
     split: SplitOptions
     warnings: list[str]
     parted: list[Parted] | None = None
+    copied: list[list[Scanned]] = dataclasses.field(default_factory=list)
 
 
 Chosen = tuple[Unit, FileFacts, tuple[int, ...]]
@@ -120,7 +122,7 @@ def make_plan(
         warnings += _joined_warnings(pairs or [], groups)
         warnings += [] if patients_known else [PATIENTS_UNKNOWN]
     hashed = {group: group_key(group, options.secret) for group in set(groups)}  # One string for each group.
-    paths = (_source(unit, facts, options) for unit, facts, _ in chosen)
+    paths = (source_of(unit, facts, options) for unit, facts, _ in chosen)
     parts = zip(chosen, map(hashed.get, groups), paths, splits, strict=True)
     planned = [PlannedUnit(*unit, *more) for unit, *more in parts]
     parted = _parted(planned, pairs, options.split.rule)
@@ -130,7 +132,8 @@ def make_plan(
         planned.sort(key=lambda each: each.facts.sha256)  # In two steps, which need no pairs of both as keys.
     units = {split: [each for each in planned if each.split == split] for split in SPLITS}
     skipped = sources.skipped + Counter({"outside --slice_range": len(kept) - len(chosen)})
-    return Plan(units, rejected, skipped, len(scanned) - len(kept), patients_known, applied, warnings, parted)
+    copied = duplicates.under_several_patients(scanned, workers) if len(kept) < len(scanned) else []
+    return Plan(units, rejected, skipped, len(scanned) - len(kept), patients_known, applied, warnings, parted, copied)
 
 
 def _scan(sources: Sources, workers: Workers, progress: Progress) -> tuple[list[Scanned], list[Rejection]]:
@@ -139,7 +142,7 @@ def _scan(sources: Sources, workers: Workers, progress: Progress) -> tuple[list[
     return [(unit, facts) for _, unit, facts in usable], unlisted + unreadable
 
 
-def _source(unit: Unit, facts: FileFacts, options: PlanOptions) -> str:
+def source_of(unit: Unit, facts: FileFacts, options: PlanOptions) -> str:
     """Returns a path as records hold it: under whatever name the patient is known, the path does not give it away."""
     names = grouping.written_names(unit, facts) if options.hash_paths and isinstance(unit, FileUnit) else []
     return hide_patient(unit.path, names[0], options.secret, also=names[1:]) if names else unit.path
@@ -272,7 +275,12 @@ def parted_by_split(units: Sequence[PlannedUnit], pairs: Iterable[Pair]) -> list
         first, second = sorted((units[pair.first], units[pair.second]), key=_split_and_path)
         if first.split != second.split:
             found.append(Parted(first, second, pair.similarity))
-    return sorted(found, key=lambda each: (_split_and_path(each.first), _split_and_path(each.second)))
+    return sorted(found, key=places)
+
+
+def places(parted: Parted) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Returns where both stand, split and path of each."""
+    return _split_and_path(parted.first), _split_and_path(parted.second)
 
 
 def _split_and_path(unit: PlannedUnit) -> tuple[str, str]:

@@ -173,6 +173,63 @@ def test_fault_19_exact_copies_are_kept_once(png_tree, tmp_path):
     assert manifest.files["duplicates"] == 1
 
 
+def listed_look_alikes(directory):
+    with open(directory / "look_alikes.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("keyed", [b"", b"key"])
+def test_fault_19_23_an_exact_copy_under_another_patient_is_warned_of_and_listed(png_tree, tmp_path, keyed):
+    root = png_tree((48, 8))
+    for number in range(1, 12):
+        shutil.copy(root / "no_gad" / "p0000_00000.png", root / "no_gad" / f"p{number:04d}_copy.png")
+    shutil.copy(root / "no_gad" / "p0000_00000.png", root / "no_gad" / "p9999_copy.png")  # Nothing else is of p9999.
+    shutil.copy(root / "no_gad" / "p0001_00004.png", root / "no_gad" / "p0001_again.png")  # The same patient.
+    options = ConversionOptions(preprocessing=SMALL, plan=PlanOptions(secret=keyed))
+    manifest = make(root, tmp_path / "records", options=options)
+    assert manifest.patients_known
+    assert manifest.files["duplicates"] == 13
+    split_of = {each.group: split for split, each in records_of(tmp_path / "records", manifest)}
+    splits = [split_of[group_key(f"patient:p{number:04d}", keyed)] for number in range(12)]
+    expected = [
+        sorted([(splits[0], "no_gad/p0000_00000.png"), (splits[number], f"no_gad/p{number:04d}_copy.png")])
+        for number in range(1, 12)
+        if splits[number] != splits[0]
+    ]
+    assert len(expected) >= 3  # Or this test shows nothing.
+    found = [[(row["split"], row["path"]), (row["other_split"], row["other_path"])]
+             for row in listed_look_alikes(tmp_path / "records")]  # fmt: skip
+    assert found == sorted(expected)
+    assert {row["similarity"] for row in listed_look_alikes(tmp_path / "records")} == {"1.000"}
+    (line,) = [each for each in manifest.warnings if each.startswith("NEAR-DUPLICATES")]
+    assert f"{len(expected)} pairs of files look alike and stand in several splits" in line
+    (line,) = [each for each in manifest.warnings if each.startswith("the same image")]
+    one, other = (group_key(f"patient:p{number:04d}", keyed) for number in (0, 1))
+    assert line.endswith(f"and is kept once: 1 of them: no_gad/{one}_00000.png = no_gad/{other}_copy.png")
+    assert_no_name(tmp_path / "records", "p0000_", "p0001_")
+    make(root, tmp_path / "two", options=options, workers=2)
+    assert contents(tmp_path / "two") == contents(tmp_path / "records")
+
+
+def test_empty_slices_of_several_patients_make_them_no_one_person(png_tree, tmp_path):
+    root = png_tree((24, 24))
+    for number in range(6):
+        Image.new("L", (24, 24)).save(root / "no_gad" / f"p{number:04d}_empty.png")
+    manifest = make(root, tmp_path / "records")
+    assert manifest.files["duplicates"] == 5
+    assert manifest.warnings == ("1 slices have one grey value all over",)
+
+
+def test_fault_21_allowed_copies_of_two_patients_are_listed_once(heads, tmp_path):
+    root, test_root = two_archives(tmp_path, heads)
+    shutil.copy(root / "no_gad" / "p0_1.png", test_root / "no_gad" / "q0_1.png")
+    options = ConversionOptions(preprocessing=SMALL, plan=PlanOptions(allow_leakage=True))
+    make(root, tmp_path / "records", test_root=test_root, options=options)
+    listed = [(row["path"], row["other_path"]) for row in listed_look_alikes(tmp_path / "records")]
+    assert listed.count(("no_gad/q0_1.png", "no_gad/p0_1.png")) == 1
+    assert len(listed) == 16
+
+
 def test_fault_20_same_bytes_in_both_classes(png_tree, tmp_path):
     root = png_tree((8, 8))
     shutil.copy(root / "no_gad" / "p0000_00000.png", root / "with_gad" / "p1000_copy.png")
