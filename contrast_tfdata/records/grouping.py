@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from contrast_tfdata.images.dicom import is_placeholder
 from contrast_tfdata.images.slices import FileFacts, RejectedImageError
 from contrast_tfdata.records import assignment, near_duplicates
 from contrast_tfdata.records.scanning import Progress
@@ -23,12 +24,6 @@ A chain of look-alikes through all of the data would leave nothing to test on.
 """
 PATIENT = "patient:"
 _ALWAYS_JOINED = 8  # Names, however few there are.
-# What anonymisers, scanners and PACS write where there is no number; compared in upper case, letters and digits only.
-_PLACEHOLDERS = (
-    "ANON ANONYM ANONYME ANONYMIZED ANONYMISED ANONYMOUS ANONYMOUSPATIENT ANONPATIENT DEIDENTIFIED DELETED EMPTY HIDDEN"
-    " ID MISSING NA NAN NIL NOID NONAME NONE NOPATIENTID NOTAVAILABLE NOTSPECIFIED NULL PATIENT PATIENTID PSEUDONYM"
-    " REDACTED REMOVED SUBJECT TEST TESTPATIENT UNDEFINED UNIDENTIFIED UNKNOWN UNKNOWNPATIENT UNNAMED UNSPECIFIED"
-)
 _MOST_OF_STUDIES = 0.5  # That one patient may have before a person is asked to look.
 _LEAST_STUDIES = 20  # In fewer, one patient may well have most.
 
@@ -74,12 +69,6 @@ def patient_number(facts: FileFacts) -> str | None:
 def written_names(unit: Unit, facts: FileFacts) -> list[str]:
     """Returns what a file's patient is called, each name as it was written: by the user, and in the header."""
     return [name for name in (unit.group, patient_number(facts) and facts.patient_id) if name]
-
-
-def is_placeholder(patient_id: str) -> bool:
-    """Whether a PatientID stands for nobody: a word such as ANONYMOUS, only zeros, only X, or no letter or digit."""
-    text = "".join(filter(str.isalnum, patient_id.upper()))
-    return text in _PLACEHOLDERS.split() or not text.strip("0") or not text.strip("X")
 
 
 def patient_id_warnings(scanned: Iterable[tuple[Unit, FileFacts]]) -> list[str]:

@@ -171,11 +171,14 @@ def _file_warnings(scanned: list[Scanned]) -> list[str]:
 
 
 def _choose_slices(scanned: list[Scanned], selection: SliceSelection) -> list[Chosen]:
-    """Returns the units of which something is selected, with the slices; each class's part of a series counts alone."""
+    """Returns the units of which something is selected, with the slices; each class's part of a series counts alone.
+
+    So does each patient's whom the user names: the header of an anonymised file may tell nobody apart.
+    """
     parts: dict[tuple, dict[str, FileFacts]] = defaultdict(dict)
     for unit, facts in scanned:
         if isinstance(unit, FileUnit) and not _is_picture(facts):
-            parts[unit.label, unit.split][unit.path] = facts
+            parts[_part(unit, facts)][unit.path] = facts
     indices = {key: choose_slices(part, selection) for key, part in parts.items()}
     chosen, the_only_one = [], (0,)
     for unit, facts in scanned:
@@ -184,10 +187,14 @@ def _choose_slices(scanned: list[Scanned], selection: SliceSelection) -> list[Ch
         elif _is_picture(facts):
             wanted = the_only_one
         else:
-            wanted = tuple(indices[unit.label, unit.split][unit.path])
+            wanted = tuple(indices[_part(unit, facts)][unit.path])
         if wanted:
             chosen.append((unit, facts, wanted))
     return chosen
+
+
+def _part(unit: FileUnit, facts: FileFacts) -> tuple[int, str | None, str | None]:
+    return unit.label, unit.split, grouping.name_of(unit, facts).text if unit.group else None
 
 
 def _is_picture(facts: FileFacts) -> bool:

@@ -710,6 +710,23 @@ def test_slices_of_one_study_stay_together(tmp_path):
     assert not manifest.patients_known
 
 
+@pytest.mark.parametrize("named", ["header", "path"])
+def test_one_series_number_for_everybody_takes_slices_of_all(tmp_path, named):
+    """As anonymisers write it: the patient, or whoever names the patients, tells the series apart."""
+    for patient in range(10):
+        for number in range(3):
+            pixels = np.random.default_rng(10 * patient + number).integers(0, 4000, (24, 24), np.uint16)
+            path = tmp_path / "scans" / ("with_gad" if patient % 2 else "no_gad") / f"P{patient}_{number}.dcm"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            tags = {"PatientID": f"P{patient}" if named == "header" else "ANON", "SeriesInstanceUID": "1.2.3"}
+            path.write_bytes(dicom_bytes(pixels, ImagePositionPatient=[-number, 0, 0], **tags))
+    group_regex = None if named == "header" else REGEX
+    manifest = make(tmp_path / "scans", tmp_path / "records", group_regex=group_regex)
+    found = [each for _, each in records_of(tmp_path / "records", manifest)]
+    assert len({each.group for each in found}) == len(found) == 10
+    assert all(each.source.endswith("_1.dcm") and each.slice_index == 1 for each in found)
+
+
 def test_a_split_of_which_nothing_is_left_is_left_out(png_tree, tmp_path):
     root = png_tree((8, 8))
     broken = root / "no_gad" / "p0001_00007.png"
