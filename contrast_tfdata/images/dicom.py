@@ -75,6 +75,12 @@ _PLUGINS = {
     "1.2.840.10008.1.2.4.91": "pillow",
     "1.2.840.10008.1.2.5": "pydicom",
 }
+# What anonymisers, scanners and PACS write where there is no number; compared in upper case, letters and digits only.
+_PLACEHOLDERS = (
+    "ANON ANONYM ANONYME ANONYMIZED ANONYMISED ANONYMOUS ANONYMOUSPATIENT ANONPATIENT DEIDENTIFIED DELETED EMPTY HIDDEN"
+    " ID MISSING NA NAN NIL NOID NONAME NONE NOPATIENTID NOTAVAILABLE NOTSPECIFIED NULL PATIENT PATIENTID PSEUDONYM"
+    " REDACTED REMOVED SUBJECT TEST TESTPATIENT UNDEFINED UNIDENTIFIED UNKNOWN UNKNOWNPATIENT UNNAMED UNSPECIFIED"
+)
 _MIN_NORMAL = 0.9  # Length of the cross product of two unit vectors at right angles, less what rounded text loses.
 
 
@@ -143,6 +149,12 @@ def read_slice(data: bytes, index: int = 0) -> Slice:
     check_finite(pixels)
     pixels, spacing = _upright(pixels, header.spacing, header.orientation)
     return Slice(pixels, index, spacing)
+
+
+def is_placeholder(patient_id: str) -> bool:
+    """Whether a PatientID stands for nobody: a word such as ANONYMOUS, only zeros, only X, or no letter or digit."""
+    text = "".join(filter(str.isalnum, patient_id.upper()))
+    return text in _PLACEHOLDERS.split() or not text.strip("0") or not text.strip("X")
 
 
 def _pydicom(submodule: str = "") -> ModuleType:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from contrast_tfdata.errors import UsageError
+from contrast_tfdata.images.dicom import is_placeholder
 from contrast_tfdata.images.slices import FileFacts
 
 
@@ -53,11 +54,26 @@ class SliceSelection:
         return range(math.floor(num_slices * first), math.ceil(num_slices * last), self.slice_step)
 
 
+SeriesKey = tuple[str | None, str | None, str]
+"""PatientID where it is somebody's, StudyInstanceUID, SeriesInstanceUID."""
+
+
+def series_key(facts: FileFacts) -> SeriesKey | None:
+    """Returns what the files of one DICOM series share, to tell series apart within this process; None of no series.
+
+    A SeriesInstanceUID should be enough (PS3.3, C.7.3.1), but some anonymisers write one and the same for everybody.
+    """
+    if facts.series_uid is None:
+        return None
+    patient = facts.patient_id if facts.patient_id and not is_placeholder(facts.patient_id) else None
+    return patient, facts.study_uid, facts.series_uid
+
+
 def order_series(facts: Mapping[str, FileFacts]) -> dict[str, int]:
     """Returns each file's slice index: its place in its DICOM series, and 0 for a file of no series.
 
-    Files of one SeriesInstanceUID are sorted by position, those without a position last, ties by path: the result does
-    not depend on the order of `facts`.
+    Files of one series (see `series_key`) are sorted by position, those without a position last, ties by path: the
+    result does not depend on the order of `facts`.
 
     Args:
         facts: what is known of each file, by path.
@@ -85,15 +101,16 @@ def choose_slices(facts: Mapping[str, FileFacts], selection: SliceSelection) -> 
     return chosen
 
 
-def _series(facts: Mapping[str, FileFacts]) -> dict[str, list[str]]:
-    """Returns the ordered paths of each DICOM series, by SeriesInstanceUID."""
-    members: dict[str, list[str]] = defaultdict(list)
+def _series(facts: Mapping[str, FileFacts]) -> dict[SeriesKey, list[str]]:
+    """Returns the ordered paths of each DICOM series."""
+    members: dict[SeriesKey, list[str]] = defaultdict(list)
     for path, fact in facts.items():
-        if fact.series_uid is not None:
-            members[fact.series_uid].append(path)
+        key = series_key(fact)
+        if key is not None:
+            members[key].append(path)
 
     def place(path: str) -> tuple[bool, float, str]:
         position = facts[path].position
         return position is None, position or 0.0, path
 
-    return {uid: sorted(paths, key=place) for uid, paths in members.items()}
+    return {key: sorted(paths, key=place) for key, paths in members.items()}

@@ -11,7 +11,7 @@ from contrast_tfdata.csv_text import csv_line, guard_formula
 from contrast_tfdata.errors import DataError, Problems
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.images.slices import RejectedImageError
-from contrast_tfdata.records import codec, descriptions, look_alikes, manifest, shards
+from contrast_tfdata.records import codec, copied_patients, descriptions, look_alikes, manifest, one_person, shards
 from contrast_tfdata.records.decoding import DecodedSlice, decode
 from contrast_tfdata.records.findings import no_class_to_train_on
 from contrast_tfdata.records.identity import example_id
@@ -70,6 +70,9 @@ def finish(
         raise DataError.listing_kinds(problems)
     if outcome.constant:
         plan.warnings.append(f"{outcome.constant} slices have one grey value all over")
+    plan.warnings += one_person.warnings(unit for units in plan.units.values() for unit in units)
+    plan.warnings += copied_patients.warnings(plan, options.plan)
+    copied_patients.add_parted(plan, options.plan)
     plan.warnings += look_alikes.warnings(plan.parted)
     for name, lines in (
         (REJECTED_FILE, _rejected_lines(plan.rejected)),

@@ -4,8 +4,10 @@ import dataclasses
 from collections import defaultdict
 from collections.abc import Sequence
 
-from contrast_tfdata.images.slices import FileFacts
+from contrast_tfdata.images.slices import FileFacts, RejectedImageError
+from contrast_tfdata.records.grouping import name_of
 from contrast_tfdata.records.units import Unit
+from contrast_tfdata.records.workers import Workers
 
 Scanned = tuple[Unit, FileFacts]
 
@@ -39,6 +41,31 @@ def drop_copies(scanned: Sequence[Scanned]) -> list[Scanned]:
 def count_copies(scanned: Sequence[Scanned]) -> int:
     """Returns how many files are copies of another one."""
     return sum(len(units) - 1 for units in _repeated(scanned))
+
+
+def under_several_patients(scanned: Sequence[Scanned], workers: Workers) -> list[list[Scanned]]:
+    """Returns, for each image that stands under several known patients, the first copy of each; both by path.
+
+    Images of one grey value are left out: an empty slice looks the same in everybody.
+    """
+    repeated, patients = _copies(scanned), defaultdict(dict)
+    for unit, facts in sorted((each for each in scanned if each[1].sha256 in repeated), key=lambda each: each[0].path):
+        name = name_of(unit, facts)
+        if name.known:
+            patients[facts.sha256].setdefault(name.text, (unit, facts))
+    several = [list(copies.values()) for copies in patients.values() if len(copies) > 1]
+    blank = workers.map(_is_blank, (copies[0] for copies in several))
+    return [copies for copies, nothing in zip(several, blank, strict=True) if not nothing]
+
+
+def _is_blank(work: Scanned) -> bool:
+    """Runs in a worker process; whether an image, or the middle of a volume, shows nothing. So does a broken one."""
+    unit, facts = work
+    try:
+        ((_, middle),) = unit.read(facts, [facts.num_slices // 2])
+    except RejectedImageError:
+        return True
+    return bool(middle.pixels.min() == middle.pixels.max())
 
 
 def _copies(scanned: Sequence[Scanned]) -> dict[bytes, list[Unit]]:

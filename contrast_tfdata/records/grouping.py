@@ -2,12 +2,14 @@
 
 import dataclasses
 import sys
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from contrast_tfdata.images.dicom import is_placeholder
 from contrast_tfdata.images.slices import FileFacts, RejectedImageError
 from contrast_tfdata.records import assignment, near_duplicates
 from contrast_tfdata.records.scanning import Progress
@@ -22,12 +24,6 @@ A chain of look-alikes through all of the data would leave nothing to test on.
 """
 PATIENT = "patient:"
 _ALWAYS_JOINED = 8  # Names, however few there are.
-# What anonymisers, scanners and PACS write where there is no number; compared in upper case, letters and digits only.
-_PLACEHOLDERS = (
-    "ANON ANONYM ANONYME ANONYMIZED ANONYMISED ANONYMOUS ANONYMOUSPATIENT ANONPATIENT DEIDENTIFIED DELETED EMPTY HIDDEN"
-    " ID MISSING NA NAN NIL NOID NONAME NONE NOPATIENTID NOTAVAILABLE NOTSPECIFIED NULL PATIENT PATIENTID PSEUDONYM"
-    " REDACTED REMOVED SUBJECT TEST TESTPATIENT UNDEFINED UNIDENTIFIED UNKNOWN UNKNOWNPATIENT UNNAMED UNSPECIFIED"
-)
 _MOST_OF_STUDIES = 0.5  # That one patient may have before a person is asked to look.
 _LEAST_STUDIES = 20  # In fewer, one patient may well have most.
 
@@ -48,25 +44,31 @@ class Name:
 def name_of(unit: Unit, facts: FileFacts) -> Name:
     """Returns the patient of a unit, else its study, else its own path."""
     if unit.group:
-        return Name(sys.intern(f"{PATIENT}{unit.group}"), True)  # One string for all slices of a patient.
+        # One string for all slices of a patient.
+        return Name(sys.intern(f"{PATIENT}{_in_one_form(unit.group)}"), True)
     if patient_of(facts):
-        return Name(sys.intern(patient_of(facts)), _patient_id(facts) is not None)
+        return Name(sys.intern(patient_of(facts)), patient_number(facts) is not None)
     # A file's own name is no patient: the same name below the train and the test folder means two files.
     return Name(f"file:{unit.split}:{unit.path}", False)
 
 
 def patient_of(facts: FileFacts) -> str | None:
     """Returns the name, before hashing, of the patient or at least the study that a file says it is of, or None."""
-    if _patient_id(facts):
-        return f"{PATIENT}{_patient_id(facts)}"
+    if patient_number(facts):
+        return f"{PATIENT}{patient_number(facts)}"
     study = facts.study_uid or facts.series_uid
     return f"study:{study}" if study else None
 
 
-def is_placeholder(patient_id: str) -> bool:
-    """Whether a PatientID stands for nobody: a word such as ANONYMOUS, only zeros, only X, or no letter or digit."""
-    text = "".join(filter(str.isalnum, patient_id.upper()))
-    return text in _PLACEHOLDERS.split() or not text.strip("0") or not text.strip("X")
+def patient_number(facts: FileFacts) -> str | None:
+    """Returns the PatientID of a file's header in one form of Unicode; None where it is missing or a placeholder."""
+    found = facts.patient_id and not is_placeholder(facts.patient_id)
+    return _in_one_form(facts.patient_id) if found else None
+
+
+def written_names(unit: Unit, facts: FileFacts) -> list[str]:
+    """Returns what a file's patient is called, each name as it was written: by the user, and in the header."""
+    return [name for name in (unit.group, patient_number(facts) and facts.patient_id) if name]
 
 
 def patient_id_warnings(scanned: Iterable[tuple[Unit, FileFacts]]) -> list[str]:
@@ -75,8 +77,8 @@ def patient_id_warnings(scanned: Iterable[tuple[Unit, FileFacts]]) -> list[str]:
     for unit, facts in scanned:
         if unit.group or not facts.patient_id:
             continue
-        if _patient_id(facts):
-            studies[facts.patient_id].add(facts.study_uid or facts.series_uid)
+        if patient_number(facts):
+            studies[patient_number(facts)].add(facts.study_uid or facts.series_uid)
         else:
             placeholders += 1
     lines = []
@@ -90,8 +92,12 @@ def patient_id_warnings(scanned: Iterable[tuple[Unit, FileFacts]]) -> list[str]:
     return lines
 
 
-def _patient_id(facts: FileFacts) -> str | None:
-    return facts.patient_id if facts.patient_id and not is_placeholder(facts.patient_id) else None
+def _in_one_form(patient: str) -> str:
+    """Returns a patient's name as every source of names writes it.
+
+    A table may write an umlaut as one character and the file system as two, and a scanner may fill up with blanks.
+    """
+    return unicodedata.normalize("NFC", patient.strip())
 
 
 def find_look_alikes(

@@ -72,6 +72,7 @@ class Plan:
         split: the split's options as they were applied.
         warnings: lines for people.
         parted: units that look alike and stand in different splits; None where that is still to be found out.
+        copied: for each image that stands under several known patients, a copy of each.
     """
 
     units: dict[str, list[PlannedUnit]]
@@ -82,6 +83,7 @@ class Plan:
     split: SplitOptions
     warnings: list[str]
     parted: list[Parted] | None = None
+    copied: list[list[Scanned]] = dataclasses.field(default_factory=list)
 
 
 Chosen = tuple[Unit, FileFacts, tuple[int, ...]]
@@ -120,7 +122,8 @@ def make_plan(
         warnings += _joined_warnings(pairs or [], groups)
         warnings += [] if patients_known else [PATIENTS_UNKNOWN]
     hashed = {group: group_key(group, options.secret) for group in set(groups)}  # One string for each group.
-    parts = zip(chosen, map(hashed.get, groups), _sources(chosen, names, options), splits, strict=True)
+    paths = (source_of(unit, facts, options) for unit, facts, _ in chosen)
+    parts = zip(chosen, map(hashed.get, groups), paths, splits, strict=True)
     planned = [PlannedUnit(*unit, *more) for unit, *more in parts]
     parted = _parted(planned, pairs, options.split.rule)
     if options.split.rule == "group":
@@ -129,7 +132,8 @@ def make_plan(
         planned.sort(key=lambda each: each.facts.sha256)  # In two steps, which need no pairs of both as keys.
     units = {split: [each for each in planned if each.split == split] for split in SPLITS}
     skipped = sources.skipped + Counter({"outside --slice_range": len(kept) - len(chosen)})
-    return Plan(units, rejected, skipped, len(scanned) - len(kept), patients_known, applied, warnings, parted)
+    copied = duplicates.under_several_patients(scanned, workers) if len(kept) < len(scanned) else []
+    return Plan(units, rejected, skipped, len(scanned) - len(kept), patients_known, applied, warnings, parted, copied)
 
 
 def _scan(sources: Sources, workers: Workers, progress: Progress) -> tuple[list[Scanned], list[Rejection]]:
@@ -138,14 +142,10 @@ def _scan(sources: Sources, workers: Workers, progress: Progress) -> tuple[list[
     return [(unit, facts) for _, unit, facts in usable], unlisted + unreadable
 
 
-def _sources(chosen: Sequence[Chosen], names: Sequence[grouping.Name], options: PlanOptions) -> list[str]:
-    """Returns the paths as records hold them."""
-    return [
-        hide_patient(unit.path, name.text.removeprefix(grouping.PATIENT), options.secret)
-        if options.hash_paths and name.known and isinstance(unit, FileUnit)
-        else unit.path
-        for (unit, _, _), name in zip(chosen, names, strict=True)
-    ]
+def source_of(unit: Unit, facts: FileFacts, options: PlanOptions) -> str:
+    """Returns a path as records hold it: under whatever name the patient is known, the path does not give it away."""
+    names = grouping.written_names(unit, facts) if options.hash_paths and isinstance(unit, FileUnit) else []
+    return hide_patient(unit.path, names[0], options.secret, also=names[1:]) if names else unit.path
 
 
 def shown_path(unit: Unit) -> str:
@@ -171,11 +171,14 @@ def _file_warnings(scanned: list[Scanned]) -> list[str]:
 
 
 def _choose_slices(scanned: list[Scanned], selection: SliceSelection) -> list[Chosen]:
-    """Returns the units of which something is selected, with the slices; each class's part of a series counts alone."""
+    """Returns the units of which something is selected, with the slices; each class's part of a series counts alone.
+
+    So does each patient's whom the user names: the header of an anonymised file may tell nobody apart.
+    """
     parts: dict[tuple, dict[str, FileFacts]] = defaultdict(dict)
     for unit, facts in scanned:
         if isinstance(unit, FileUnit) and not _is_picture(facts):
-            parts[unit.label, unit.split][unit.path] = facts
+            parts[_part(unit, facts)][unit.path] = facts
     indices = {key: choose_slices(part, selection) for key, part in parts.items()}
     chosen, the_only_one = [], (0,)
     for unit, facts in scanned:
@@ -184,10 +187,14 @@ def _choose_slices(scanned: list[Scanned], selection: SliceSelection) -> list[Ch
         elif _is_picture(facts):
             wanted = the_only_one
         else:
-            wanted = tuple(indices[unit.label, unit.split][unit.path])
+            wanted = tuple(indices[_part(unit, facts)][unit.path])
         if wanted:
             chosen.append((unit, facts, wanted))
     return chosen
+
+
+def _part(unit: FileUnit, facts: FileFacts) -> tuple[int, str | None, str | None]:
+    return unit.label, unit.split, grouping.name_of(unit, facts).text if unit.group else None
 
 
 def _is_picture(facts: FileFacts) -> bool:
@@ -275,7 +282,12 @@ def parted_by_split(units: Sequence[PlannedUnit], pairs: Iterable[Pair]) -> list
         first, second = sorted((units[pair.first], units[pair.second]), key=_split_and_path)
         if first.split != second.split:
             found.append(Parted(first, second, pair.similarity))
-    return sorted(found, key=lambda each: (_split_and_path(each.first), _split_and_path(each.second)))
+    return sorted(found, key=places)
+
+
+def places(parted: Parted) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Returns where both stand, split and path of each."""
+    return _split_and_path(parted.first), _split_and_path(parted.second)
 
 
 def _split_and_path(unit: PlannedUnit) -> tuple[str, str]:

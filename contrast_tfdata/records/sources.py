@@ -247,7 +247,7 @@ def _unmatched_paths(root: Path, pattern: re.Pattern | None, refs: Sequence[file
 
 def _match_group(pattern: re.Pattern | None, path: str) -> str | None:
     match = pattern.search(path) if pattern else None
-    return _shared(match.group(1) or None) if match else None
+    return _shared((match.group(1) or "").strip() or None) if match else None
 
 
 def _shared(text: str | None) -> str | None:
@@ -288,7 +288,7 @@ def _unit_from_row(row: dict[str, str], folder: Path, pattern: re.Pattern | None
         raise ValueError(f"split must be one of {', '.join(SPLITS)} or empty. Received: {split}")
     root = _shared(file.anchor if Path(path).is_absolute() else str(folder))
     ref = files.FileRef(root, file.relative_to(root).as_posix(), file.stat().st_size, max_bytes=max_bytes)
-    group = _shared(row.get("group")) or _match_group(pattern, path)
+    group = _shared((row.get("group") or "").strip()) or _match_group(pattern, path)
     return FileUnit(ref, _parse_label(row["label"] or ""), _shared(split), group, _subgroups(row))
 
 

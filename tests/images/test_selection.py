@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contrast_tfdata.errors import UsageError
-from contrast_tfdata.images.selection import SliceSelection, choose_slices, order_series
+from contrast_tfdata.images.selection import SliceSelection, choose_slices, order_series, series_key
 from contrast_tfdata.images.slices import FileFacts
 
 
@@ -69,6 +69,30 @@ def test_series_is_ordered_by_position_then_path():
     expected = {"c": 0, "a": 1, "b": 2, "d": 3, "x": 0, "picture": 0, "lonely": 0}
     assert order_series(facts) == expected
     assert order_series(dict(reversed(facts.items()))) == expected
+
+
+def test_one_series_number_for_everybody_joins_neither_patients_nor_studies():
+    """As anonymisers write it; a placeholder, or none, tells nobody apart."""
+    whose = [("P1", "1"), ("P2", "1"), ("P2", "2"), ("ANON", "3"), ("0", "4")]
+    facts = {
+        f"{number}/{place}": FileFacts(b"0", "dicom", 1, 1, patient, study, "one", float(place))
+        for number, (patient, study) in enumerate(whose)
+        for place in range(3)
+    }
+    chosen = choose_slices(facts, SliceSelection())
+    assert [path for path, indices in chosen.items() if indices] == [f"{number}/1" for number in range(5)]
+    assert order_series(facts) == {path: int(path[-1]) for path in facts}
+
+
+def test_placeholders_of_several_kinds_are_one_series():
+    ids = ("ANON", "0", None)
+    facts = {
+        f"{place}": FileFacts(b"0", "dicom", 1, 1, patient, "1", "one", float(place))
+        for place, patient in enumerate(ids)
+    }
+    assert order_series(facts) == {"0": 0, "1": 1, "2": 2}
+    assert len({series_key(each) for each in facts.values()}) == 1
+    assert series_key(FileFacts(b"0", "png", 1)) is None
 
 
 def test_choosing_treats_a_series_like_a_volume():

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import shutil
+import unicodedata
 
 import numpy as np
 import pytest
@@ -170,6 +171,63 @@ def test_fault_19_exact_copies_are_kept_once(png_tree, tmp_path):
     manifest = make(root, tmp_path / "records")
     assert sum(info.records for info in manifest.splits.values()) == 16
     assert manifest.files["duplicates"] == 1
+
+
+def listed_look_alikes(directory):
+    with open(directory / "look_alikes.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("keyed", [b"", b"key"])
+def test_fault_19_23_an_exact_copy_under_another_patient_is_warned_of_and_listed(png_tree, tmp_path, keyed):
+    root = png_tree((48, 8))
+    for number in range(1, 12):
+        shutil.copy(root / "no_gad" / "p0000_00000.png", root / "no_gad" / f"p{number:04d}_copy.png")
+    shutil.copy(root / "no_gad" / "p0000_00000.png", root / "no_gad" / "p9999_copy.png")  # Nothing else is of p9999.
+    shutil.copy(root / "no_gad" / "p0001_00004.png", root / "no_gad" / "p0001_again.png")  # The same patient.
+    options = ConversionOptions(preprocessing=SMALL, plan=PlanOptions(secret=keyed))
+    manifest = make(root, tmp_path / "records", options=options)
+    assert manifest.patients_known
+    assert manifest.files["duplicates"] == 13
+    split_of = {each.group: split for split, each in records_of(tmp_path / "records", manifest)}
+    splits = [split_of[group_key(f"patient:p{number:04d}", keyed)] for number in range(12)]
+    expected = [
+        sorted([(splits[0], "no_gad/p0000_00000.png"), (splits[number], f"no_gad/p{number:04d}_copy.png")])
+        for number in range(1, 12)
+        if splits[number] != splits[0]
+    ]
+    assert len(expected) >= 3  # Or this test shows nothing.
+    found = [[(row["split"], row["path"]), (row["other_split"], row["other_path"])]
+             for row in listed_look_alikes(tmp_path / "records")]  # fmt: skip
+    assert found == sorted(expected)
+    assert {row["similarity"] for row in listed_look_alikes(tmp_path / "records")} == {"1.000"}
+    (line,) = [each for each in manifest.warnings if each.startswith("NEAR-DUPLICATES")]
+    assert f"{len(expected)} pairs of files look alike and stand in several splits" in line
+    (line,) = [each for each in manifest.warnings if each.startswith("the same image")]
+    one, other = (group_key(f"patient:p{number:04d}", keyed) for number in (0, 1))
+    assert line.endswith(f"and is kept once: 1 of them: no_gad/{one}_00000.png = no_gad/{other}_copy.png")
+    assert_no_name(tmp_path / "records", "p0000_", "p0001_")
+    make(root, tmp_path / "two", options=options, workers=2)
+    assert contents(tmp_path / "two") == contents(tmp_path / "records")
+
+
+def test_empty_slices_of_several_patients_make_them_no_one_person(png_tree, tmp_path):
+    root = png_tree((24, 24))
+    for number in range(6):
+        Image.new("L", (24, 24)).save(root / "no_gad" / f"p{number:04d}_empty.png")
+    manifest = make(root, tmp_path / "records")
+    assert manifest.files["duplicates"] == 5
+    assert manifest.warnings == ("1 slices have one grey value all over",)
+
+
+def test_fault_21_allowed_copies_of_two_patients_are_listed_once(heads, tmp_path):
+    root, test_root = two_archives(tmp_path, heads)
+    shutil.copy(root / "no_gad" / "p0_1.png", test_root / "no_gad" / "q0_1.png")
+    options = ConversionOptions(preprocessing=SMALL, plan=PlanOptions(allow_leakage=True))
+    make(root, tmp_path / "records", test_root=test_root, options=options)
+    listed = [(row["path"], row["other_path"]) for row in listed_look_alikes(tmp_path / "records")]
+    assert listed.count(("no_gad/q0_1.png", "no_gad/p0_1.png")) == 1
+    assert len(listed) == 16
 
 
 def test_fault_20_same_bytes_in_both_classes(png_tree, tmp_path):
@@ -490,6 +548,21 @@ def test_fault_28_a_patient_in_the_path_stands_hashed_in_the_records(tmp_path):
     assert contents(tmp_path / "again") == contents(tmp_path / "records")
 
 
+def test_fault_23_28_every_way_of_writing_a_patient_is_one_group_and_is_hidden(tmp_path):
+    written = ["Mülo\u0308", *(unicodedata.normalize(form, "Mülö") for form in ("NFC", "NFD"))]
+    for number in range(24):
+        name = written[number % 3] if number < 6 else f"Qvist{number}"
+        path = tmp_path / "pictures" / ("with_gad" if number % 2 else "no_gad") / f"{name}_{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.random.default_rng(number).integers(0, 255, (24, 24), np.uint8)).save(path)
+    manifest = make(tmp_path / "pictures", tmp_path / "records")
+    found = records_of(tmp_path / "records", manifest)
+    expected = group_key("patient:" + written[1])
+    assert len({split for split, each in found if each.group == expected}) == 1
+    assert sum(each.group == expected for _, each in found) == 6
+    assert_no_name(tmp_path / "records", *(each.lower() for each in written), "qvist")
+
+
 def test_fault_28_paths_stay_clear_where_asked(tmp_path):
     root = named_tree(tmp_path / "pictures")
     options = ConversionOptions(preprocessing=SMALL, plan=PlanOptions(hash_paths=False))
@@ -508,6 +581,76 @@ def test_fault_28_a_tables_patient_and_a_patient_id_are_hidden_in_paths_too(tmp_
     dicom_tree(tmp_path / "scans", "mrn-{0}/{0}.dcm".format, [f"MRN-{number}" for number in range(12)])
     make(tmp_path / "scans", tmp_path / "from_dicom", group_regex=None)
     assert_no_name(tmp_path / "from_dicom", "mrn-", "secret", "person")
+
+
+def test_fault_28_a_pseudonym_from_a_table_does_not_bring_back_the_patient_id(tmp_path):
+    ids = ["ANON" if number < 2 else f"MRN{7000 + number // 2}" for number in range(24)]
+    root = dicom_tree(tmp_path / "scans", lambda number: f"{ids[number]}/s{number}.dcm", ids)
+    names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.dcm"))
+    rows = [(name, name.split("/")[0], f"subject-{name.split('/')[1][-1]}", "") for name in names]
+    manifest = from_table(write_table(root / "table.csv", rows), tmp_path / "records")
+    found = {each.source for _, each in records_of(tmp_path / "records", manifest)}
+    assert f"no_gad/{group_key('patient:MRN7001')}/s2.dcm" in found
+    assert "no_gad/ANON/s0.dcm" in found  # Stands for nobody.
+    assert_no_name(tmp_path / "records", "mrn", "subject-")
+
+
+def sessions_table(tmp_path, ids, group_of):
+    """A table that names groups of DICOM files otherwise than their headers do."""
+    root = dicom_tree(tmp_path / "scans", lambda number: f"{ids[number] or 'none'}/s{number}.dcm", ids)
+    paths = {int(path.stem[1:]): path.relative_to(root).as_posix() for path in root.rglob("*.dcm")}
+    rows = [(paths[number], paths[number].split("/")[0], group_of(number), "") for number in sorted(paths)]
+    return write_table(root / "table.csv", rows)
+
+
+def test_fault_23_a_patient_with_a_group_for_each_session_is_warned_of(tmp_path):
+    ids = [f"MRN{7000 + number // 2}" for number in range(24)] + ["ANON", "0", None] * 2
+    table = sessions_table(tmp_path, ids, lambda number: f"session-{number}")
+    manifest = from_table(table, tmp_path / "records")
+    splits = {each.source: split for split, each in records_of(tmp_path / "records", manifest)}
+    (line,) = [each for each in manifest.warnings if "PatientID" in each]
+    numbers = [group_key(f"patient:MRN{number}") for number in range(7000, 7012)]
+    pairs = [sorted((split, path) for path, split in splits.items() if key in path) for key in numbers]
+    parted = sorted([one, other] for one, other in pairs if one[0] != other[0])
+    assert len(parted) >= 3  # Or this test shows nothing.
+    assert line.startswith(
+        f"12 PatientIDs stand in several groups, {len(parted)} of them in several splits; where such"
+    )
+    assert line.endswith("; and 7 more")
+    for (split, path), (other_split, other_path) in parted[:5]:
+        assert f"{split} {path} = {other_split} {other_path}" in line
+    assert_no_name(tmp_path / "records", "mrn", "session")
+    from_table(write_table(table, reversed(rows_of(table))), tmp_path / "reversed")
+    assert contents(tmp_path / "reversed") == contents(tmp_path / "records")
+
+
+def test_fault_23_files_without_a_group_count_too(tmp_path):
+    ids = [f"MRN{number // 2}" for number in range(24)]
+    table = sessions_table(tmp_path, ids, lambda number: "someone" if number == 0 else "")
+    (line,) = [each for each in from_table(table, tmp_path / "records").warnings if "PatientID" in each]
+    assert line.startswith("1 PatientIDs stand in several groups, ")
+
+
+@pytest.mark.parametrize("group_of", [lambda number: "", lambda number: f"subject-{number // 2}"])
+def test_a_group_for_each_patient_id_is_nothing_to_warn_of(tmp_path, group_of):
+    table = sessions_table(tmp_path, [f"MRN{number // 2}" for number in range(24)], group_of)
+    assert from_table(table, tmp_path / "records").warnings == ()
+
+
+def test_fault_23_names_that_differ_by_case_and_blanks_are_warned_of(png_tree, tmp_path):
+    root = png_tree((20, 20))
+    names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.png"))
+    called = ["Jo Doe", "JO DOE", "Jo  Doe", "jodoe", "Doe Jo"]
+    rows = [(name, name.split("/")[0], called[n] if n < 5 else f"q{n}", "") for n, name in enumerate(names)]
+    manifest = from_table(write_table(root / "table.csv", rows), tmp_path / "records")
+    (line,) = [each for each in manifest.warnings if "names of patients" in each]
+    assert line.startswith("1 names of patients differ only by case or blanks, ")
+    assert sum(info.groups for info in manifest.splits.values()) == 40
+    assert_no_name(tmp_path / "records", "jo doe")
+
+
+def rows_of(table):
+    return [line.split(",") for line in table.read_text().splitlines()[1:]]
 
 
 def write_table(path, rows):
@@ -565,6 +708,23 @@ def test_slices_of_one_study_stay_together(tmp_path):
     assert all(len(each) == 1 for each in splits_of_study.values())
     assert len(splits_of_study) == 6
     assert not manifest.patients_known
+
+
+@pytest.mark.parametrize("named", ["header", "path"])
+def test_one_series_number_for_everybody_takes_slices_of_all(tmp_path, named):
+    """As anonymisers write it: the patient, or whoever names the patients, tells the series apart."""
+    for patient in range(10):
+        for number in range(3):
+            pixels = np.random.default_rng(10 * patient + number).integers(0, 4000, (24, 24), np.uint16)
+            path = tmp_path / "scans" / ("with_gad" if patient % 2 else "no_gad") / f"P{patient}_{number}.dcm"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            tags = {"PatientID": f"P{patient}" if named == "header" else "ANON", "SeriesInstanceUID": "1.2.3"}
+            path.write_bytes(dicom_bytes(pixels, ImagePositionPatient=[-number, 0, 0], **tags))
+    group_regex = None if named == "header" else REGEX
+    manifest = make(tmp_path / "scans", tmp_path / "records", group_regex=group_regex)
+    found = [each for _, each in records_of(tmp_path / "records", manifest)]
+    assert len({each.group for each in found}) == len(found) == 10
+    assert all(each.source.endswith("_1.dcm") and each.slice_index == 1 for each in found)
 
 
 def test_a_split_of_which_nothing_is_left_is_left_out(png_tree, tmp_path):

@@ -1,6 +1,7 @@
 """Which files share a group."""
 
 import itertools
+import unicodedata
 
 import pytest
 from hypothesis import given, settings
@@ -56,6 +57,14 @@ def test_fault_23_placeholders_are_nobodys_number(text):
 def test_numbers_and_pseudonyms_are_patients(text):
     assert not is_placeholder(text)
     assert name_of(*scanned(text, "1.2.3")) == Name(f"patient:{text}", True)
+
+
+def test_fault_23_one_name_in_either_form_of_unicode_is_one_patient():
+    composed, decomposed = (unicodedata.normalize(form, "Müller") for form in ("NFC", "NFD"))
+    assert composed != decomposed
+    expected = Name(f"patient:{composed}", True)
+    for text in (composed, decomposed):
+        assert name_of(*scanned(text, "1.2.3")) == name_of(*scanned(None, group=text)) == expected
 
 
 def test_a_placeholder_in_a_table_or_path_is_what_the_user_says():

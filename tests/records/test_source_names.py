@@ -22,6 +22,14 @@ def test_fault_28_every_way_of_writing_a_patient_is_hidden():
     assert hide_patient("a/bxc/1.png", "b.c", b"key") == "a/bxc/1.png"
 
 
+def test_fault_28_further_names_are_hidden_at_the_same_time():
+    """Not one after the other: the second name may occur in the hash of the first."""
+    path = "no_gad/MRN70/subject-0/mrn7_7.dcm"
+    expected = f"no_gad/{hashed('MRN7')}0/{hashed('subject-0')}/{hashed('mrn7')}_{hashed('7')}.dcm"
+    assert hide_patient(path, "subject-0", b"key", also=["7", "MRN7"]) == expected
+    assert hide_patient(path, "nobody", b"key", also=[]) == path
+
+
 def test_fault_28_bytes_that_are_no_text_are_hidden_too():
     patient = b"M\xfcller".decode("utf-8", "surrogateescape")
     assert hide_patient(f"no_gad/{patient}.png", patient, b"key") == f"no_gad/{hashed(patient)}.png"

@@ -54,6 +54,27 @@ def test_a_pattern_that_suits_few_paths_is_shown_on_some(png_tree):
     assert said.endswith("... and 66 more")
 
 
+def test_fault_23_blanks_around_a_patient_are_not_of_the_name(png_tree, tmp_path):
+    root = png_tree((1, 1))
+    write_png(root / "no_gad" / " p0000 _9.png", 9)
+    found = find(root, group_regex="/([^_/]+)_[^/]*$")
+    assert {unit.group for unit in found.units if unit.label == 0} == {"p0000"}
+    table = root / "table.csv"
+    table.write_text("path,label,group\nno_gad/p0000_00000.png,0,P1\nno_gad/ p0000 _9.png,0, P1 \n")
+    units = sources.from_table(table, group_regex=None, max_bytes=LIMIT).units
+    assert [unit.group for unit in units] == ["P1", "P1"]
+
+
+def test_nothing_but_blanks_is_no_patient(png_tree):
+    root = png_tree((1, 1))
+    write_png(root / "no_gad" / " _9.png", 9)
+    assert "no patient in 1 of 3 paths" in problems_of(find(root, group_regex="/([^_/]+)_[^/]*$"))
+    table = root / "table.csv"
+    table.write_text("path,label,group\nno_gad/p0000_00000.png,0,  \n")
+    (unit,) = sources.from_table(table, group_regex="/([^_/]+)_[^/]*$", max_bytes=LIMIT).units
+    assert unit.group == "p0000"
+
+
 def test_an_empty_match_is_no_patient(png_tree):
     found = find(png_tree((1, 1)), group_regex="(x*)")
     assert [unit.group for unit in found.units] == [None, None]
