@@ -54,7 +54,11 @@ def main(argv: list[str]) -> None:
         scores = inputs.score_files(found, predictor, options, pool, progress)
     for note in found.notes:
         cli.console.print(note)
+    if found.ignored:
+        cli.console.print(f"{found.ignored} skipped: system files")
     tables.show(cli.console, scores, choices)
+    for warning in scores.warnings:
+        cli.console.print(f"warning: {warning}")
     if output:
         tables.write(output, scores, choices)
         cli.console.print(f"predictions: {output}")

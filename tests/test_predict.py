@@ -116,6 +116,22 @@ def test_conflicts_alone_are_bad_data_only_where_it_was_asked_for(export, tmp_pa
     assert agreeing.returncode == 0, agreeing.stderr
 
 
+@pytest.mark.slow
+def test_fault_05_09_66_what_is_passed_over_or_odd_is_told(tmp_path):
+    tags = {"SeriesDescription": DESCRIPTION, "PatientName": PERSON, "PatientID": NUMBER, "BurnedInAnnotation": None}
+    (tmp_path / "a.png").write_bytes(dicom_bytes(**tags))
+    for name in (".hidden", "Thumbs.db"):
+        (tmp_path / name).write_bytes(b"x")
+    result = predict(tmp_path)
+    assert result.returncode == 0, result.stderr
+    said = result.stdout.decode()
+    assert "2 skipped: system files" in said
+    odd = f"; for example {tmp_path}/a.png"
+    assert f"warning: 1 files: the name promises another format than the content has; the content decides{odd}" in said
+    assert f"burnt into its pixels (BurnedInAnnotation){odd}\n" in said
+    assert not any(word in said for word in (*PERSON.split("^"), NUMBER, DESCRIPTION.split()[0]))
+
+
 def copy_of_shipped_model(workdir, **more):
     """Writes a run whose model is that of the package, with these keys in its model.json."""
     shutil.copytree(pretrained.model_folder(pretrained.NAME), workdir / "model")

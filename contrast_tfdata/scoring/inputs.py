@@ -13,7 +13,7 @@ from contrast_tfdata.errors import DataError
 from contrast_tfdata.evaluation import Choices, InputGate, Predictions
 from contrast_tfdata.evaluation.input_gate import series_refusal
 from contrast_tfdata.evaluation.predictions import UNKNOWN_LABEL
-from contrast_tfdata.images import files
+from contrast_tfdata.images import file_warnings, files
 from contrast_tfdata.images.contrast_claims import Claim
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.images.selection import SliceSelection, choose_slices
@@ -40,6 +40,7 @@ class Scores:
         copies: exact copies of files of a DICOM series, left out.
         claims: what the headers of each series say, by its key; silent where it is not named.
         refusals: for each row why the network should not answer it, "" where it may; empty where nobody asked.
+        warnings: lines for people about files that are odd, and were scored all the same.
     """
 
     predictions: Predictions
@@ -48,6 +49,7 @@ class Scores:
     copies: int = 0
     claims: Mapping[str, Claim] = dataclasses.field(default_factory=dict)
     refusals: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def verdicts(self, choices: Choices) -> list[SeriesVerdict]:
         """Summarises each series, in the order of its first slice."""
@@ -71,12 +73,14 @@ class Inputs:
         rejected: files that cannot be read.
         notes: a line for each entry that is no image by its nature (a link out of the folder, a device).
         claims: what stands beside files about contrast agent, by their path; see `bids`.
+        ignored: how many entries are an operating system's own, as in `Listing.ignored`.
     """
 
     units: dict[str, FileUnit]
     rejected: tuple[Rejection, ...]
     notes: tuple[str, ...]
     claims: Mapping[str, Claim] = dataclasses.field(default_factory=dict)
+    ignored: int = 0
 
 
 def find_inputs(inputs: Sequence[str], *, max_bytes: int) -> Inputs:
@@ -87,9 +91,10 @@ def find_inputs(inputs: Sequence[str], *, max_bytes: int) -> Inputs:
     Raises:
         DataError: an input does not exist or is a damaged archive, or there is no file at all.
     """
-    units, rejected, notes, seen = {}, [], [], set()
+    units, rejected, notes, seen, ignored = {}, [], [], set(), {}
     for name in inputs:
         listing = files.list_files(name, max_bytes)
+        ignored[os.path.realpath(name)] = listing.ignored
         for file in listing.files:
             if (file.root, file.path) not in seen:  # an input may lie within another one
                 path = _shown_path(name, file)
@@ -105,7 +110,13 @@ def find_inputs(inputs: Sequence[str], *, max_bytes: int) -> Inputs:
         raise DataError(f"no file in {', '.join(inputs)}")
     claims, sidecars = bids.claims_beside(units)
     units = {path: unit for path, unit in units.items() if path not in sidecars}
-    return Inputs(units, tuple(rejected), tuple(notes), claims)
+    return Inputs(units, tuple(rejected), tuple(notes), claims, _without_nested(ignored))
+
+
+def _without_nested(counts: Mapping[str, int]) -> int:
+    """Returns the sum of what was counted in each input, without those folders that lie within another one."""
+    paths = set(map(Path, counts))
+    return sum(count for path, count in counts.items() if not (os.path.isdir(path) and paths & {*Path(path).parents}))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,7 +177,8 @@ def score_files(
     logits = score_stream(predict, pixels(), options.batch_size)
     columns = list(zip(*rows, strict=True)) or [()] * 5
     copies, claims = len(facts) - len(distinct), _claims(distinct, inputs.claims)
-    return Scores(Predictions(*columns, logits), tuple(series), tuple(rejected), copies, claims, tuple(refusals))
+    told = tuple(file_warnings.lines(distinct.items(), examples=True))
+    return Scores(Predictions(*columns, logits), tuple(series), tuple(rejected), copies, claims, tuple(refusals), told)
 
 
 def _claims(facts: dict[str, FileFacts], beside: Mapping[str, Claim]) -> dict[str, Claim]:

@@ -5,11 +5,12 @@ import io
 import json
 import os
 import tracemalloc
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from image_files import dicom_bytes, ramp
+from image_files import dicom_bytes, nifti_bytes, ramp
 from png_files import write_png
 from rich.console import Console
 
@@ -209,6 +210,43 @@ def test_broken_files_are_listed_and_others_go_on(tmp_path):
     assert len(scores.predictions) == 1
     assert [(each.path, each.code) for each in scores.rejected] == [(f"{tmp_path}/b.png", "empty")]
     assert [note.split(" passed over")[0] for note in found.notes] == [f"{tmp_path}/pipe"]
+
+
+def test_fault_05_what_an_operating_system_left_is_counted_once(tmp_path):
+    write_png(tmp_path / "a.png", 1)
+    write_png(tmp_path / "sub" / "b.png", 2)
+    for name in (".DS_Store", "Thumbs.db", "__MACOSX/._a.png", "sub/.hidden/c.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    with zipfile.ZipFile(tmp_path / "sub" / "d.zip", "w") as archive:
+        archive.writestr(".DS_Store", b"x")
+        archive.write(tmp_path / "a.png", "e.png")
+
+    def ignored(*names):
+        return inputs.find_inputs([str(tmp_path / name) for name in names], max_bytes=1 << 20).ignored
+
+    assert ignored("a.png") == 0
+    assert ignored("") == 4
+    assert ignored("sub") == 1
+    assert ignored("", "sub", "", "sub/b.png") == ignored("sub", "") == 4  # An input may lie within another one.
+    assert ignored("", "sub/d.zip") == 5  # As a file of the folder it is not opened.
+
+
+def test_fault_09_66_odd_files_are_scored_and_told(tmp_path):
+    (tmp_path / "a.png").write_bytes(dicom_bytes(ImageOrientationPatient=None, BurnedInAnnotation=None))
+    (tmp_path / "copy.dcm").write_bytes((tmp_path / "a.png").read_bytes())
+    untold = nifti_bytes()[:252] + bytes(4) + nifti_bytes()[256:]  # qform_code and sform_code are 0.
+    (tmp_path / "volume.nii").write_bytes(untold)
+    write_png(tmp_path / "z.png", 1)
+    scores = score(tmp_path)
+    assert scores.copies == 1
+    kinds = [line.split(": ", 1) for line in scores.warnings]
+    # In the order of their codes, exact copies left out.
+    assert [count for count, _ in kinds] == ["1 files", "1 files", "2 files"]
+    examples = [line.partition("; for example ")[2] for line in scores.warnings]
+    assert examples == [f"{tmp_path}/a.png"] * 3
+    assert all(word in line for (_, line), word in zip(kinds, ("BurnedIn", "name promises", "NIfTI"), strict=True))
+    assert score(tmp_path / "z.png").warnings == ()
 
 
 def test_memory_grows_with_rows_and_not_with_pixels(tmp_path):
