@@ -7,8 +7,9 @@ import subprocess
 
 import pytest
 from image_files import dicom_bytes, nifti_bytes, ramp, volume
+from lesser_rights import obey_rights
 from png_files import write_png
-from running import read_rows, run
+from running import fresh, read_rows, run
 
 from contrast_tfdata.model import pretrained
 
@@ -130,6 +131,23 @@ def test_fault_05_09_66_what_is_passed_over_or_odd_is_told(tmp_path):
     assert f"warning: 1 files: the name promises another format than the content has; the content decides{odd}" in said
     assert f"burnt into its pixels (BurnedInAnnotation){odd}\n" in said
     assert not any(word in said for word in (*PERSON.split("^"), NUMBER, DESCRIPTION.split()[0]))
+
+
+@pytest.mark.slow
+def test_an_output_that_cannot_be_written_is_found_before_anything_is_scored(tmp_path):
+    write_png(tmp_path / "a.png", 1, size=60)
+    place = tmp_path / "closed"
+    place.mkdir()
+    (place / "p.csv").write_text("old")
+    place.chmod(0o500)
+    result = fresh("predict", tmp_path / "a.png", f"--output={place}/p.csv", preexec_fn=obey_rights)
+    place.chmod(0o700)
+    assert result.returncode == 74, result.stderr
+    assert result.stderr.startswith(f"error: {place}/.p.csv.")
+    assert "Permission denied" in result.stderr
+    assert "nothing there was changed" in result.stderr
+    assert result.stdout == ""  # Not even the network was loaded.
+    assert [(path.name, path.read_text()) for path in place.iterdir()] == [("p.csv", "old")]
 
 
 def copy_of_shipped_model(workdir, **more):

@@ -4,6 +4,8 @@ import dataclasses
 import io
 import json
 import os
+import subprocess
+import sys
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -293,6 +295,37 @@ def test_tables_as_csv(scores, tmp_path):
     assert series[2].startswith("b.png,2,0.817")
     assert series[2].endswith(",1,with_gad,conflict,no_gad,")
     assert len((tmp_path / "p.csv").read_text().splitlines()) == 4
+
+
+def test_places_are_tried_before_tensorflow_is_imported():
+    code = "import sys, contrast_tfdata.scoring.tables; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["p.csv", "p.jsonl"])
+def test_trying_a_place_leaves_it_as_it_was(name, tmp_path):
+    tables.check_writable(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / name).write_text("old")
+    before = (tmp_path / name).stat()
+    tables.check_writable(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "old"
+    assert (tmp_path / name).stat().st_mtime_ns == before.st_mtime_ns
+
+
+@pytest.mark.parametrize(("name", "folder"), [("p.csv", "p.csv"), ("p.csv", "p.series.csv"), ("p.jsonl", "p.jsonl")])
+def test_a_place_that_a_folder_takes_is_refused(name, folder, tmp_path):
+    (tmp_path / folder).mkdir()
+    with pytest.raises(IsADirectoryError, match=folder):
+        tables.check_writable(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == [folder]
+
+
+@pytest.mark.parametrize("length", [255, 240])  # The hidden file that becomes the output has a longer name.
+def test_a_name_too_long_for_the_file_that_takes_its_place_is_refused(length, tmp_path):
+    with pytest.raises(OSError, match="too long"):
+        tables.check_writable(tmp_path / f"{'p' * (length - 4)}.csv")
 
 
 def test_tables_as_json_lines(scores, tmp_path):
