@@ -90,6 +90,34 @@ def test_slices_of_a_series_are_put_in_order_and_counted_once(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("one", "other", "count"),
+    [
+        ({"PatientID": "4711"}, {"PatientID": "4712"}, 2),
+        ({"PatientID": "ANONYMOUS", "StudyInstanceUID": "1.2.7"}, {"PatientID": "0", "StudyInstanceUID": "1.2.8"}, 2),
+        ({"PatientID": None, "StudyInstanceUID": "1.2.7"}, {"PatientID": None, "StudyInstanceUID": "1.2.8"}, 2),
+        ({"StudyInstanceUID": "1.2.7"}, {"StudyInstanceUID": "1.2.8"}, 2),
+        ({"PatientID": "ANONYMOUS"}, {"PatientID": "0"}, 1),  # Nothing tells these two apart.
+        ({"StudyInstanceUID": None}, {"StudyInstanceUID": None}, 1),
+    ],
+)
+def test_one_series_uid_for_everybody_joins_no_two_patients(tmp_path, one, other, count):
+    for name, tags, text in (("a", one, "PRE"), ("b", other, "POST")):
+        (tmp_path / name).mkdir()
+        for number in range(3):
+            position = {"ImagePositionPatient": [number, 0, 0]}
+            content = dicom_bytes(ramp() + number, SeriesDescription=text, **position, **tags)
+            (tmp_path / name / f"{number}.dcm").write_bytes(content)
+    scores = score(tmp_path, options=dataclasses.replace(OPTIONS, selection=SliceSelection()))
+    verdicts = scores.verdicts(AT_HALF)
+    if count == 2:  # The middle third of each.
+        assert list(scores.predictions.slice_index) == [1, 1]
+        assert [Path(each.name).parent.name for each in verdicts] == ["a", "b"]
+        assert [(each.num_slices, each.claim) for each in verdicts] == [(1, Claim.NO_GAD), (1, Claim.WITH_GAD)]
+    else:
+        assert [(each.num_slices, each.claim) for each in verdicts] == [(2, Claim.CONTRADICTORY)]
+
+
+@pytest.mark.parametrize(
     ("texts", "claim"),
     [
         (["SAG T1", "SAG T1"], Claim.SILENT),
