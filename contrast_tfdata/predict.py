@@ -35,15 +35,19 @@ def main(argv: list[str]) -> None:
     if not argv:
         raise UsageError("name at least one file or folder: predict INPUT...")
     _check_network_flags()
+    from contrast_tfdata.scoring import tables  # Imports no TensorFlow: that is for start_tensorflow.
+
     output = _checked_output(_OUTPUT.value)
     selection = SliceSelection.parse(_SLICE_RANGE.value, _SLICE_STEP.value)
     num_workers, secret = cli.count(_NUM_WORKERS), cli.group_secret(_GROUP_KEY_FILE)
+    if output:
+        tables.check_writable(output)
     plan = cli.start_tensorflow("float32", "auto")
 
     from contrast_tfdata.model.inference import Predictor
     from contrast_tfdata.records import display
     from contrast_tfdata.records.workers import Workers, workers_for
-    from contrast_tfdata.scoring import inputs, tables
+    from contrast_tfdata.scoring import inputs
 
     model, averaged, preprocessing, choices, gate = _load_network(plan.pooling)
     found = inputs.find_inputs(argv, max_bytes=_MAX_BYTES.value)
@@ -54,7 +58,11 @@ def main(argv: list[str]) -> None:
         scores = inputs.score_files(found, predictor, options, pool, progress)
     for note in found.notes:
         cli.console.print(note)
+    if found.ignored:
+        cli.console.print(f"{found.ignored} skipped: system files")
     tables.show(cli.console, scores, choices)
+    for warning in scores.warnings:
+        cli.console.print(f"warning: {warning}")
     if output:
         tables.write(output, scores, choices)
         cli.console.print(f"predictions: {output}")

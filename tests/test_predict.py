@@ -7,8 +7,9 @@ import subprocess
 
 import pytest
 from image_files import dicom_bytes, nifti_bytes, ramp, volume
+from lesser_rights import obey_rights
 from png_files import write_png
-from running import read_rows, run
+from running import fresh, read_rows, run
 
 from contrast_tfdata.model import pretrained
 
@@ -114,6 +115,39 @@ def test_conflicts_alone_are_bad_data_only_where_it_was_asked_for(export, tmp_pa
     (row,) = [row for row in read_rows(tmp_path / "p.series.csv") if row["header"] == "agree"]
     agreeing = predict((export / row["series"]).parent, "--fail_on_conflict")
     assert agreeing.returncode == 0, agreeing.stderr
+
+
+@pytest.mark.slow
+def test_fault_05_09_66_what_is_passed_over_or_odd_is_told(tmp_path):
+    tags = {"SeriesDescription": DESCRIPTION, "PatientName": PERSON, "PatientID": NUMBER, "BurnedInAnnotation": None}
+    (tmp_path / "a.png").write_bytes(dicom_bytes(**tags))
+    for name in (".hidden", "Thumbs.db"):
+        (tmp_path / name).write_bytes(b"x")
+    result = predict(tmp_path)
+    assert result.returncode == 0, result.stderr
+    said = result.stdout.decode()
+    assert "2 skipped: system files" in said
+    odd = f"; for example {tmp_path}/a.png"
+    assert f"warning: 1 files: the name promises another format than the content has; the content decides{odd}" in said
+    assert f"burnt into its pixels (BurnedInAnnotation){odd}\n" in said
+    assert not any(word in said for word in (*PERSON.split("^"), NUMBER, DESCRIPTION.split()[0]))
+
+
+@pytest.mark.slow
+def test_an_output_that_cannot_be_written_is_found_before_anything_is_scored(tmp_path):
+    write_png(tmp_path / "a.png", 1, size=60)
+    place = tmp_path / "closed"
+    place.mkdir()
+    (place / "p.csv").write_text("old")
+    place.chmod(0o500)
+    result = fresh("predict", tmp_path / "a.png", f"--output={place}/p.csv", preexec_fn=obey_rights)
+    place.chmod(0o700)
+    assert result.returncode == 74, result.stderr
+    assert result.stderr.startswith(f"error: {place}/.p.csv.")
+    assert "Permission denied" in result.stderr
+    assert "nothing there was changed" in result.stderr
+    assert result.stdout == ""  # Not even the network was loaded.
+    assert [(path.name, path.read_text()) for path in place.iterdir()] == [("p.csv", "old")]
 
 
 def copy_of_shipped_model(workdir, **more):

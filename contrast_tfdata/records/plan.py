@@ -7,6 +7,7 @@ from pathlib import Path
 
 from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.errors import Problems
+from contrast_tfdata.images import file_warnings
 from contrast_tfdata.images.selection import SliceSelection, choose_slices
 from contrast_tfdata.images.slices import FileFacts
 from contrast_tfdata.records import assignment, duplicates, grouping
@@ -27,11 +28,6 @@ PATIENTS_UNKNOWN = (
     "sides of the split, although files that look alike were kept together; name patients with --group_regex, a table "
     "column or DICOM PatientID"
 )
-_FILE_WARNINGS = {
-    "plane_unknown": "DICOM without ImageOrientationPatient, taken for sagittal",
-    "burned_in_unknown": "DICOM does not say whether text is burnt into its pixels (BurnedInAnnotation)",
-    "name_disagrees": "the name promises another format than the content has; the content decides",
-}
 KERAS_SPLIT_LEAKS = (
     "patient independence unverified: the split goes by file as on the slides, so slices of one patient, and pictures "
     "that look alike (between these two they are not looked for), may stand in both training and validation"
@@ -103,7 +99,8 @@ def make_plan(
     scanned, rejected = _scan(sources, workers, progress)
     findings = Findings(options.allow_leakage, list(sources.notes), list(sources.problems))
     kept = _without_copies(scanned, options.split.rule, findings)
-    findings.warnings += _file_warnings(kept) + grouping.patient_id_warnings(kept)
+    findings.warnings += file_warnings.lines((unit.path, facts) for unit, facts in kept)
+    findings.warnings += grouping.patient_id_warnings(kept)
     chosen = _choose_slices(kept, options.selection)
     names = [grouping.name_of(unit, facts) for unit, facts, _ in chosen]
     pools = _pools(chosen, names, options, findings)
@@ -163,11 +160,6 @@ def _without_copies(scanned: list[Scanned], rule: str, findings: Findings) -> li
     if copies:
         findings.warnings.append(f"{copies} exact copies of images kept, as on the slides")
     return scanned
-
-
-def _file_warnings(scanned: list[Scanned]) -> list[str]:
-    counts = Counter(code for _, facts in scanned for code in facts.warnings)
-    return [f"{count} files: {_FILE_WARNINGS.get(code, code)}" for code, count in sorted(counts.items())]
 
 
 def _choose_slices(scanned: list[Scanned], selection: SliceSelection) -> list[Chosen]:

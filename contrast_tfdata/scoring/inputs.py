@@ -13,7 +13,7 @@ from contrast_tfdata.errors import DataError
 from contrast_tfdata.evaluation import Choices, InputGate, Predictions
 from contrast_tfdata.evaluation.input_gate import series_refusal
 from contrast_tfdata.evaluation.predictions import UNKNOWN_LABEL
-from contrast_tfdata.images import files
+from contrast_tfdata.images import file_warnings, files
 from contrast_tfdata.images.contrast_claims import Claim
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.images.selection import SliceSelection, choose_slices
@@ -28,6 +28,9 @@ from contrast_tfdata.scoring import bids
 from contrast_tfdata.scoring.batching import score_stream
 from contrast_tfdata.scoring.verdicts import SeriesVerdict
 
+SeriesKey = str | tuple[str | None, ...]
+"""What tells series apart within this process; it holds a PatientID, so nothing writes or shows it."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Scores:
@@ -40,14 +43,16 @@ class Scores:
         copies: exact copies of files of a DICOM series, left out.
         claims: what the headers of each series say, by its key; silent where it is not named.
         refusals: for each row why the network should not answer it, "" where it may; empty where nobody asked.
+        warnings: lines for people about files that are odd, and were scored all the same.
     """
 
     predictions: Predictions
-    series: tuple[str, ...]
+    series: tuple[SeriesKey, ...]
     rejected: tuple[Rejection, ...]
     copies: int = 0
-    claims: Mapping[str, Claim] = dataclasses.field(default_factory=dict)
+    claims: Mapping[SeriesKey, Claim] = dataclasses.field(default_factory=dict)
     refusals: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def verdicts(self, choices: Choices) -> list[SeriesVerdict]:
         """Summarises each series, in the order of its first slice."""
@@ -56,7 +61,7 @@ class Scores:
             rows[key].append(position)
         return [self._verdict(choices, key, positions) for key, positions in rows.items()]
 
-    def _verdict(self, choices: Choices, key: str, positions: list[int]) -> SeriesVerdict:
+    def _verdict(self, choices: Choices, key: SeriesKey, positions: list[int]) -> SeriesVerdict:
         refusal = series_refusal([self.refusals[position] for position in positions]) if self.refusals else ""
         name, claim = self.predictions.path[positions[0]], self.claims.get(key, Claim.SILENT)
         return SeriesVerdict.at(choices, name, self.predictions.logit[positions], claim, refusal)
@@ -71,12 +76,14 @@ class Inputs:
         rejected: files that cannot be read.
         notes: a line for each entry that is no image by its nature (a link out of the folder, a device).
         claims: what stands beside files about contrast agent, by their path; see `bids`.
+        ignored: how many entries are an operating system's own, as in `Listing.ignored`.
     """
 
     units: dict[str, FileUnit]
     rejected: tuple[Rejection, ...]
     notes: tuple[str, ...]
     claims: Mapping[str, Claim] = dataclasses.field(default_factory=dict)
+    ignored: int = 0
 
 
 def find_inputs(inputs: Sequence[str], *, max_bytes: int) -> Inputs:
@@ -87,9 +94,10 @@ def find_inputs(inputs: Sequence[str], *, max_bytes: int) -> Inputs:
     Raises:
         DataError: an input does not exist or is a damaged archive, or there is no file at all.
     """
-    units, rejected, notes, seen = {}, [], [], set()
+    units, rejected, notes, seen, ignored = {}, [], [], set(), {}
     for name in inputs:
         listing = files.list_files(name, max_bytes)
+        ignored[os.path.realpath(name)] = listing.ignored
         for file in listing.files:
             if (file.root, file.path) not in seen:  # an input may lie within another one
                 path = _shown_path(name, file)
@@ -105,7 +113,13 @@ def find_inputs(inputs: Sequence[str], *, max_bytes: int) -> Inputs:
         raise DataError(f"no file in {', '.join(inputs)}")
     claims, sidecars = bids.claims_beside(units)
     units = {path: unit for path, unit in units.items() if path not in sidecars}
-    return Inputs(units, tuple(rejected), tuple(notes), claims)
+    return Inputs(units, tuple(rejected), tuple(notes), claims, _without_nested(ignored))
+
+
+def _without_nested(counts: Mapping[str, int]) -> int:
+    """Returns the sum of what was counted in each input, without those folders that lie within another one."""
+    paths = set(map(Path, counts))
+    return sum(count for path, count in counts.items() if not (os.path.isdir(path) and paths & {*Path(path).parents}))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,7 +161,7 @@ def score_files(
     facts = {path: each for path, _, each in scanned}
     rejected = [*inputs.rejected, *unreadable]
     distinct = _without_copies(facts)
-    chosen = {path: tuple(indices) for path, indices in choose_slices(distinct, options.selection).items() if indices}
+    chosen = _choose_slices(distinct, options.selection)
     rows, series, refusals = [], [], []
 
     def pixels() -> Iterator[np.ndarray]:
@@ -166,10 +180,22 @@ def score_files(
     logits = score_stream(predict, pixels(), options.batch_size)
     columns = list(zip(*rows, strict=True)) or [()] * 5
     copies, claims = len(facts) - len(distinct), _claims(distinct, inputs.claims)
-    return Scores(Predictions(*columns, logits), tuple(series), tuple(rejected), copies, claims, tuple(refusals))
+    told = tuple(file_warnings.lines(distinct.items(), examples=True))
+    return Scores(Predictions(*columns, logits), tuple(series), tuple(rejected), copies, claims, tuple(refusals), told)
 
 
-def _claims(facts: dict[str, FileFacts], beside: Mapping[str, Claim]) -> dict[str, Claim]:
+def _choose_slices(facts: dict[str, FileFacts], selection: SliceSelection) -> dict[str, tuple[int, ...]]:
+    """Returns which slices of each file are scored, by path; what is chosen of a series hangs on no other one."""
+    parts: dict[SeriesKey | None, dict[str, FileFacts]] = defaultdict(dict)
+    for path, each in facts.items():
+        parts[_series_of(path, each) if each.series_uid else None][path] = each  # Files of no series never mix.
+    chosen = {}
+    for part in parts.values():
+        chosen.update(choose_slices(part, selection))
+    return {path: tuple(chosen[path]) for path in facts if chosen[path]}
+
+
+def _claims(facts: dict[str, FileFacts], beside: Mapping[str, Claim]) -> dict[SeriesKey, Claim]:
     """Returns what the headers of each series say together, those of files whose slices are not scored too.
 
     Args:
@@ -182,8 +208,9 @@ def _claims(facts: dict[str, FileFacts], beside: Mapping[str, Claim]) -> dict[st
     return dict(claims)
 
 
-def _series_of(path: str, facts: FileFacts) -> str:
-    return facts.series_uid or path
+def _series_of(path: str, facts: FileFacts) -> SeriesKey:
+    # A SeriesInstanceUID alone should do (PS3.3, C.7.3.1), but some anonymisers give everybody the same.
+    return (patient_of(facts), facts.study_uid, facts.series_uid) if facts.series_uid else path
 
 
 def _without_copies(facts: dict[str, FileFacts]) -> dict[str, FileFacts]:

@@ -1,6 +1,9 @@
 """Predictions as a person or a program reads them."""
 
+import contextlib
+import errno
 import json
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -56,6 +59,27 @@ def _show_counts(console: Console, scores: Scores, choices: Choices, verdicts: l
     console.print(f"headers: {', '.join(f'{headers[name]} {name}' for name in shown)}")
 
 
+def check_writable(path: Path) -> None:
+    """Tries whether `write` may put its files there, so that hours of scoring are not lost; leaves all as it was.
+
+    Raises:
+        OSError: it may not; the error names the file.
+    """
+    for place in _places(path):
+        if place.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(place))
+        with contextlib.suppress(_NothingWrittenError), replacing(place):
+            raise _NothingWrittenError  # What stands there stays.
+
+
+class _NothingWrittenError(Exception):
+    """Ends a block that was to try whether a file can be written."""
+
+
+def _places(path: Path) -> list[Path]:
+    return [path, path.with_suffix(".series.csv")] if path.suffix.lower() == ".csv" else [path]
+
+
 def write(path: Path, scores: Scores, choices: Choices) -> None:
     """Writes one row a slice (.csv or .jsonl), and beside a .csv the verdicts as <name>.series.csv.
 
@@ -65,8 +89,9 @@ def write(path: Path, scores: Scores, choices: Choices) -> None:
         OSError: the file cannot be written; an older one then stays.
     """
     if path.suffix.lower() == ".csv":
-        scores.predictions.write_csv(path, choices.operating_point.threshold)
-        _write_series_csv(path.with_suffix(".series.csv"), scores, choices)
+        slices, series = _places(path)
+        scores.predictions.write_csv(slices, choices.operating_point.threshold)
+        _write_series_csv(series, scores, choices)
         return
     with replacing(path) as file:
         for row in _slice_rows(scores.predictions, choices.operating_point.threshold):

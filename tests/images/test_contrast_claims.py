@@ -15,6 +15,9 @@ T1 TSE SAG POST 5 MIN | Gd-DTPA T1 | T1 mit KM | T1 sag nach KM | T1 nach i.v. K
 T1 mKM | T1 après injection de gado | T1 avec contraste | T1 con contraste | T1 dopo mdc | T1 após contraste
 T1 na contrast | T1 med kontrast | T1 etter kontrast | T1 después de gadolinio
 SAG T1 DOTAREM | T1 KM+ | POST CON | SAG T1-W POST | T1 GADOVIST 7 ml
+POST GD | T1 POST GAD NON FS | SAG T1 POST W/O FS | T1 GAD no fatsat | T1 GD W/O FAT SAT | T1 +C NON FS | GAD NO 2
+contrast given | T1 KM gegeben | T1 KM vor OP | PRE OP T1 GAD | T1 sag après l'injection
+T1 dopo somministrazione di mdc | T1 después de la administración de contraste | T1 apr?s gado
 """
 NO_GAD = """
 SAG T1 PRE | PRE SAG T1 | T1 pre contrast | precontrast | SAG T1 W/O | SAG T1 WO | SAG T1 w/o contrast
@@ -24,6 +27,18 @@ T1 o. KM | T1 oKM | T1 vor KM | T1 vor der KM-Gabe | T1 sans gado | T1 avant inj
 T1 senza mezzo di contrasto | T1 senza mdc | T1 sem contraste | T1 zonder contrast | T1 utan kontrast
 T1 uten kontrast | T1 uden kontrast | T1 før kontrast | T1 före kontrast
 unenhanced T1 | T1 kein KM | T1-W ohne KM | PRE CON | no gad contrast | T1w w/o contrast | SAG T1 PRE 3D
+T1 sag contrast not given | contrast refused | IV contrast was not administered | contrast agent not used
+contrast: none | Contrast: no | patient refused contrast | pt declined gad | contrast - patient declined
+contrast contraindicated | T1 not given contrast | without any contrast | T1 W/OUT CONTRAST
+without the use of i.v. contrast | prior to contrast | T1 W.O. CONTRAST | T1 nogad | SAG T1 PRE, contrast refused
+PRE GAD NON FS | T1 PRE W/ FS | no oral or IV contrast | KM abgelehnt | T1 sag KM nicht gegeben
+KM wurde nicht verabreicht | Pat. lehnt KM ab | KM: nein | KM-Gabe verweigert | Kontrastmittel kontraindiziert
+ohne Gabe von KM | keine KM-Gabe | vor Gabe von KM | T1 nicht KM | pas de gado | pas d'injection | T1 gado non injecté
+injection refusée | refus d'injection | aucune injection | injection : non | avant l'injection
+le contraste n'a pas été administré | sans injection de produit de contraste | contraste no administrado
+no se administró contraste | paciente rechaza contraste | contraste: no | ningún contraste | antes del gadolinio
+mdc non somministrato | mdc rifiutato | nessun mdc | prima del mdc | contraste não administrado
+contrast niet toegediend | kontrast ikke gitt | geen contrast
 """
 SILENT = """
  | SAG T1 | T1 SE SAG | T1 W | T1 W TSE | T1W | T1 W AND T2 W | t1_mprage_sag_p2_iso | SAG T1 POST OP
@@ -34,6 +49,18 @@ SAG T1 + C SPINE | T1 C-SPINE | T1 -C SPINE | BRAIN W/WO | BRAIN W WO CONTRAST |
 with and without contrast | T1 PRE/POST | pre and post gad | T1 +/- GAD | T1 mit und ohne KM
 T1 ohne und mit KM | vor und nach KM | avec et sans contraste | con y sin contraste | con e senza mdc
 met en zonder contrast | T1 -C/+C | BRAIN W/O + W | nativ und KM | SAG T1 MED
+MRI HEAD WITHOUT THEN WITH CONTRAST | MRI HEAD WITHOUT FOLLOWED BY WITH CONTRAST | MRI BRAIN W/O & W
+without and with | MRI BRAIN W/O THEN W CONTRAST | MRI BRAIN W/OUT AND W CONTRAST | HEAD WITHOUT, LATER WITH CONTRAST
+BRAIN W & W/O | MRI BRAIN W WO | MRI BRAIN WWO CONTRAST | HEAD WOW CONTRAST
+without contrast followed by with contrast | SAG T1 PRE THEN POST | T1 PRE & POST | T1 PRE/POST OP
+erst ohne, dann mit KM | ohne, dann KM | without then contrast | nativ, gefolgt von KM | sans puis avec injection
+avant puis après injection | sin y con contraste | sin, luego con contraste | antes y después de gadolinio
+senza poi con mdc | prima e dopo mdc | zonder, daarna met contrast | POST contrast not given | with contrast: refused
+SAG T1 POST NON | T1 W/O ANGULATION WITH CONTRAST | SAG T1 GAD W/O | contrast not necessary | T1 GAD no reaction
+without sedation, contrast | T1 KM? | SAG T1 (+C?) | no contrast? | KM-Allergie | contrast allergy
+contrast if needed | KM bei Bedarf | contraste contre-indiqué | contrast unknown | T1 GADOVIST 0 ml | patient refused
+not given | nicht gegeben | saline | SAG T1 NO | SAG T1 NO POST FS | T1 W/O POST SAG | MRI W/O & W BRAIN
+MRI W AND W/O BRAIN | BRAIN W PRE
 """
 
 
@@ -61,6 +88,36 @@ def test_descriptions(text, claim):
 )
 def test_agents(text, claim):
     assert contrast_claims.agent(text) is claim
+
+
+AGENTS = {
+    Claim.WITH_GAD: """
+GADOVIST | GADAVIST 7.5 ML | gadobutrol 1 mmol/ml | 0.1 mmol/kg Dotarem | MultiHance 15cc | ProHance | Artirem
+Cyclolux 10 | Gadovist + NaCl | Dotarem 15 ml, saline flush 20 ml | 10 ml | 0.5 ml | Gd-DTPA | GADOLINIUM | KM i.v.
+contrast given | Magnevist gegeben | ja | oui | si | 1 | Contrast & Saline
+""",
+    Claim.NO_GAD: """
+not given | None given | not administered | NEIN | Non | No. | none | NONE USED | refused | Refused by patient
+pt. declined | patient refused | contrast refused | Gadovist not given | Gadovist: none | contrast not given
+no contrast agent | no agent used | withheld | W/O | w/out contrast | n | FALSE | 0 | 0.0 ml | 0cc | nogad
+non-contrast | nicht gegeben | Nicht verabreicht | keines | kein KM | KM abgelehnt | abgelehnt | ohne | aucun
+pas d'injection | non injecté | Refusé par le patient | sans | sans gado | no administrado | ninguno
+no se administró | sin contraste | rechazado | nessuno | non somministrato | senza mdc | rifiutato | geen
+niet gegeven | não administrado
+""",
+    Claim.SILENT: """
+saline | NaCl | NaCl 0.9% | Saline flush | normal saline 20 ml | sodium chloride | Kochsalzlösung
+sérum physiologique | Gadovist? | Gadovist 0 ml | 0.0 ml Dotarem | not known | no reaction
+Gadovist, no complications | without complications | refused, then Gadovist | contrast allergy | unknown contrast
+agent unknown | KM bei Bedarf | nicht bekannt | N.A.
+""",
+}
+
+
+@pytest.mark.parametrize(("text", "claim"), [(text, claim) for claim, texts in AGENTS.items() for text in cases(texts)])
+def test_agents_as_wards_write_them(text, claim):
+    for written in (text, text.upper(), text.lower(), f"  {text} "):
+        assert contrast_claims.agent(written) is claim, written
 
 
 @given(st.text(max_size=80))

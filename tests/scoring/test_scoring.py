@@ -4,12 +4,15 @@ import dataclasses
 import io
 import json
 import os
+import subprocess
+import sys
 import tracemalloc
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from image_files import dicom_bytes, ramp
+from image_files import dicom_bytes, nifti_bytes, ramp
 from png_files import write_png
 from rich.console import Console
 
@@ -84,6 +87,34 @@ def test_slices_of_a_series_are_put_in_order_and_counted_once(tmp_path):
     (verdict,) = scores.verdicts(AT_HALF)
     assert verdict.num_slices == 4
     assert verdict.probability == pytest.approx(1 / (1 + np.exp(-scores.predictions.logit.mean())))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "count"),
+    [
+        ({"PatientID": "4711"}, {"PatientID": "4712"}, 2),
+        ({"PatientID": "ANONYMOUS", "StudyInstanceUID": "1.2.7"}, {"PatientID": "0", "StudyInstanceUID": "1.2.8"}, 2),
+        ({"PatientID": None, "StudyInstanceUID": "1.2.7"}, {"PatientID": None, "StudyInstanceUID": "1.2.8"}, 2),
+        ({"StudyInstanceUID": "1.2.7"}, {"StudyInstanceUID": "1.2.8"}, 2),
+        ({"PatientID": "ANONYMOUS"}, {"PatientID": "0"}, 1),  # Nothing tells these two apart.
+        ({"StudyInstanceUID": None}, {"StudyInstanceUID": None}, 1),
+    ],
+)
+def test_one_series_uid_for_everybody_joins_no_two_patients(tmp_path, one, other, count):
+    for name, tags, text in (("a", one, "PRE"), ("b", other, "POST")):
+        (tmp_path / name).mkdir()
+        for number in range(3):
+            position = {"ImagePositionPatient": [number, 0, 0]}
+            content = dicom_bytes(ramp() + number, SeriesDescription=text, **position, **tags)
+            (tmp_path / name / f"{number}.dcm").write_bytes(content)
+    scores = score(tmp_path, options=dataclasses.replace(OPTIONS, selection=SliceSelection()))
+    verdicts = scores.verdicts(AT_HALF)
+    if count == 2:  # The middle third of each.
+        assert list(scores.predictions.slice_index) == [1, 1]
+        assert [Path(each.name).parent.name for each in verdicts] == ["a", "b"]
+        assert [(each.num_slices, each.claim) for each in verdicts] == [(1, Claim.NO_GAD), (1, Claim.WITH_GAD)]
+    else:
+        assert [(each.num_slices, each.claim) for each in verdicts] == [(2, Claim.CONTRADICTORY)]
 
 
 @pytest.mark.parametrize(
@@ -211,6 +242,43 @@ def test_broken_files_are_listed_and_others_go_on(tmp_path):
     assert [note.split(" passed over")[0] for note in found.notes] == [f"{tmp_path}/pipe"]
 
 
+def test_fault_05_what_an_operating_system_left_is_counted_once(tmp_path):
+    write_png(tmp_path / "a.png", 1)
+    write_png(tmp_path / "sub" / "b.png", 2)
+    for name in (".DS_Store", "Thumbs.db", "__MACOSX/._a.png", "sub/.hidden/c.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    with zipfile.ZipFile(tmp_path / "sub" / "d.zip", "w") as archive:
+        archive.writestr(".DS_Store", b"x")
+        archive.write(tmp_path / "a.png", "e.png")
+
+    def ignored(*names):
+        return inputs.find_inputs([str(tmp_path / name) for name in names], max_bytes=1 << 20).ignored
+
+    assert ignored("a.png") == 0
+    assert ignored("") == 4
+    assert ignored("sub") == 1
+    assert ignored("", "sub", "", "sub/b.png") == ignored("sub", "") == 4  # An input may lie within another one.
+    assert ignored("", "sub/d.zip") == 5  # As a file of the folder it is not opened.
+
+
+def test_fault_09_66_odd_files_are_scored_and_told(tmp_path):
+    (tmp_path / "a.png").write_bytes(dicom_bytes(ImageOrientationPatient=None, BurnedInAnnotation=None))
+    (tmp_path / "copy.dcm").write_bytes((tmp_path / "a.png").read_bytes())
+    untold = nifti_bytes()[:252] + bytes(4) + nifti_bytes()[256:]  # qform_code and sform_code are 0.
+    (tmp_path / "volume.nii").write_bytes(untold)
+    write_png(tmp_path / "z.png", 1)
+    scores = score(tmp_path)
+    assert scores.copies == 1
+    kinds = [line.split(": ", 1) for line in scores.warnings]
+    # In the order of their codes, exact copies left out.
+    assert [count for count, _ in kinds] == ["1 files", "1 files", "2 files"]
+    examples = [line.partition("; for example ")[2] for line in scores.warnings]
+    assert examples == [f"{tmp_path}/a.png"] * 3
+    assert all(word in line for (_, line), word in zip(kinds, ("BurnedIn", "name promises", "NIfTI"), strict=True))
+    assert score(tmp_path / "z.png").warnings == ()
+
+
 def test_memory_grows_with_rows_and_not_with_pixels(tmp_path):
     """Rows, facts and names take about 1.2 kB a slice; its pixels, as the network gets them, 110 kB."""
     options = dataclasses.replace(OPTIONS, preprocessing=Preprocessing(image_size=331))
@@ -255,6 +323,37 @@ def test_tables_as_csv(scores, tmp_path):
     assert series[2].startswith("b.png,2,0.817")
     assert series[2].endswith(",1,with_gad,conflict,no_gad,")
     assert len((tmp_path / "p.csv").read_text().splitlines()) == 4
+
+
+def test_places_are_tried_before_tensorflow_is_imported():
+    code = "import sys, contrast_tfdata.scoring.tables; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["p.csv", "p.jsonl"])
+def test_trying_a_place_leaves_it_as_it_was(name, tmp_path):
+    tables.check_writable(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / name).write_text("old")
+    before = (tmp_path / name).stat()
+    tables.check_writable(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "old"
+    assert (tmp_path / name).stat().st_mtime_ns == before.st_mtime_ns
+
+
+@pytest.mark.parametrize(("name", "folder"), [("p.csv", "p.csv"), ("p.csv", "p.series.csv"), ("p.jsonl", "p.jsonl")])
+def test_a_place_that_a_folder_takes_is_refused(name, folder, tmp_path):
+    (tmp_path / folder).mkdir()
+    with pytest.raises(IsADirectoryError, match=folder):
+        tables.check_writable(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == [folder]
+
+
+@pytest.mark.parametrize("length", [255, 240])  # The hidden file that becomes the output has a longer name.
+def test_a_name_too_long_for_the_file_that_takes_its_place_is_refused(length, tmp_path):
+    with pytest.raises(OSError, match="too long"):
+        tables.check_writable(tmp_path / f"{'p' * (length - 4)}.csv")
 
 
 def test_tables_as_json_lines(scores, tmp_path):
