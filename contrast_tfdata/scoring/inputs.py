@@ -16,7 +16,7 @@ from contrast_tfdata.evaluation.predictions import UNKNOWN_LABEL
 from contrast_tfdata.images import file_warnings, files
 from contrast_tfdata.images.contrast_claims import Claim
 from contrast_tfdata.images.preprocessing import Preprocessing
-from contrast_tfdata.images.selection import SliceSelection, choose_slices
+from contrast_tfdata.images.selection import SeriesKey, SliceSelection, choose_slices, series_key
 from contrast_tfdata.images.slices import FileFacts, RejectedImageError
 from contrast_tfdata.records.decoding import DecodedSlice, decode_unit
 from contrast_tfdata.records.grouping import patient_of
@@ -28,8 +28,8 @@ from contrast_tfdata.scoring import bids
 from contrast_tfdata.scoring.batching import score_stream
 from contrast_tfdata.scoring.verdicts import SeriesVerdict
 
-SeriesKey = str | tuple[str | None, ...]
-"""What tells series apart within this process; it holds a PatientID, so nothing writes or shows it."""
+_Series = SeriesKey | str
+"""Of a file of no DICOM series its path. A key holds a PatientID, so nothing writes or shows it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,10 +47,10 @@ class Scores:
     """
 
     predictions: Predictions
-    series: tuple[SeriesKey, ...]
+    series: tuple[_Series, ...]
     rejected: tuple[Rejection, ...]
     copies: int = 0
-    claims: Mapping[SeriesKey, Claim] = dataclasses.field(default_factory=dict)
+    claims: Mapping[_Series, Claim] = dataclasses.field(default_factory=dict)
     refusals: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -61,7 +61,7 @@ class Scores:
             rows[key].append(position)
         return [self._verdict(choices, key, positions) for key, positions in rows.items()]
 
-    def _verdict(self, choices: Choices, key: SeriesKey, positions: list[int]) -> SeriesVerdict:
+    def _verdict(self, choices: Choices, key: _Series, positions: list[int]) -> SeriesVerdict:
         refusal = series_refusal([self.refusals[position] for position in positions]) if self.refusals else ""
         name, claim = self.predictions.path[positions[0]], self.claims.get(key, Claim.SILENT)
         return SeriesVerdict.at(choices, name, self.predictions.logit[positions], claim, refusal)
@@ -161,7 +161,7 @@ def score_files(
     facts = {path: each for path, _, each in scanned}
     rejected = [*inputs.rejected, *unreadable]
     distinct = _without_copies(facts)
-    chosen = _choose_slices(distinct, options.selection)
+    chosen = {path: tuple(indices) for path, indices in choose_slices(distinct, options.selection).items() if indices}
     rows, series, refusals = [], [], []
 
     def pixels() -> Iterator[np.ndarray]:
@@ -184,18 +184,7 @@ def score_files(
     return Scores(Predictions(*columns, logits), tuple(series), tuple(rejected), copies, claims, tuple(refusals), told)
 
 
-def _choose_slices(facts: dict[str, FileFacts], selection: SliceSelection) -> dict[str, tuple[int, ...]]:
-    """Returns which slices of each file are scored, by path; what is chosen of a series hangs on no other one."""
-    parts: dict[SeriesKey | None, dict[str, FileFacts]] = defaultdict(dict)
-    for path, each in facts.items():
-        parts[_series_of(path, each) if each.series_uid else None][path] = each  # Files of no series never mix.
-    chosen = {}
-    for part in parts.values():
-        chosen.update(choose_slices(part, selection))
-    return {path: tuple(chosen[path]) for path in facts if chosen[path]}
-
-
-def _claims(facts: dict[str, FileFacts], beside: Mapping[str, Claim]) -> dict[SeriesKey, Claim]:
+def _claims(facts: dict[str, FileFacts], beside: Mapping[str, Claim]) -> dict[_Series, Claim]:
     """Returns what the headers of each series say together, those of files whose slices are not scored too.
 
     Args:
@@ -208,9 +197,8 @@ def _claims(facts: dict[str, FileFacts], beside: Mapping[str, Claim]) -> dict[Se
     return dict(claims)
 
 
-def _series_of(path: str, facts: FileFacts) -> SeriesKey:
-    # A SeriesInstanceUID alone should do (PS3.3, C.7.3.1), but some anonymisers give everybody the same.
-    return (patient_of(facts), facts.study_uid, facts.series_uid) if facts.series_uid else path
+def _series_of(path: str, facts: FileFacts) -> _Series:
+    return series_key(facts) or path
 
 
 def _without_copies(facts: dict[str, FileFacts]) -> dict[str, FileFacts]:
