@@ -20,6 +20,8 @@ _ROBUSTNESS = flags.DEFINE_bool(
     False,
     "score the slices again after each of 16 changes of brightness, sharpness, noise and position, and report on it",
 )
+_SIGNS_OF_A_RUN = ("model/model.json", "checkpoints/step-*", "folds.json", "repeats.json")
+"""What a training leaves in its folder, or in that of several runs, and an evaluation does not."""
 
 
 def main(argv: list[str]) -> None:
@@ -61,7 +63,7 @@ def _output_dir(workdir: Path, split: str) -> Path:
     if pretrained.is_shipped(_WORKDIR.value):
         if not _OUTPUT_DIR.value:
             raise UsageError("--output_dir is needed with --workdir=shipped: nothing is written into the package")
-        return Path(_OUTPUT_DIR.value)
+        return _no_run(Path(_OUTPUT_DIR.value))
     if not _OUTPUT_DIR.value and "," in _WORKDIR.value and not workdir.exists():
         raise UsageError("--output_dir is needed with several runs in --workdir")
     output_dir = Path(_OUTPUT_DIR.value or workdir / f"evaluation-{split}")
@@ -69,6 +71,13 @@ def _output_dir(workdir: Path, split: str) -> Path:
         raise UsageError(
             f"--output_dir={output_dir} is the run's own folder, whose results would be lost; name another"
         )
+    return _no_run(output_dir)
+
+
+def _no_run(output_dir: Path) -> Path:
+    """Returns the folder; raises UsageError where it is that of a run, named in --workdir or not."""
+    if any(found for sign in _SIGNS_OF_A_RUN for found in output_dir.resolve().glob(sign)):
+        raise UsageError(f"--output_dir={output_dir} is the folder of a run, whose results would be lost; name another")
     return output_dir
 
 
