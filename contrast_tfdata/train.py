@@ -345,12 +345,20 @@ def _checked_workdir() -> Path:
 
 
 def _refuse_odd_folds() -> None:
-    """Raises UsageError where --folds, --fold and --repeats do not fit each other."""
+    """Raises UsageError where --folds, --fold, --repeats and --init_weights do not fit each other."""
     received = f"Received: folds={_FOLDS.value}, fold={_FOLD.value}, repeats={_REPEATS.value}"
     if _FOLDS.value == 1 or _FOLD.value > _FOLDS.value:
         raise UsageError(f"--folds must be at least 2, and --fold one of them. {received}")
     if _FOLDS.value and _REPEATS.value > 1:
         raise UsageError(f"--folds and --repeats each train several times: give one of them. {received}")
+    weights = _INIT_WEIGHTS.value
+    # Nothing in a run says which patients it saw: the same ones may stand in records made anew, under another hash.
+    if _FOLDS.value and weights and not pretrained.is_shipped(weights) and Path(weights).is_dir():
+        raise UsageError(
+            "--folds needs weights that no patient of these records had a part in, or a network would be scored on "
+            "patients that it has seen, and a run does not say whom it was trained on: begin with "
+            f"--init_weights=shipped, or with new weights. Received: folds={_FOLDS.value}, init_weights={weights}"
+        )
 
 
 def _refuse_half_a_mixture() -> None:

@@ -93,6 +93,27 @@ def test_odd_folds_are_usage_errors(flags, message):
     assert message in result.stderr
 
 
+@pytest.mark.parametrize("alone", [(), ("--fold=2",)])
+def test_folds_do_not_begin_with_a_run_that_may_have_seen_their_patients(tmp_path, alone):
+    (tmp_path / "before" / "model").mkdir(parents=True)
+    flags = ["--records_dir=R", "--workdir=W", "--folds=3", *alone]
+    result = run("train", *flags, "--init_weights=before", cwd=tmp_path)
+    assert result.returncode == 1
+    assert "--folds needs weights that no patient of these records had a part in" in result.stderr
+    assert "Received: folds=3, init_weights=before" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["before"]
+
+
+@pytest.mark.parametrize("weights", ["shipped", "SimpleGadClass.h5"])
+def test_folds_begin_with_weights_of_synthetic_patients_or_of_a_file(tmp_path, weights):
+    """They pass: what is missed next are the records."""
+    (tmp_path / "SimpleGadClass.h5").write_bytes(b"")
+    flags = ["--records_dir=R", "--workdir=W", "--folds=3", f"--init_weights={weights}"]
+    result = run("train", *flags, cwd=tmp_path)
+    assert result.returncode == 65
+    assert "R/manifest.json: no manifest" in result.stderr
+
+
 def test_several_runs_are_evaluated_into_a_folder_that_is_named():
     result = run("evaluate", "--records_dir=R", "--workdir=A,B")
     assert result.returncode == 1
