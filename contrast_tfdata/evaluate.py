@@ -36,7 +36,7 @@ def main(argv: list[str]) -> None:
     from contrast_tfdata.model import views
     from contrast_tfdata.model.weights import refuse_other_preprocessing
     from contrast_tfdata.records import manifest as manifests
-    from contrast_tfdata.scoring import carried, networks
+    from contrast_tfdata.scoring import carried, lineage, networks
 
     model, description = networks.load(_WORKDIR.value, pooling=plan.pooling)
     for line in networks.announcements(_WORKDIR.value, description):
@@ -44,7 +44,8 @@ def main(argv: list[str]) -> None:
     manifest = manifests.load(records_dir)
     outcome.check_records(records_dir, manifest, full=_VERIFY.value == "full")
     refuse_other_preprocessing(manifest.preprocessing, description, workdir)
-    run = outcome.Run(output_dir, records_dir, manifest, plan, _BATCH_SIZE.value, views.stored(description))
+    doubts = lineage.doubts(networks.descriptions(_WORKDIR.value, description), records_dir, manifest, [split])
+    run = outcome.Run(output_dir, records_dir, manifest, plan, _BATCH_SIZE.value, views.stored(description), doubts)
     run.announce(cli.console)
     run.write_provenance(cli.flags_text(sys.modules[__name__]))
     scores = {split: run.score(model, split, required=True)}

@@ -167,7 +167,7 @@ def _cross_validate(workdir: Path, run: "Callable[[], Mapping]") -> None:
     folds = cross_validation.members(_FOLDS.value)
     rows = several_runs.run_all(workdir, folds, run, console=cli.console)
     cli.console.print(
-        f"each slice by the network that never saw it: {cross_validation.write_out_of_fold(workdir, rows)}"
+        f"each slice by the network of the fold that left it out: {cross_validation.write_out_of_fold(workdir, rows)}"
     )
     _show_several(workdir / cross_validation.SUMMARY_FILE, f"{len(rows)} runs that validate on other patients", rows)
 
@@ -175,9 +175,13 @@ def _cross_validate(workdir: Path, run: "Callable[[], Mapping]") -> None:
 def _show_several(path: Path, title: str, rows: "Sequence[Mapping]") -> None:
     """Writes what several runs have in common as JSON and as a page beside it, and prints the one line of it."""
     from contrast_tfdata import report, several_runs
+    from contrast_tfdata.records import manifest as manifests
+    from contrast_tfdata.scoring import lineage
 
+    records_dir = cli.required_path(_RECORDS_DIR)
+    doubts = lineage.doubts_about_start(_INIT_WEIGHTS.value, records_dir, manifests.load(records_dir))
     summary = several_runs.write_summary(path, rows)
-    page = report.write_runs_report(path.parent, title, rows, summary)
+    page = report.write_runs_report(path.parent, title, rows, summary, doubts)
     cli.console.print(several_runs.headline(summary, len(rows), page))
 
 
@@ -207,11 +211,13 @@ def _alone(workdir: Path) -> "Iterator[None]":
 def _prepared(plan: "RuntimePlan", distribution: "Distribution") -> "tuple[Run, Job]":
     """Checks the records, and says what is going to be done."""
     from contrast_tfdata import outcome
+    from contrast_tfdata.scoring import lineage
     from contrast_tfdata.training import loop
 
     records_dir, workdir = cli.required_path(_RECORDS_DIR), cli.required_path(_WORKDIR)
     manifest = _checked_records(records_dir)
-    run = outcome.Run(workdir, records_dir, manifest, plan, _BATCH_SIZE.value, views.parse(_VIEWS.value))
+    doubts = lineage.doubts_about_start(_INIT_WEIGHTS.value, records_dir, manifest)
+    run = outcome.Run(workdir, records_dir, manifest, plan, _BATCH_SIZE.value, views.parse(_VIEWS.value), doubts)
     run.announce(cli.console)
     cli.console.print(f"trains on {distribution.describe()}")
     job = loop.Job(

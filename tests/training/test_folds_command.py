@@ -3,8 +3,10 @@
 import json
 
 import pytest
-from bright_records import write_records
+from bright_records import SIZE, write_records
 from running import read_rows, run, succeed
+
+from contrast_tfdata.model.reference import reference_network
 
 COUNTS = (("train", 20), ("validation", 10), ("test", 8))
 
@@ -70,6 +72,29 @@ class TestFolds:
             assert float(together["logit"]) == pytest.approx(mean, abs=1e-5)
         page = (root / "all" / "evaluation-test" / "report.html").read_text()
         assert "2 ContrastNets" in page
+        assert "were trained on" not in said + page
+
+    def test_on_patients_that_some_of_them_saw_they_are_not_believed(self, trained):
+        root, _, _ = trained
+        said = succeed("evaluate", f"--workdir={root}/all", f"--records_dir={root}/records", "--split=validation")
+        start = (
+            "Patients of the validation split were trained on, so the figures are too good. Folds of these records: "
+        )
+        assert f"warning: {start}{root}/all/fold-1, {root}/all/fold-2." in said
+        for name in ("report.html", "MODEL_CARD.md"):
+            page = (root / "all" / "evaluation-validation" / name).read_text()
+            assert start in page
+            assert "that the network was not trained on" not in page
+
+    def test_a_file_of_weights_that_may_have_seen_the_patients_is_warned_of(self, trained, tmp_path):
+        root, training, _ = trained
+        reference_network(SIZE).save_weights(tmp_path / "given.h5")
+        said = succeed("train", *training, f"--workdir={tmp_path}/all", f"--init_weights={tmp_path}/given.h5")
+        doubt = "Whether patients of the validation and test split were trained on is not known"
+        assert said.count(f"warning: {doubt}") == 2
+        for name in ("report.html", "fold-1/report.html", "fold-2/report.html"):
+            assert f"<li>{doubt}" in (tmp_path / "all" / name).read_text()
+        assert "Before you believe" not in (root / "all" / "report.html").read_text()
 
     def test_other_folds_in_the_same_workdir_are_refused(self, trained):
         root, training, _ = trained
