@@ -1,4 +1,4 @@
-"""What `train --folds` is made of and leaves: the runs, and each slice's score by the network that never saw it."""
+"""What `train --folds` is made of and leaves: the runs, and each slice's score by the fold that left it out."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

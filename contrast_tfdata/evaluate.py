@@ -20,6 +20,8 @@ _ROBUSTNESS = flags.DEFINE_bool(
     False,
     "score the slices again after each of 16 changes of brightness, sharpness, noise and position, and report on it",
 )
+_SIGNS_OF_A_RUN = ("model/model.json", "checkpoints/step-*", "folds.json", "repeats.json")
+"""What a training leaves in its folder, or in that of several runs, and an evaluation does not."""
 
 
 def main(argv: list[str]) -> None:
@@ -34,7 +36,7 @@ def main(argv: list[str]) -> None:
     from contrast_tfdata.model import views
     from contrast_tfdata.model.weights import refuse_other_preprocessing
     from contrast_tfdata.records import manifest as manifests
-    from contrast_tfdata.scoring import carried, networks
+    from contrast_tfdata.scoring import carried, lineage, networks
 
     model, description = networks.load(_WORKDIR.value, pooling=plan.pooling)
     for line in networks.announcements(_WORKDIR.value, description):
@@ -42,7 +44,8 @@ def main(argv: list[str]) -> None:
     manifest = manifests.load(records_dir)
     outcome.check_records(records_dir, manifest, full=_VERIFY.value == "full")
     refuse_other_preprocessing(manifest.preprocessing, description, workdir)
-    run = outcome.Run(output_dir, records_dir, manifest, plan, _BATCH_SIZE.value, views.stored(description))
+    doubts = lineage.doubts(networks.descriptions(_WORKDIR.value, description), records_dir, manifest, [split])
+    run = outcome.Run(output_dir, records_dir, manifest, plan, _BATCH_SIZE.value, views.stored(description), doubts)
     run.announce(cli.console)
     run.write_provenance(cli.flags_text(sys.modules[__name__]))
     scores = {split: run.score(model, split, required=True)}
@@ -61,7 +64,7 @@ def _output_dir(workdir: Path, split: str) -> Path:
     if pretrained.is_shipped(_WORKDIR.value):
         if not _OUTPUT_DIR.value:
             raise UsageError("--output_dir is needed with --workdir=shipped: nothing is written into the package")
-        return Path(_OUTPUT_DIR.value)
+        return _no_run(Path(_OUTPUT_DIR.value))
     if not _OUTPUT_DIR.value and "," in _WORKDIR.value and not workdir.exists():
         raise UsageError("--output_dir is needed with several runs in --workdir")
     output_dir = Path(_OUTPUT_DIR.value or workdir / f"evaluation-{split}")
@@ -69,6 +72,13 @@ def _output_dir(workdir: Path, split: str) -> Path:
         raise UsageError(
             f"--output_dir={output_dir} is the run's own folder, whose results would be lost; name another"
         )
+    return _no_run(output_dir)
+
+
+def _no_run(output_dir: Path) -> Path:
+    """Returns the folder; raises UsageError where it is that of a run, named in --workdir or not."""
+    if any(found for sign in _SIGNS_OF_A_RUN for found in output_dir.resolve().glob(sign)):
+        raise UsageError(f"--output_dir={output_dir} is the folder of a run, whose results would be lost; name another")
     return output_dir
 
 

@@ -63,6 +63,7 @@ class Run:
         plan: how the network runs.
         batch_size: slices scored at once.
         views: a slice's logit is the mean over these views of it.
+        doubts: why the network may have been trained on patients that it is scored on (see `scoring.lineage`).
     """
 
     directory: Path
@@ -71,6 +72,7 @@ class Run:
     plan: RuntimePlan
     batch_size: int
     views: tuple[str, ...] = PLAIN
+    doubts: tuple[str, ...] = ()
 
     def write_provenance(self, flags_text: str) -> None:
         """Writes flags.txt and environment.json: what it takes to repeat the run."""
@@ -80,10 +82,10 @@ class Run:
         self._write_json("environment.json", self._environment())
 
     def announce(self, console: Console) -> None:
-        """Says how the network will run and what the records warn of."""
+        """Says how the network will run, and what the records and the network's origin warn of."""
         for reason in self.plan.reasons:
             console.print(f"plan: {reason}")
-        for warning in self.manifest.warnings:
+        for warning in (*self.manifest.warnings, *self.doubts):
             console.print(f"warning: {warning}")
 
     def score(self, model: ContrastNet | Ensemble, split: str, *, required: bool = False) -> Predictions | None:
@@ -165,6 +167,7 @@ class Run:
                 "views": self.views,
             },
             warnings=self.manifest.warnings,
+            doubts=self.doubts,
         )
         images = self._images(report.pictures_wanted(metrics, validation, test))
         page = report.write_report(

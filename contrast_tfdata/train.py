@@ -170,7 +170,7 @@ def _cross_validate(workdir: Path, run: "Callable[[], Mapping]") -> None:
     folds = cross_validation.members(_FOLDS.value)
     rows = several_runs.run_all(workdir, folds, run, console=cli.console)
     cli.console.print(
-        f"each slice by the network that never saw it: {cross_validation.write_out_of_fold(workdir, rows)}"
+        f"each slice by the network of the fold that left it out: {cross_validation.write_out_of_fold(workdir, rows)}"
     )
     _show_several(workdir / cross_validation.SUMMARY_FILE, f"{len(rows)} runs that validate on other patients", rows)
 
@@ -178,9 +178,13 @@ def _cross_validate(workdir: Path, run: "Callable[[], Mapping]") -> None:
 def _show_several(path: Path, title: str, rows: "Sequence[Mapping]") -> None:
     """Writes what several runs have in common as JSON and as a page beside it, and prints the one line of it."""
     from contrast_tfdata import report, several_runs
+    from contrast_tfdata.records import manifest as manifests
+    from contrast_tfdata.scoring import lineage
 
+    records_dir = cli.required_path(_RECORDS_DIR)
+    doubts = lineage.doubts_about_start(_INIT_WEIGHTS.value, records_dir, manifests.load(records_dir))
     summary = several_runs.write_summary(path, rows)
-    page = report.write_runs_report(path.parent, title, rows, summary)
+    page = report.write_runs_report(path.parent, title, rows, summary, doubts)
     cli.console.print(several_runs.headline(summary, len(rows), page))
 
 
@@ -210,11 +214,13 @@ def _alone(workdir: Path) -> "Iterator[None]":
 def _prepared(plan: "RuntimePlan", distribution: "Distribution") -> "tuple[Run, Job]":
     """Checks the records, and says what is going to be done."""
     from contrast_tfdata import outcome
+    from contrast_tfdata.scoring import lineage
     from contrast_tfdata.training import loop
 
     records_dir, workdir = cli.required_path(_RECORDS_DIR), cli.required_path(_WORKDIR)
     manifest = _checked_records(records_dir)
-    run = outcome.Run(workdir, records_dir, manifest, plan, _BATCH_SIZE.value, views.parse(_VIEWS.value))
+    doubts = lineage.doubts_about_start(_INIT_WEIGHTS.value, records_dir, manifest)
+    run = outcome.Run(workdir, records_dir, manifest, plan, _BATCH_SIZE.value, views.parse(_VIEWS.value), doubts)
     run.announce(cli.console)
     cli.console.print(f"trains on {distribution.describe()}")
     job = loop.Job(
@@ -348,12 +354,20 @@ def _checked_workdir() -> Path:
 
 
 def _refuse_odd_folds() -> None:
-    """Raises UsageError where --folds, --fold and --repeats do not fit each other."""
+    """Raises UsageError where --folds, --fold, --repeats and --init_weights do not fit each other."""
     received = f"Received: folds={_FOLDS.value}, fold={_FOLD.value}, repeats={_REPEATS.value}"
     if _FOLDS.value == 1 or _FOLD.value > _FOLDS.value:
         raise UsageError(f"--folds must be at least 2, and --fold one of them. {received}")
     if _FOLDS.value and _REPEATS.value > 1:
         raise UsageError(f"--folds and --repeats each train several times: give one of them. {received}")
+    weights = _INIT_WEIGHTS.value
+    # Nothing in a run says which patients it saw: the same ones may stand in records made anew, under another hash.
+    if _FOLDS.value and weights and not pretrained.is_shipped(weights) and Path(weights).is_dir():
+        raise UsageError(
+            "--folds needs weights that no patient of these records had a part in, or a network would be scored on "
+            "patients that it has seen, and a run does not say whom it was trained on: begin with "
+            f"--init_weights=shipped, or with new weights. Received: folds={_FOLDS.value}, init_weights={weights}"
+        )
 
 
 def _refuse_half_a_mixture() -> None:

@@ -167,6 +167,29 @@ def test_fault_01_missing_input_is_a_data_error(command, arguments, words, tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("workdir", ["A,B", "B", "shipped", "all"])
+@pytest.mark.parametrize("output", ["A/model/model.json", "A/checkpoints/step-000000004/progress.json", "A/folds.json"])
+def test_evaluate_never_overwrites_another_run(tmp_path, workdir, output):
+    """Refused before anything is read: neither the networks nor the records need to be there."""
+    (tmp_path / output).parent.mkdir(parents=True)
+    (tmp_path / output).write_text("{}")
+    result = run("evaluate", "--records_dir=R", f"--workdir={workdir}", "--output_dir=B/../A/", cwd=tmp_path)
+    assert result.returncode == 1
+    assert "--output_dir=B/../A is the folder of a run, whose results would be lost; name another" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["A"]
+
+
+@pytest.mark.parametrize("output", ["A/evaluation-test", "C"])
+def test_evaluate_writes_below_a_run_and_where_an_evaluation_stands(tmp_path, output):
+    """Such folders pass: what is missed next are the networks."""
+    for name in ("A/model/model.json", f"{output}/flags.txt", f"{output}/report.html", f"{output}/checkpoints/mine.pt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("{}")
+    result = run("evaluate", "--records_dir=R", "--workdir=B", f"--output_dir={output}", cwd=tmp_path)
+    assert result.returncode == 65
+    assert "B/model" in result.stderr
+
+
 def test_debug_shows_a_traceback(tmp_path):
     result = run("make_records", "--output_dir=R", "--train_dir=nowhere", "--debug", cwd=tmp_path)
     assert result.returncode == 65

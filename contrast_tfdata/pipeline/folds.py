@@ -35,19 +35,27 @@ def view(records_dir: Path, manifest: Manifest, *, fold: int, folds: int, seed: 
     Raises:
         DataError: the groups cannot be so divided that each fold holds slices of both classes.
     """
+    return views(records_dir, manifest, folds=folds, seed=seed)[fold - 1]
+
+
+def views(records_dir: Path, manifest: Manifest, *, folds: int, seed: int) -> list[Manifest]:
+    """Returns the manifest of every fold, the first one first, from one pass over the records; see `view`."""
     shards = tuple(shard for name in DIVIDED if name in manifest.splits for shard in manifest.splits[name].shards)
     counts = count_slices(records_dir, SplitInfo(shards, {}, 0))
     sizes = _sizes(counts)
     fold_of = assign_folds(sizes, folds, seed)
     _refuse_lacking(records_dir, sizes, fold_of, folds)
-    parts = {
-        "train": [group for group, number in fold_of.items() if number != fold],
-        "validation": [group for group, number in fold_of.items() if number == fold],
-    }
-    splits = {name: _part(shards, groups, sizes) for name, groups in parts.items()}
     others = {name: split for name, split in manifest.splits.items() if name not in DIVIDED}
-    rule = {**manifest.split_rule, "folds": folds, "fold": fold, "folds_seed": seed}
-    return dataclasses.replace(manifest, splits={**splits, **others}, split_rule=rule)
+    found = []
+    for fold in range(1, folds + 1):
+        parts = {
+            "train": [group for group, number in fold_of.items() if number != fold],
+            "validation": [group for group, number in fold_of.items() if number == fold],
+        }
+        splits = {name: _part(shards, groups, sizes) for name, groups in parts.items()}
+        rule = {**manifest.split_rule, "folds": folds, "fold": fold, "folds_seed": seed}
+        found.append(dataclasses.replace(manifest, splits={**splits, **others}, split_rule=rule))
+    return found
 
 
 def count_slices(records_dir: Path, split: SplitInfo) -> Counter[tuple[bytes, int]]:

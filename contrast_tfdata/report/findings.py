@@ -146,7 +146,7 @@ def group_rule(manifest: Mapping) -> str:
 
 
 def caveats(metrics: Mapping, run: RunDescription) -> list[str]:
-    """Returns what limits belief in the numbers: the run's and manifest's own warnings, then what the numbers show."""
+    """Returns what limits belief in the numbers: doubts about the network, warnings, then what the numbers show."""
     found = [*run.warnings, *run.manifest.get("warnings", ())]
     if run.manifest.get("patients_known") is False and not any("patient" in text.lower() for text in found):
         found.append(
@@ -163,7 +163,8 @@ def caveats(metrics: Mapping, run: RunDescription) -> list[str]:
     for split in present_splits(metrics):
         found.extend(_limits_of(split, metrics[split]))
     found.extend(confounder_warnings(metrics))
-    return list(dict.fromkeys(found))
+    # Only now: they speak of patients, too, and would pass for a warning that these are not known.
+    return list(dict.fromkeys([*run.doubts, *found]))
 
 
 def confounder_rows(metrics: Mapping) -> list[dict]:

@@ -14,7 +14,9 @@ _SPREADS = (("Mean", "mean"), ("Standard deviation", "sd"), ("Smallest", "min"),
 _FIGURES = (("AUC", "auc"), ("Accuracy", "accuracy"))
 
 
-def write_runs_report(output_dir: Path, title: str, rows: Sequence[Mapping], summary: Mapping) -> Path:
+def write_runs_report(
+    output_dir: Path, title: str, rows: Sequence[Mapping], summary: Mapping, caveats: Sequence[str] = ()
+) -> Path:
     """Writes report.html, which names every run, links its own report, and says how the figures vary.
 
     Args:
@@ -24,6 +26,7 @@ def write_runs_report(output_dir: Path, title: str, rows: Sequence[Mapping], sum
             has none) and `accuracy`.
         summary: in the same places, of the splits that all runs have, `mean`, `sd`, `min` and `max`; None where a run
             has no such figure.
+        caveats: what a reader must know before believing a number, one sentence or two each.
 
     Returns:
         Path of report.html.
@@ -43,6 +46,7 @@ def write_runs_report(output_dir: Path, title: str, rows: Sequence[Mapping], sum
             title=title,
             class_names=CLASS_NAMES,
             sentences=list(_sentences(summary, splits)),
+            caveats=caveats,
             columns=list(columns),
             rows=[_row(row, columns.values()) for row in rows],
             spreads=[

@@ -76,6 +76,17 @@ def announcements(workdir: str, description: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def descriptions(workdir: str, description: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Returns by the name of each run what `lineage.doubts` wants to know of it.
+
+    Args:
+        workdir: as it was given to `load`.
+        description: as `load` returned it.
+    """
+    members = description.get("trained_on") if "members" in description else None
+    return {each["name"]: each for each in members} if members else {member_names(workdir)[0]: description}
+
+
 def combine(names: Sequence[str], descriptions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Returns the description of an ensemble from those of its members.
 
@@ -96,6 +107,11 @@ def combine(names: Sequence[str], descriptions: Sequence[Mapping[str, Any]]) -> 
         "members": [
             {"weights_sha256": each["weights_sha256"], "threshold": choices.operating_point.threshold}
             for each, choices in zip(descriptions, chosen, strict=True)
+        ],
+        # Not among `members`, which an export hands on: flags hold paths of the machine that trained.
+        "trained_on": [
+            {"name": name, "records": each.get("records"), "flags": each.get("flags")}
+            for name, each in zip(names, descriptions, strict=True)
         ],
         "versions": first.get("versions"),
     }

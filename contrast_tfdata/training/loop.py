@@ -31,6 +31,7 @@ from contrast_tfdata.training.log_files import LogFiles
 from contrast_tfdata.training.non_finite import StopOnNonFiniteLoss
 from contrast_tfdata.training.options import TrainingOptions
 from contrast_tfdata.training.progress import ProgressDisplay
+from contrast_tfdata.training.starting_over import start_over
 from contrast_tfdata.training.stopping import Stop, StopRequest
 
 CHECKPOINTS = "checkpoints"
@@ -166,14 +167,16 @@ def train(
         One dict per epoch: epoch (from 1), loss, accuracy and, with a validation split, val_loss, val_accuracy.
 
     Raises:
-        UsageError: a run with another recipe stands there, or not all workers have the same one.
+        UsageError: a run with another recipe stands there, or not all workers have the same one; or what would be
+            removed is not, or not only, a run's.
         ContrastError: the loss or a weight is no finite number.
         InterruptedRunError: asked to stop by SIGTERM or Ctrl-C, and what was done is saved; or another worker is gone.
         StorageError: a checkpoint cannot be written.
     """
     distribution = job.distribution
     if not resume and distribution.is_chief:
-        _start_over(job.workdir)
+        folder = job.workdir
+        start_over(folder, checkpoints=folder / CHECKPOINTS, logs=folder / LOGS, history=folder / FILE_NAME)
     with distribution.watching(), StopRequest() as asked:
         with distribution.scope():
             compile_model(model, job.training, steps_per_epoch=job.steps_per_epoch, jit_compile=job.plan.jit_compile)
@@ -282,12 +285,6 @@ def _announce(job: Job, done: Progress, console: Console) -> None:
     if job.phantom:
         division = job.phantom.divide(job.num_examples, job.pipeline.batch_size)
         console.print(f"a batch: {division.real} of these slices and {division.synthetic} of synthetic patients")
-
-
-def _start_over(workdir: Path) -> None:
-    for name in (CHECKPOINTS, LOGS):
-        shutil.rmtree(workdir / name, ignore_errors=True)
-    (workdir / FILE_NAME).unlink(missing_ok=True)
 
 
 def _digest(model: ContrastNet) -> str:

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from contrast_tfdata.evaluation import OperatingPoint, summarize
-from contrast_tfdata.report import RunDescription, write_model_card
-from contrast_tfdata.report.gallery import MAX_CASES, collect
+from contrast_tfdata.report import RunDescription, findings, write_model_card
+from contrast_tfdata.report.gallery import MAX_CASES, collect, collect_suspects
 from contrast_tfdata.report.page import render
 
 NASTY = "<script>alert(1)</script>\n\"'&{{ 7*7 }}\u202egnp.\udce9脳$x$"
@@ -104,6 +104,26 @@ def test_no_more_is_promised_of_groups_than_the_records_do(tmp_path, draw, split
         assert ("nothing kept a group from being in two splits" in text) == (not kept_apart)
 
 
+def test_doubts_about_the_network_come_first_and_hide_no_other_caveat(draw, parse):
+    doubt = "Whether patients were trained on is not known."
+    run = RunDescription("A run", manifest={"patients_known": False}, warnings=("Mind the gap.",), doubts=(doubt,))
+    metrics = summarize(draw(30), None)
+    first, second, third, *_ = findings.caveats(metrics, run)
+    assert (first, second) == (doubt, "Mind the gap.")
+    assert third.startswith("Patient independence unverified")
+    assert doubt in parse(page_of(draw(30), None, run=run)).text
+
+
+@pytest.mark.parametrize("shift", [0.5, 30.0], ids=["suspects", "no suspects"])
+def test_slices_are_said_not_to_be_trained_on_only_where_that_is_known(draw, shift):
+    split, claim = draw(60, 1, shift=shift), "that the network was not trained on"
+    suspects = collect_suspects({"test": split}, {})
+    for doubts, said in (((), True), (("Patients of test were trained on.",), False)):
+        run = RunDescription("A run", doubts=doubts)
+        options = {"charts": [], "gallery": None, "suspects": suspects, "has_history": True}
+        assert (claim in render(metrics=summarize(None, split), run=run, **options)) == said
+
+
 def test_perfect_separation_claims_no_certainty(draw, parse):
     page = page_of(draw(60, 0, shift=30.0), draw(60, 1, shift=30.0))
     text = parse(page).text
@@ -116,3 +136,5 @@ def test_bad_descriptions_are_refused():
         RunDescription(" ")
     with pytest.raises(ValueError, match="Received: warnings='one'"):
         RunDescription("A run", warnings="one")
+    with pytest.raises(ValueError, match="Received: doubts='one'"):
+        RunDescription("A run", doubts="one")

@@ -53,6 +53,15 @@ def test_it_has_every_figure_of_every_run_and_how_they_vary(tmp_path):
     assert 'href="repeat-2/report.html"' in page
 
 
+def test_it_says_what_to_know_before_believing_it(tmp_path):
+    found = rows(0.9, 0.95)
+    assert "Before you believe" not in written(tmp_path, found)
+    write_runs_report(tmp_path, "Runs", found, summarize(found), ["Patients <b> may have been trained on."])
+    page = (tmp_path / "report.html").read_text()
+    assert "Before you believe these numbers" in page
+    assert "<li>Patients &lt;b&gt; may have been trained on.</li>" in page
+
+
 @pytest.mark.parametrize(
     ("found", "said"),
     [

@@ -12,6 +12,7 @@ from running import run, succeed
 
 from contrast_tfdata.errors import DataError, UsageError
 from contrast_tfdata.model import starting_point
+from contrast_tfdata.model.reference import reference_network
 from contrast_tfdata.model.runtime_plan import RuntimePlan
 from contrast_tfdata.model.weights import save_model
 from contrast_tfdata.pipeline.mixing import PhantomPart
@@ -124,6 +125,7 @@ def test_the_command_goes_on_from_given_weights(folders, tmp_path):
     assert "a batch: 4 of these slices and 4 of synthetic patients" in done.stdout
     (progress, *_) = sorted((tmp_path / "run" / "checkpoints").glob("*/progress.json"))
     recipe = json.loads(progress.read_text())["recipe"]
+    assert "were trained on" not in done.stdout  # on these very records
     assert recipe["phantom_records"] == folders["phantom"][1].fingerprint
     assert f"--phantom_records_dir={folders['phantom'][0]}" in (tmp_path / "run" / "flags.txt").read_text()
 
@@ -157,3 +159,26 @@ def test_half_a_mixture_is_refused_with_what_to_do(tmp_path, given, advice):
     assert result.returncode == 1
     assert advice in result.stderr
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("given", ["run", "file"])
+def test_weights_that_may_have_seen_these_patients_are_warned_of(tmp_path, given):
+    """By the training that begins with them, and by an evaluation of what came out of it."""
+    manifest = write_records(tmp_path / "records", (("train", 8), ("validation", 8), ("test", 8)))
+    save_weights(tmp_path / "before", dataclasses.replace(manifest, warnings=("made otherwise",)), 0.5)
+    before, origin = tmp_path / "before", "Trained on other records than these"
+    if given == "file":
+        before, origin = tmp_path / "before.h5", "Does not tell what it was trained on"
+        reference_network(SIZE).save_weights(before)
+    flags = [f"--records_dir={tmp_path}/records", f"--workdir={tmp_path}/after", "--batch_size=8"]
+    said = succeed("train", *flags, "--epochs=1", f"--init_weights={before}")
+    doubt = "Whether patients of the {} split were trained on is not known; if so, the figures are too good. {}."
+    trained = doubt.format("validation and test", f"{origin}: {before}, with whose weights this run began")
+    assert f"warning: {trained}" in said
+    said = succeed("evaluate", *flags)
+    evaluated = doubt.format("test", f"Began with weights of {before}: {tmp_path}/after")
+    assert f"warning: {evaluated}" in said
+    for folder, words in (("after", trained), ("after/evaluation-test", evaluated)):
+        for name in ("report.html", "MODEL_CARD.md"):
+            assert words.split(" good. ")[0] in (tmp_path / folder / name).read_text()

@@ -3,8 +3,10 @@
 import json
 
 import pytest
-from bright_records import write_records
+from bright_records import SIZE, write_records
 from running import read_rows, run, succeed
+
+from contrast_tfdata.model.reference import reference_network
 
 COUNTS = (("train", 20), ("validation", 10), ("test", 8))
 
@@ -70,6 +72,29 @@ class TestFolds:
             assert float(together["logit"]) == pytest.approx(mean, abs=1e-5)
         page = (root / "all" / "evaluation-test" / "report.html").read_text()
         assert "2 ContrastNets" in page
+        assert "were trained on" not in said + page
+
+    def test_on_patients_that_some_of_them_saw_they_are_not_believed(self, trained):
+        root, _, _ = trained
+        said = succeed("evaluate", f"--workdir={root}/all", f"--records_dir={root}/records", "--split=validation")
+        start = (
+            "Patients of the validation split were trained on, so the figures are too good. Folds of these records: "
+        )
+        assert f"warning: {start}{root}/all/fold-1, {root}/all/fold-2." in said
+        for name in ("report.html", "MODEL_CARD.md"):
+            page = (root / "all" / "evaluation-validation" / name).read_text()
+            assert start in page
+            assert "that the network was not trained on" not in page
+
+    def test_a_file_of_weights_that_may_have_seen_the_patients_is_warned_of(self, trained, tmp_path):
+        root, training, _ = trained
+        reference_network(SIZE).save_weights(tmp_path / "given.h5")
+        said = succeed("train", *training, f"--workdir={tmp_path}/all", f"--init_weights={tmp_path}/given.h5")
+        doubt = "Whether patients of the validation and test split were trained on is not known"
+        assert said.count(f"warning: {doubt}") == 2
+        for name in ("report.html", "fold-1/report.html", "fold-2/report.html"):
+            assert f"<li>{doubt}" in (tmp_path / "all" / name).read_text()
+        assert "Before you believe" not in (root / "all" / "report.html").read_text()
 
     def test_other_folds_in_the_same_workdir_are_refused(self, trained):
         root, training, _ = trained
@@ -91,6 +116,27 @@ def test_odd_folds_are_usage_errors(flags, message):
     result = run("train", "--records_dir=R", "--workdir=W", *flags)
     assert result.returncode == 1
     assert message in result.stderr
+
+
+@pytest.mark.parametrize("alone", [(), ("--fold=2",)])
+def test_folds_do_not_begin_with_a_run_that_may_have_seen_their_patients(tmp_path, alone):
+    (tmp_path / "before" / "model").mkdir(parents=True)
+    flags = ["--records_dir=R", "--workdir=W", "--folds=3", *alone]
+    result = run("train", *flags, "--init_weights=before", cwd=tmp_path)
+    assert result.returncode == 1
+    assert "--folds needs weights that no patient of these records had a part in" in result.stderr
+    assert "Received: folds=3, init_weights=before" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["before"]
+
+
+@pytest.mark.parametrize("weights", ["shipped", "SimpleGadClass.h5"])
+def test_folds_begin_with_weights_of_synthetic_patients_or_of_a_file(tmp_path, weights):
+    """They pass: what is missed next are the records."""
+    (tmp_path / "SimpleGadClass.h5").write_bytes(b"")
+    flags = ["--records_dir=R", "--workdir=W", "--folds=3", f"--init_weights={weights}"]
+    result = run("train", *flags, cwd=tmp_path)
+    assert result.returncode == 65
+    assert "R/manifest.json: no manifest" in result.stderr
 
 
 def test_several_runs_are_evaluated_into_a_folder_that_is_named():

@@ -1,0 +1,142 @@
+"""What is said where networks may have been trained on the patients that they are scored on."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from contrast_tfdata.errors import DataError
+from contrast_tfdata.images.preprocessing import Preprocessing
+from contrast_tfdata.model.contrast_net import ContrastNet
+from contrast_tfdata.model.weights import save_model
+from contrast_tfdata.pipeline import folds
+from contrast_tfdata.records import codec
+from contrast_tfdata.records import manifest as manifests
+from contrast_tfdata.records.shards import write_shard
+from contrast_tfdata.scoring import lineage, networks
+
+SIZE = 190
+NOT_KNOWN = "split were trained on is not known; if so, the figures are too good. "
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory):
+    """Six patients in training, four in validation, two in test, a slice before and one after contrast of each."""
+    directory, splits = tmp_path_factory.mktemp("records"), {}
+    for split, count in (("train", 6), ("validation", 4), ("test", 2)):
+        slices = [
+            codec.SliceRecord(
+                np.zeros((SIZE, SIZE), np.uint8), label, f"{split}{number}{label}", f"{split}{number}", "s", 0
+            )
+            for number in range(count)
+            for label in (0, 1)
+        ]
+        shard = write_shard(directory / f"contrast-{split}.tfrecord-00000-of-00001", map(codec.encode, slices))
+        splits[split] = manifests.SplitInfo((shard,), {"no_gad": count, "with_gad": count}, count)
+    preprocessing = Preprocessing(image_size=SIZE).to_json()
+    return directory, manifests.Manifest(preprocessing, {"rule": "group"}, splits, True, {})
+
+
+def trained_on(records, **flags):
+    """The description of a run on these records, or on a fold of them, as far as it tells where it comes from."""
+    directory, manifest = records
+    if flags.get("folds"):
+        manifest = folds.view(directory, manifest, fold=flags["fold"], folds=flags["folds"], seed=flags["seed"])
+    return {"records": manifest.fingerprint, "flags": {"folds": 0, "fold": 0, "init_weights": None, **flags}}
+
+
+def fold(records, number):
+    return trained_on(records, fold=number, folds=3, seed=5)
+
+
+OTHER = {"records": "0" * 64, "flags": {"folds": 0, "init_weights": None}}
+
+
+def doubts(records, split="test", **described):
+    return lineage.doubts(described, *records, [split])
+
+
+def test_nothing_is_said_of_a_run_on_these_records(records):
+    for split in ("test", "validation"):
+        assert doubts(records, split, run=trained_on(records)) == ()
+        assert doubts(records, split, run=trained_on(records, init_weights="shipped")) == ()
+
+
+def test_nothing_is_said_of_the_weights_of_the_package(records):
+    """They were learned from synthetic patients alone."""
+    assert doubts(records, shipped=networks.load("shipped")[1]) == ()
+
+
+def test_runs_on_other_records_are_named_together(records):
+    (said,) = doubts(records, a=OTHER, b=trained_on(records), c=OTHER)
+    assert said == f"Whether patients of the test {NOT_KNOWN}Trained on other records than these: a, c."
+
+
+@pytest.mark.parametrize("description", [{}, {"records": None}, {"flags": None}])
+def test_a_network_that_does_not_tell_is_not_believed(records, description):
+    (said,) = doubts(records, old=description)
+    assert said == f"Whether patients of the test {NOT_KNOWN}Does not tell what it was trained on: old."
+
+
+def test_what_a_run_began_with_counts(records):
+    (said,) = doubts(records, a=trained_on(records, init_weights="before"), b=OTHER)
+    assert said.endswith("Began with weights of before: a. Trained on other records than these: b.")
+
+
+def test_folds_have_seen_the_validation_split_and_not_the_test_split(records):
+    both = {f"fold-{number}": fold(records, number) for number in (1, 2)}
+    assert doubts(records, "test", **both) == ()
+    (said,) = doubts(records, "validation", **both, run=trained_on(records))
+    assert said.startswith("Patients of the validation split were trained on, so the figures are too good. ")
+    assert "Folds of these records: fold-1, fold-2. " in said
+    assert "predictions-out-of-fold.csv" in said
+
+
+def test_folds_of_other_records_are_other_records(records):
+    directory, manifest = records
+    remade = dataclasses.replace(manifest, split_rule={"rule": "group", "seed": 1})
+    for split in ("test", "validation"):
+        (said,) = lineage.doubts({"fold-1": fold(records, 1)}, directory, remade, [split])
+        assert said.endswith("Trained on other records than these: fold-1.")
+
+
+@pytest.mark.parametrize(
+    "flags", [[], {"folds": "3"}, {"folds": True}, {"folds": 10**12, "seed": 1}, {"folds": 6, "seed": "x"}]
+)
+def test_damaged_flags_are_other_records(records, flags):
+    (said,) = doubts(records, run={"records": "0" * 64, "flags": flags})
+    assert said.endswith("Trained on other records than these: run.")
+
+
+def test_records_with_too_few_patients_for_a_runs_folds_are_other_ones(records):
+    flags = {"folds": 11, "fold": 1, "seed": 5}
+    with pytest.raises(DataError):
+        folds.view(*records, **flags)
+    (said,) = doubts(records, run={"records": "0" * 64, "flags": flags})
+    assert said.endswith("Trained on other records than these: run.")
+
+
+def test_an_ensemble_tells_of_each_member(records, tmp_path):
+    point = {"threshold": 0.5, "criterion": "accuracy", "chosen_on": "validation"}
+    shared = {
+        "preprocessing": records[1].preprocessing,
+        "operating_point": point,
+        "class_names": ["no_gad", "with_gad"],
+    }
+    for number, described in enumerate((fold(records, 1), OTHER), 1):
+        save_model(tmp_path / f"fold-{number}" / "model", ContrastNet(SIZE), {**shared, **described})
+    (tmp_path / "folds.json").write_text(json.dumps({"runs": [{"name": "fold-1"}, {"name": "fold-2"}]}))
+    one, other = str(tmp_path / "fold-1"), str(tmp_path / "fold-2")
+    for workdir in (str(tmp_path), f"{one},{other}"):
+        _, description = networks.load(workdir)
+        told = networks.descriptions(workdir, description)
+        assert {name: each["records"] for name, each in told.items()} == {
+            one: fold(records, 1)["records"],
+            other: OTHER["records"],
+        }
+        seen, unknown = lineage.doubts(told, *records, ["validation"])
+        assert one in seen
+        assert unknown.endswith(f"Trained on other records than these: {other}.")
+    _, alone = networks.load(one)
+    assert networks.descriptions(one, alone) == {one: alone}
