@@ -424,8 +424,9 @@ def _pipeline_options(workdir: Path, rank: int = 0) -> PipelineOptions:
         batch_size=_BATCH_SIZE.value,
         seed=_SEED.value,
         cache=_CACHE.value,
-        # Workers share the folder, and each has a cache of its own.
-        cache_dir=workdir / (f"cache-{rank}" if rank else "cache"),
+        # Workers share the folder, and each has a cache of its own. It is removed as a whole in the end, hence a name
+        # that no folder of a user has.
+        cache_dir=workdir / f".contrast_tfdata-cache-{rank}",
         augmentation=Augmentation.parse(_AUGMENT.value),
         pairs=_PAIRS.value,
         data_service=_DATA_SERVICE.value,

@@ -52,6 +52,16 @@ def test_fault_52_57_stopped_and_given_again_and_once_more(records, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_cache_on_disk_goes_with_the_training_and_takes_nothing_along(records, tmp_path):
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "mine").write_text("not a training's")
+    before = set(tmp_path.iterdir())
+    succeed("train", *flags(records, tmp_path, "--cache=disk"))
+    assert (tmp_path / "cache" / "mine").read_text() == "not a training's"
+    assert not [path for path in set(tmp_path.iterdir()) - before if "cache" in path.name]
+
+
+@pytest.mark.slow
 def test_fault_60_deterministic_runs_are_alike(records, tmp_path):
     for name in "ab":
         succeed("train", *flags(records, tmp_path / name, "--deterministic", "--precision=float32"))
