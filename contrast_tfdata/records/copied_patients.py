@@ -1,22 +1,20 @@
 """Exact copies of an image under several patients: one of them is kept, and says that these may be one person."""
 
 from contrast_tfdata.records import duplicates, grouping
+from contrast_tfdata.records.findings import first_of
 from contrast_tfdata.records.identity import group_key
 from contrast_tfdata.records.near_duplicates import Pair
 from contrast_tfdata.records.options import PlanOptions
 from contrast_tfdata.records.plan import Plan, PlannedUnit, parted_by_split, places, source_of
-
-_SHOWN = 5
 
 
 def warnings(plan: Plan, options: PlanOptions) -> list[str]:
     """Returns the line that says how many images are several patients', with the first of them; it names nobody."""
     if not plan.copied:
         return []
-    both = (" = ".join(source_of(*each, options) for each in copies[:2]) for copies in plan.copied[:_SHOWN])
-    more = f"; and {len(plan.copied) - _SHOWN} more" if len(plan.copied) > _SHOWN else ""
+    shown = first_of(plan.copied, lambda copies: " = ".join(source_of(*each, options) for each in copies[:2]))
     what = "the same image stands under several patients, who may be one person, and is kept once"
-    return [f"{what}: {len(plan.copied)} of them: {'; '.join(both)}{more}"]
+    return [f"{what}: {len(plan.copied)} of them: {shown}"]
 
 
 def add_parted(plan: Plan, options: PlanOptions) -> None:

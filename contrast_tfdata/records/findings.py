@@ -1,10 +1,20 @@
 """What a look at all files brings up, gathered so that a person hears of everything at once."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from contrast_tfdata.errors import DataError, Problems
 from contrast_tfdata.records.scanning import Rejection, unusable
+
+_SHOWN = 5
+_Found = TypeVar("_Found")
+
+
+def first_of(found: Sequence[_Found], show: Callable[[_Found], str]) -> str:
+    """Returns the first few of what was found, as `show` words them, and how many more there are, in one line."""
+    more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return "; ".join(map(show, found[:_SHOWN])) + more
 
 
 @dataclasses.dataclass

@@ -8,13 +8,13 @@ import numpy as np
 
 from contrast_tfdata.csv_text import csv_line, guard_formula
 from contrast_tfdata.records import near_duplicates
+from contrast_tfdata.records.findings import first_of
 from contrast_tfdata.records.plan import Parted, Plan, PlannedUnit, parted_by_split, side_of
 from contrast_tfdata.records.thumbnails import ThumbnailFile
 
 FILE_NAME = "look_alikes.csv"
 
 _COLUMNS = ("split", "path", "other_split", "other_path", "similarity")
-_SHOWN = 5
 
 
 @contextlib.contextmanager
@@ -59,12 +59,12 @@ def warnings(parted: Sequence[Parted]) -> list[str]:
     """Returns the line that says how many look alike, with the first of them; none where there are none."""
     if not parted:
         return []
-    shown = [
-        " = ".join(f"{unit.split} {unit.source}" for unit in (each.first, each.second)) for each in parted[:_SHOWN]
-    ]
-    more = f"; and {len(parted) - _SHOWN} more" if len(parted) > _SHOWN else ""
     what = f"{len(parted)} pairs of files look alike and stand in several splits ({FILE_NAME} lists them)"
-    return [f"NEAR-DUPLICATES: {what}: {'; '.join(shown)}{more}"]
+    return [f"NEAR-DUPLICATES: {what}: {first_of(parted, _both)}"]
+
+
+def _both(parted: Parted) -> str:
+    return " = ".join(f"{unit.split} {unit.source}" for unit in (parted.first, parted.second))
 
 
 def csv_lines(parted: Sequence[Parted]) -> Iterator[str]:

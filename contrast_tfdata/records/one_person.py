@@ -3,10 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from contrast_tfdata.records.findings import first_of
 from contrast_tfdata.records.grouping import name_of, patient_number
 from contrast_tfdata.records.plan import PlannedUnit
-
-_SHOWN = 5
 
 _First = dict[str, tuple[str, str]]
 """Of each group the first (split, path as records hold it)."""
@@ -53,6 +52,8 @@ def _is_parted(places: Sequence[tuple[str, str]]) -> bool:
 
 def _line(what: str, advice: str, several: Sequence[Sequence[tuple[str, str]]]) -> str:
     parted = sum(map(_is_parted, several))
-    shown = [" = ".join(" ".join(place) for place in (places[0], places[-1])) for places in several[:_SHOWN]]
-    more = f"; and {len(several) - _SHOWN} more" if len(several) > _SHOWN else ""
-    return f"{len(several)} {what}, {parted} of them in several splits; {advice}: {'; '.join(shown)}{more}"
+    return f"{len(several)} {what}, {parted} of them in several splits; {advice}: {first_of(several, _ends)}"
+
+
+def _ends(places: Sequence[tuple[str, str]]) -> str:
+    return " = ".join(" ".join(place) for place in (places[0], places[-1]))
