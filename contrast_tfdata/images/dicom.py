@@ -151,6 +151,11 @@ def read_slice(data: bytes, index: int = 0) -> Slice:
     return Slice(pixels, index, spacing)
 
 
+def known_patient(patient_id: str | None) -> str | None:
+    """Returns a PatientID that is somebody's; None where it is missing or a placeholder."""
+    return patient_id if patient_id and not is_placeholder(patient_id) else None
+
+
 def is_placeholder(patient_id: str) -> bool:
     """Whether a PatientID stands for nobody: a word such as ANONYMOUS, only zeros, only X, or no letter or digit."""
     text = "".join(filter(str.isalnum, patient_id.upper()))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from contrast_tfdata.errors import UsageError
-from contrast_tfdata.images.dicom import is_placeholder
+from contrast_tfdata.images.dicom import known_patient
 from contrast_tfdata.images.slices import FileFacts
 
 
@@ -65,8 +65,7 @@ def series_key(facts: FileFacts) -> SeriesKey | None:
     """
     if facts.series_uid is None:
         return None
-    patient = facts.patient_id if facts.patient_id and not is_placeholder(facts.patient_id) else None
-    return patient, facts.study_uid, facts.series_uid
+    return known_patient(facts.patient_id), facts.study_uid, facts.series_uid
 
 
 def order_series(facts: Mapping[str, FileFacts]) -> dict[str, int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from contrast_tfdata.images.dicom import is_placeholder
+from contrast_tfdata.images.dicom import known_patient
 from contrast_tfdata.images.slices import FileFacts, RejectedImageError
 from contrast_tfdata.records import assignment, near_duplicates
 from contrast_tfdata.records.scanning import Progress
@@ -62,13 +62,13 @@ def patient_of(facts: FileFacts) -> str | None:
 
 def patient_number(facts: FileFacts) -> str | None:
     """Returns the PatientID of a file's header in one form of Unicode; None where it is missing or a placeholder."""
-    found = facts.patient_id and not is_placeholder(facts.patient_id)
-    return _in_one_form(facts.patient_id) if found else None
+    found = known_patient(facts.patient_id)
+    return _in_one_form(found) if found else None
 
 
 def written_names(unit: Unit, facts: FileFacts) -> list[str]:
     """Returns what a file's patient is called, each name as it was written: by the user, and in the header."""
-    return [name for name in (unit.group, patient_number(facts) and facts.patient_id) if name]
+    return [name for name in (unit.group, known_patient(facts.patient_id)) if name]
 
 
 def patient_id_warnings(scanned: Iterable[tuple[Unit, FileFacts]]) -> list[str]:

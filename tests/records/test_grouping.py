@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from contrast_tfdata.images.dicom import is_placeholder
 from contrast_tfdata.images.files import FileRef
 from contrast_tfdata.images.slices import FileFacts
-from contrast_tfdata.records.grouping import MOST_JOINED, Name, is_placeholder, join, name_of, patient_id_warnings
+from contrast_tfdata.records.grouping import MOST_JOINED, Name, join, name_of, patient_id_warnings
 from contrast_tfdata.records.near_duplicates import Pair
 from contrast_tfdata.records.units import FileUnit
 
