@@ -61,15 +61,23 @@ def main(argv: list[str]) -> None:
 
 
 def _output_dir(workdir: Path, split: str) -> Path:
-    is_shipped = pretrained.is_shipped(_WORKDIR.value)
-    if not _OUTPUT_DIR.value and is_shipped:
-        raise UsageError("--output_dir is needed with --workdir=shipped: nothing is written into the package")
+    if pretrained.is_shipped(_WORKDIR.value):
+        if not _OUTPUT_DIR.value:
+            raise UsageError("--output_dir is needed with --workdir=shipped: nothing is written into the package")
+        return _no_run(Path(_OUTPUT_DIR.value))
     if not _OUTPUT_DIR.value and "," in _WORKDIR.value and not workdir.exists():
         raise UsageError("--output_dir is needed with several runs in --workdir")
     output_dir = Path(_OUTPUT_DIR.value or workdir / f"evaluation-{split}")
-    is_own = not is_shipped and output_dir.resolve() == workdir.resolve()
-    if is_own or any(found for sign in _SIGNS_OF_A_RUN for found in output_dir.resolve().glob(sign)):
-        # That of the run named in --workdir or of any other, also where its model is missing.
+    if output_dir.resolve() == workdir.resolve():
+        raise UsageError(
+            f"--output_dir={output_dir} is the run's own folder, whose results would be lost; name another"
+        )
+    return _no_run(output_dir)
+
+
+def _no_run(output_dir: Path) -> Path:
+    """Returns the folder; raises UsageError where it is that of a run, named in --workdir or not."""
+    if any(found for sign in _SIGNS_OF_A_RUN for found in output_dir.resolve().glob(sign)):
         raise UsageError(f"--output_dir={output_dir} is the folder of a run, whose results would be lost; name another")
     return output_dir
 
