@@ -10,16 +10,17 @@ DEMO ?= demo
 PRETRAIN ?= pretrain
 TEST_PROCESSES ?= 2
 
-.PHONY: help setup demo pretrain card test test-slow fuzz bench lint format lock clean
+.PHONY: help setup demo pretrain card test test-all fuzz bench smoke lint format lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo      records from synthetic patients, training, evaluation and a report in $(DEMO)/"
 	@echo "make pretrain  weights by the recipe of the shipped ones, from synthetic patients alone, in $(PRETRAIN)/"
 	@echo "make test      lint and every test but the slow ones"
-	@echo "make test-slow the tests of ten seconds and more, which make test leaves out"
-	@echo "make fuzz      a longer search for files and records that break the readers"
+	@echo "make test-all  lint and every test, in one session: what .ci/run calls"
+	@echo "make fuzz      the searches in full: damaged files and records, properties, kills"
 	@echo "make bench     the benchmarks"
+	@echo "make smoke     every benchmark at its smallest size, and the tests of their arithmetic"
 	@echo "make card      the model card of the shipped weights, from their model.json and measurements.json"
 	@echo "make lint      ruff: rules and formatting"
 	@echo "make format    ruff: mend what can be mended"
@@ -49,21 +50,25 @@ pretrain: $(READY)
 	$(BIN)/python -m contrast_tfdata.make_records --flagfile=flags/pretrain.flags --output_dir=$(PRETRAIN)/records --overwrite
 	$(BIN)/python -m contrast_tfdata.train --flagfile=flags/pretrain.flags --records_dir=$(PRETRAIN)/records --workdir=$(PRETRAIN)/run
 
-# Two processes: many tests wait for children. Each file stays in one, so that what its tests share is made once.
-PYTEST := $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --durations=30
+# Two processes: many tests wait for children. tests/conftest.py says what stays together, and what goes first.
+PYTEST := $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder --durations=30
 
 test: $(READY) lint
 	$(PYTEST) -m "not slow"
 
-test-slow: $(READY)
-	$(PYTEST) -m slow
+test-all: $(READY) lint
+	$(PYTEST)
 
 fuzz: $(READY)
+	HYPOTHESIS_PROFILE=all $(PYTEST) -m hypothesis
 	FUZZ_EXAMPLES=100000 CONTRAST_FUZZ=2000 CONTRAST_KILLS=200 $(BIN)/python -m pytest \
 	  tests/images/test_fuzz_images.py tests/records/test_fuzz_records.py tests/records/test_crashes.py
 
 bench: $(READY)
 	$(BIN)/python -m pytest benchmarks
+
+smoke: $(READY)
+	$(BIN)/python -m pytest benchmarks --smoke
 
 card: $(READY)
 	$(BIN)/python -c "from contrast_tfdata import report; from contrast_tfdata.model import pretrained; \

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import machine, pictures
+from benchmarks import machine, pictures, starting
 from benchmarks.children import Child
 from benchmarks.outcome import Outcome
 from benchmarks.settings import as_the_commands_start
 from benchmarks.sizes import Sizes
+from contrast_tfdata.model import runtime_plan
 
 FOLDER = Path(__file__).parent
 OUTPUT_OPTION = "--benchmark-output"
@@ -19,23 +20,35 @@ _OUTCOME = pytest.StashKey[Outcome]()
 
 def pytest_addoption(parser):
     group = parser.getgroup("sizes of the benchmarks")
-    for field in dataclasses.fields(Sizes):
+    for field in _own_options():
         option = f"--{field.name.replace('_', '-')}"
         if isinstance(field.default, bool):
             group.addoption(option, action="store_true", help="see benchmarks/sizes.py")
         else:
             group.addoption(option, type=int, default=field.default, help="see benchmarks/sizes.py; %(default)s")
+    group.addoption("--smoke", action="store_true", help="every benchmark at the smallest size: does it still work?")
     group.addoption(OUTPUT_OPTION, type=Path, help="folder for results.json, summary.json and RESULTS.md")
     group.addoption("--torch-python", help="interpreter that has PyTorch; without it, this one")
 
 
+def _own_options():
+    return [field for field in dataclasses.fields(Sizes) if field.name != "smoke"]
+
+
 def pytest_configure(config):
-    options = {field.name: getattr(config.option, field.name) for field in dataclasses.fields(Sizes)}
+    options = {field.name: getattr(config.option, field.name) for field in _own_options()}
     try:
-        sizes = Sizes(**options)
+        sizes = Sizes.smallest() if config.option.smoke else Sizes(**options)
     except ValueError as error:
         raise pytest.UsageError(str(error)) from error
     config.stash[_OUTCOME] = Outcome(sizes, machine.describe())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _children_start(sizes):
+    if sizes.smoke:
+        runtime_plan.configure_environment()
+        Child.start = starting.forked
 
 
 def pytest_sessionfinish(session):

@@ -71,7 +71,7 @@ def variants_for(setting: Setting, *, native_bfloat16: bool, slow_variants: bool
     return found
 
 
-def measure_setting(setting: Setting, *, rounds: int, slow_rounds: int, slow_variants: bool) -> dict:
+def measure_setting(setting: Setting, *, rounds: int, slow_rounds: int, slow_variants: bool, batch: int) -> dict:
     """Measures all variants of a setting, interleaved in one process; the batch lies in memory.
 
     Returns:
@@ -82,7 +82,7 @@ def measure_setting(setting: Setting, *, rounds: int, slow_rounds: int, slow_var
         variants = variants_for(setting, native_bfloat16=native, slow_variants=slow_variants)
         auto = child.call("auto_plan", imitate_avx2=setting.avx2)
         for variant in variants:
-            _build(child, variant, setting)
+            _build(child, variant, setting, batch)
         counts = {each.name: min(rounds, slow_rounds) if each.slow else rounds for each in variants}
         calls = {each.name: functools.partial(child.call, "step", name=each.name) for each in variants}
         measured = interleave(calls, counts, warm_up=1)
@@ -141,8 +141,8 @@ def judge_auto(measured: Iterable[dict], *, avx2: bool) -> AutoVerdict:
     return AutoVerdict(chosen, best, medians[chosen] / medians[best])
 
 
-def _build(child: Child, variant: Variant, setting: Setting) -> None:
-    common = {"name": variant.name, "precision": variant.precision}
+def _build(child: Child, variant: Variant, setting: Setting, batch: int) -> None:
+    common = {"batch": batch, "name": variant.name, "precision": variant.precision}
     if variant.network == SLIDES:
         child.call("build_slides", jit_compile=variant.jit_compile, **common)
     else:

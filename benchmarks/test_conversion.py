@@ -14,9 +14,7 @@ from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.records import manifest as manifests
 
 SAMPLES = 12
-ROUNDS_PER_SAMPLE = 5
 WORKERS = (1, 2)
-WORKER_ROUNDS = 3
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +27,7 @@ def figures(outcome):
 
 
 @pytest.mark.parametrize("image_format", pictures.FORMATS)
-def test_picture_becomes_a_slice(image_format, benchmark, figures):
+def test_picture_becomes_a_slice(image_format, benchmark, figures, sizes):
     files = itertools.cycle(pictures.samples(image_format, SAMPLES))
     preprocess = Preprocessing()
 
@@ -37,14 +35,14 @@ def test_picture_becomes_a_slice(image_format, benchmark, figures):
         return preprocess(reading.read(data, reading.scan(data), [0])[0])
 
     pixels = benchmark.pedantic(
-        convert, setup=lambda: ((next(files),), {}), rounds=SAMPLES * ROUNDS_PER_SAMPLE, warmup_rounds=SAMPLES
+        convert, setup=lambda: ((next(files),), {}), rounds=SAMPLES * sizes.rounds, warmup_rounds=SAMPLES
     )
     figures["formats"][image_format] = {"seconds": list(benchmark.stats.stats.data)}
     assert pixels.shape == (331, 331)
     assert pixels.any()
 
 
-def test_two_workers_make_the_same_records_as_one(picture_tree, figures, tmp_path):
+def test_two_workers_make_the_same_records_as_one(picture_tree, figures, tmp_path, sizes):
     outputs = (tmp_path / str(number) for number in itertools.count())
     with Child("benchmarks.workloads.conversion", as_the_commands_start().environment) as child:
 
@@ -53,5 +51,5 @@ def test_two_workers_make_the_same_records_as_one(picture_tree, figures, tmp_pat
             return child.call("make_records", pictures=str(picture_tree), output=output, workers=workers)
 
         variants = {str(workers): functools.partial(make_records, workers) for workers in WORKERS}
-        figures["workers"] = interleave(variants, WORKER_ROUNDS)
+        figures["workers"] = interleave(variants, sizes.slow_rounds)
     assert len({manifests.load(folder).fingerprint for folder in tmp_path.iterdir()}) == 1

@@ -18,15 +18,31 @@ def steps(train, waited=0.0):
     return [{"input": waited, "train": seconds} for seconds in train]
 
 
-def comparison(**others):
-    rounds = {
+def comparison(torch=(), plan="float32"):
+    in_turn = {
         versus.SLIDES: steps([2.0, 4.0, 2.0], waited=1.0),
+        "Keras, float32": steps([1.0, 2.0, 0.5]),
+        "Keras, mixed_bfloat16": steps([0.75, 1.5, 0.75]),
         versus.OWN: steps([0.5, 1.0, 0.5]),
-        versus.LIMITS: [{"flops_per_second": FLOPS / seconds, "bytes_per_second": 1e10} for seconds in (0.3, 0.6, 0.3)],
+        versus.OWN_FLOAT32: steps([0.5, 1.0, 0.5]),
+    } | dict(torch)
+    codes = {name: name.split(",")[0] for name in in_turn}
+    alone = in_turn | {versus.OWN: steps([0.25, 0.5, 0.5]), versus.OWN_FLOAT32: steps([0.5, 1.0, 1.0])}
+    memory = {name: {"idle": 100, "peak": 400 if name == versus.OWN else 1000} for name in in_turn}
+    limits = {
+        "NumPy float32": [FLOPS / 0.5, FLOPS / 0.6],
+        "TensorFlow float32": [FLOPS / 0.8],
+        "TensorFlow bfloat16": [FLOPS / 0.3],
+        "bytes_per_second": [1e10, 2e10],
     }
-    memory = {versus.SLIDES: {"idle": 100, "peak": 1000}, versus.OWN: {"idle": 100, "peak": 400}}
-    plan = {"precision": "float32", "jit_compile": False}
-    return {"rounds": rounds | others, "memory": memory, "plan": plan, "torch": None, "avx2": False}
+    return {
+        "alone": alone, "in_turn": in_turn, "codes": codes, "memory": memory, "limits": limits, "batch": 64,
+        "removed": {"OPENBLAS_CORETYPE": "Haswell"}, "plan": {"precision": plan, "jit_compile": False},
+        "torch": "2.13.0" if torch else None, "avx2": False,
+    }  # fmt: skip
+
+
+TORCH = {"PyTorch, float32": steps([2.5, 5.0, 2.5]), "PyTorch, float32, compiled": steps([2.0, 4.0, 3.0])}
 
 
 def pipeline(images, seconds):
@@ -72,7 +88,11 @@ def sections():
         "input": inputs,
         "cold input": {"build": 5.0, "input": [[0.5, 0.0], [0.0, 0.0]], "train": [[9.0, 1.0], [1.0, 1.0]]},
         "conversion": conversion,
-        "prediction": {"images_per_second": {"slides": [100.0, 100.0], "ours, float32": [250.0, 250.0]}},
+        "prediction": {
+            "images_per_second": {"slides": [100.0, 100.0], "ours, float32": [250.0, 250.0]},
+            "files": {"count": 900, "seconds": {"slides": [30.0, 20.0], "ours": [10.0, 8.0]}},
+            "first_verdict": {"files": 30, "seconds": [6.0, 5.0, 9.0]},
+        },
         "growth": {"rows": growth},
         "recipes": recipes,
     }
@@ -86,34 +106,63 @@ def test_summary():
     assert targets.summarize(sections()) == pytest.approx(
         {
             "step_ratio_vs_slides": 6.0,  # the median of 3/0.5, 5/1 and 3/0.5
-            "step_ratio_vs_torch": None,
-            "roofline_share": 0.6,
+            "step_ratio_vs_keras_best": 1.5,  # bfloat16 is the faster one by its median
+            "step_ratio_vs_torch_best": None,
+            "roofline_share_float32": 1.0,  # half a second alone, and as long at NumPy's best
+            "roofline_share_bfloat16": None,
             "xla_ratio_vs_slides_xla": 6.0,  # one round in common
             "input_ratio_vs_imagedatagenerator": 400.0,
             "input_share_of_step": 0.02,
             "fast_recipe_step_fraction": 0.25,
             "peak_memory_ratio": 0.4,
+            "predict_files_per_second": 100.0,
+            "predict_ratio_vs_slides": 2.75,
+            "seconds_to_first_verdict": 6.0,
         }
     )
 
 
-def test_torch_is_compared_where_it_is():
-    found = {"steps": {"as_is": comparison(**{versus.TORCH: steps([2.0, 4.0, 2.0])})}}
-    assert targets.summarize(found)["step_ratio_vs_torch"] == 4.0
+def test_the_fastest_form_of_torch_is_compared_where_it_is():
+    found = {"steps": {"as_is": comparison(torch=TORCH)}}
+    assert targets.best_of(found["steps"]["as_is"], versus.TORCH) == "PyTorch, float32"
+    assert targets.summarize(found)["step_ratio_vs_torch_best"] == 5.0
+
+
+@pytest.mark.parametrize(
+    ("plan", "precision", "name", "share"),
+    [
+        ("float32", "float32", versus.OWN, 1.0),
+        ("float32", "bfloat16", None, None),
+        ("mixed_bfloat16", "float32", versus.OWN_FLOAT32, 0.5),
+        ("mixed_bfloat16", "bfloat16", versus.OWN, 0.6),
+    ],
+)
+def test_share_is_of_a_product_in_the_same_precision(plan, precision, name, share):
+    found = comparison(plan=plan)
+    assert targets.form_in(found, precision) == name
+    assert targets.roofline_share(found, precision) == (share and pytest.approx(share))
+
+
+def test_a_cpu_without_bfloat16_has_no_rate_for_it():
+    found = comparison()
+    del found["limits"]["TensorFlow bfloat16"]
+    assert targets.highest_rate(found, "bfloat16") is None
+    assert targets.highest_rate(found, "float32") == FLOPS / 0.5
 
 
 def test_met_missed_and_not_measured():
     words = {verdict.target.key: verdict.word for verdict in targets.verdicts(sections())}
     assert words["step_ratio_vs_slides"] == "met"
     assert words["input_share_of_step"] == "missed"
-    assert words["step_ratio_vs_torch"] == "not measured"
+    assert words["seconds_to_first_verdict"] == ""
+    assert words["step_ratio_vs_torch_best"] == "not measured"
 
 
 def test_nothing_measured_is_all_null_with_reasons():
     found = targets.verdicts({})
     assert set(targets.summarize({}).values()) == {None}
     assert all("did not run" in verdict.reason for verdict in found)
-    assert len({verdict.target.key for verdict in found}) == 8
+    assert len({verdict.target.key for verdict in found}) == len(targets.TARGETS)
 
 
 def test_auto_must_be_within_a_tenth():
@@ -157,6 +206,8 @@ def test_report_has_every_section():
     assert "6.00 (5.50-6.00)" in text
     assert "data^1.00, memory as data^0.00" in text
     assert versus.NO_TORCH in text
+    assert "1.50 (1.50-1.50) (best)" in text
+    assert "OPENBLAS_CORETYPE=Haswell" in text
     tables = [line for line in text.splitlines() if line.startswith("|")]
     assert all(line.endswith("|") for line in tables)
 
@@ -175,6 +226,7 @@ def test_only_a_whole_run_at_full_size_is_for_the_record(tmp_path):
     outcome = Outcome(Sizes(), MACHINE, sections())
     assert outcome.is_for_the_record
     assert not Outcome(Sizes(rounds=1), MACHINE, sections()).is_for_the_record
+    assert not Outcome(Sizes.smallest(), MACHINE, sections()).is_for_the_record
     outcome.write(tmp_path / "out")
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["peak_memory_ratio"] == 0.4
     del outcome.sections["growth"]
@@ -183,7 +235,12 @@ def test_only_a_whole_run_at_full_size_is_for_the_record(tmp_path):
         outcome.add("speed", {})
 
 
-@pytest.mark.parametrize(("name", "value"), [("rounds", 0), ("images", 10), ("epochs", 1), ("recipe_epochs", -1)])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("rounds", 0), ("images", 80), ("epochs", 1), ("recipe_epochs", -1), ("batch", 1), ("recipe_patients", 1),
+    ],
+)  # fmt: skip
 def test_bad_sizes_are_refused(name, value):
     with pytest.raises(ValueError, match=f"Received: {name}={value}"):
         Sizes(**{name: value})

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from benchmarks.serving import serve
 from benchmarks.workloads import steps
+from contrast_tfdata.model.architecture import IMAGE_SIZE
 
 
 class _EpochClock(tf.keras.callbacks.Callback):
@@ -25,22 +26,22 @@ class _EpochClock(tf.keras.callbacks.Callback):
         self.seconds.append(time.perf_counter() - self._started)
 
 
-def slides(pictures: str, epochs: int) -> dict:
+def slides(pictures: str, epochs: int, batch: int) -> dict:
     """Fits the slides' network on their generator."""
-    network, batches = steps.compiled_slides_network(), steps.slides_generator(Path(pictures))
+    network, batches = steps.compiled_slides_network(), steps.slides_generator(Path(pictures), batch)
     # Building the program is not part of an epoch: it is done once, before the clock runs.
-    network.fit(tf.zeros((steps.BATCH, steps.IMAGE_SIZE, steps.IMAGE_SIZE, 3)), tf.zeros((steps.BATCH, 1)), verbose=0)
+    network.fit(tf.zeros((batch, IMAGE_SIZE, IMAGE_SIZE, 3)), tf.zeros((batch, 1)), verbose=0)
     return _fit(network, batches, len(batches), epochs)
 
 
-def own(records: str, epochs: int) -> dict:
+def own(records: str, epochs: int, batch: int) -> dict:
     """Fits this project's network on its records, by the plan that the command `train` makes."""
     plan = steps.plan_for("auto", "auto", imitate_avx2=False)
     network = steps.compiled_own_network(plan)
-    images = tf.zeros((steps.BATCH, steps.IMAGE_SIZE, steps.IMAGE_SIZE), tf.uint8)
-    labels, weights = tf.zeros((steps.BATCH, 1)), tf.zeros(steps.BATCH)
+    images = tf.zeros((batch, IMAGE_SIZE, IMAGE_SIZE), tf.uint8)
+    labels, weights = tf.zeros((batch, 1)), tf.zeros(batch)
     network.fit(tf.data.Dataset.from_tensors((images, labels, weights)), verbose=0)
-    batches = steps.own_batches(Path(records), plan, epochs)
+    batches = steps.own_batches(Path(records), plan, batch, epochs)
     return _fit(network, batches, len(batches) // epochs, epochs)
 
 

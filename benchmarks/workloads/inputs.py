@@ -1,36 +1,31 @@
 """Input pipelines alone: epochs of batches that nobody trains on."""
 
-import dataclasses
-import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 
 from benchmarks.serving import serve
 from benchmarks.workloads import steps
-from benchmarks.workloads.steps import BATCH, slides_generator
-from contrast_tfdata.images.preprocessing import Preprocessing
+from benchmarks.workloads.steps import slides_generator
 from contrast_tfdata.model.architecture import IMAGE_SIZE
 from contrast_tfdata.pipeline.datasets import create_train_dataset
 from contrast_tfdata.pipeline.options import PipelineOptions
-from contrast_tfdata.records import codec, shards
 from contrast_tfdata.records import manifest as manifests
 
 
-def own(records: str, cache: str, cache_dir: str, epochs: int) -> dict:
+def own(records: str, cache: str, cache_dir: str, epochs: int, batch: int) -> dict:
     """Reads epochs of this project's batches, shuffled anew each; the first one is cold."""
     found = manifests.load(Path(records))
-    options = PipelineOptions(batch_size=BATCH, cache=cache, cache_dir=Path(cache_dir))
+    options = PipelineOptions(batch_size=batch, cache=cache, cache_dir=Path(cache_dir))
     batches = create_train_dataset(
         records_dir=Path(records), manifest=found, options=options, first_epoch=0, epochs=epochs
     )
-    return _epochs(batches, found.splits["train"].records, epochs)
+    return _epochs(batches, found.splits["train"].records, epochs, batch)
 
 
-def cold_and_warm(records: str) -> dict:
+def cold_and_warm(records: str, batch: int) -> dict:
     """Trains the first two epochs as `train` does: the iterator is made, then the program is built, then steps follow.
 
     Records were just written, so that the system holds them: reading from a cold disk is not part of it.
@@ -41,10 +36,10 @@ def cold_and_warm(records: str) -> dict:
     """
     plan = steps.plan_for("auto", "auto", imitate_avx2=False)
     network = steps.compiled_own_network(plan)
-    count = -(-manifests.load(Path(records)).splits["train"].records // BATCH)
-    batches = iter(steps.own_batches(Path(records), plan, epochs=2))
+    count = -(-manifests.load(Path(records)).splits["train"].records // batch)
+    batches = iter(steps.own_batches(Path(records), plan, batch, epochs=2))
     started = time.perf_counter()
-    for size in (BATCH, BATCH - 1):
+    for size in (batch, batch - 1):
         images = tf.zeros((size, IMAGE_SIZE, IMAGE_SIZE), tf.uint8)
         network.train_on_batch(images, tf.zeros((size, 1)), tf.ones(size))
     build = time.perf_counter() - started
@@ -52,54 +47,33 @@ def cold_and_warm(records: str) -> dict:
     for epoch in (0, 1):
         for _ in range(count):
             started = time.perf_counter()
-            batch = next(batches)
+            following = next(batches)
             fed = time.perf_counter()
-            network.train_on_batch(*batch)
+            network.train_on_batch(*following)
             waited[epoch].append(fed - started)
             trained[epoch].append(time.perf_counter() - fed)
     return {"build": build, "input": waited, "train": trained}
 
 
-def write_records(output: str, num_shards: int, shard_images: int) -> None:
-    """Writes one shard of noise and links it under as many names, with a manifest: much data, quickly made."""
-    folder, rng = Path(output), np.random.default_rng(0)
-    folder.mkdir(parents=True)
-    with shards.SplitWriter(folder, "train", shard_images, 1) as writer:
-        for number in range(shard_images):
-            pixels = rng.integers(0, 256, (IMAGE_SIZE, IMAGE_SIZE), np.uint8)
-            writer.write(codec.SliceRecord(pixels, number % 2, f"{number:016x}", "0" * 16, "noise", 0))
-    [written] = writer.finish().shards
-    names = [shards.shard_name("train", number, num_shards) for number in range(num_shards)]
-    (folder / written.name).rename(folder / "noise")
-    for name in names:
-        os.link(folder / "noise", folder / name)
-    half = num_shards * shard_images // 2
-    every = tuple(dataclasses.replace(written, name=name) for name in names)
-    split = manifests.SplitInfo(every, {"no_gad": half, "with_gad": half}, 1)
-    rule = {"rule": "group", "allow_leakage": False}
-    found = manifests.Manifest(Preprocessing().to_json(), rule, {"train": split}, True, {})
-    (folder / manifests.FILE_NAME).write_text(found.to_text())
-
-
-def image_data_generator(pictures: str, epochs: int) -> dict:
+def image_data_generator(pictures: str, epochs: int, batch: int) -> dict:
     """Reads epochs of the slides' generator."""
-    batches = slides_generator(Path(pictures))
-    return _epochs(batches, batches.samples, epochs)
+    batches = slides_generator(Path(pictures), batch)
+    return _epochs(batches, batches.samples, epochs, batch)
 
 
-def image_dataset_from_directory(pictures: str, epochs: int) -> dict:
+def image_dataset_from_directory(pictures: str, epochs: int, batch: int) -> dict:
     """Reads epochs of what Keras offers in its place, prefetched as its guide advises."""
     arguments = {"validation_split": 0.2, "subset": "training", "seed": 0, "label_mode": "binary"}
     batches = tf.keras.utils.image_dataset_from_directory(
-        pictures, image_size=(IMAGE_SIZE, IMAGE_SIZE), batch_size=BATCH, **arguments
+        pictures, image_size=(IMAGE_SIZE, IMAGE_SIZE), batch_size=batch, **arguments
     )
     images = len(batches.file_paths)
-    return _epochs(batches.prefetch(tf.data.AUTOTUNE).repeat(), images, epochs)
+    return _epochs(batches.prefetch(tf.data.AUTOTUNE).repeat(), images, epochs, batch)
 
 
-def _epochs(batches: Iterable, images: int, epochs: int) -> dict:
+def _epochs(batches: Iterable, images: int, epochs: int, batch: int) -> dict:
     """Returns seconds and CPU seconds (of all threads) of each epoch, and images and batches in one."""
-    count = -(-images // BATCH)
+    count = -(-images // batch)
     iterator, seconds, cpu_seconds = iter(batches), [], []
     for _ in range(epochs):
         started, cpu_started = time.perf_counter(), time.process_time()
@@ -111,4 +85,4 @@ def _epochs(batches: Iterable, images: int, epochs: int) -> dict:
 
 
 if __name__ == "__main__":
-    serve(own, cold_and_warm, write_records, image_data_generator, image_dataset_from_directory)
+    serve(own, cold_and_warm, image_data_generator, image_dataset_from_directory)

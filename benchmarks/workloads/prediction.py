@@ -7,44 +7,46 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.serving import serve
-from benchmarks.workloads.steps import BATCH
 from contrast_tfdata.model import runtime_plan
 from contrast_tfdata.model.architecture import IMAGE_SIZE
 from contrast_tfdata.model.contrast_net import ContrastNet
 from contrast_tfdata.model.inference import Predictor
 from contrast_tfdata.model.reference import reference_network
 
-IMAGES = 4 * BATCH
-"""Images of one measurement."""
+BATCHES = 4
+"""Of one measurement."""
 
 
 class Prediction:
     """The variants that this process has built; the pictures lie decoded in memory."""
 
     def __init__(self):
-        rng = np.random.default_rng(0)
-        self._grey = rng.integers(0, 256, (IMAGES, IMAGE_SIZE, IMAGE_SIZE), np.uint8)
         self._variants: dict[str, Callable[[], np.ndarray]] = {}
 
-    def build_slides(self, name: str) -> None:
+    def build_slides(self, name: str, batch: int) -> None:
         """Builds the slides' `Model.predict` on scaled images of three channels, float32."""
         tf.keras.mixed_precision.set_global_policy("float32")
         network = reference_network()
-        images = np.repeat(self._grey[..., np.newaxis], 3, axis=-1).astype(np.float32) / 255
-        self._variants[name] = lambda: network.predict(images, batch_size=BATCH, verbose=0)
+        images = np.repeat(_grey(batch)[..., np.newaxis], 3, axis=-1).astype(np.float32) / 255
+        self._variants[name] = lambda: network.predict(images, batch_size=batch, verbose=0)
 
-    def build_own(self, name: str, precision: str, jit_compile: str) -> None:
+    def build_own(self, name: str, precision: str, jit_compile: str, batch: int) -> None:
         """Builds this project's predictor; `float32` without XLA is what the commands score with."""
         plan = runtime_plan.plan(precision, jit_compile)
         runtime_plan.apply(plan)
-        predictor = Predictor(ContrastNet(pooling=plan.pooling), BATCH, jit_compile=plan.jit_compile)
-        self._variants[name] = lambda: predictor(self._grey)
+        predictor = Predictor(ContrastNet(pooling=plan.pooling), batch, jit_compile=plan.jit_compile)
+        images = _grey(batch)
+        self._variants[name] = lambda: predictor(images)
 
     def images_per_second(self, name: str) -> float:
-        """Predicts `IMAGES` images once."""
+        """Predicts all images once."""
         started = time.perf_counter()
-        self._variants[name]()
-        return IMAGES / (time.perf_counter() - started)
+        images = len(self._variants[name]())
+        return images / (time.perf_counter() - started)
+
+
+def _grey(batch: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (BATCHES * batch, IMAGE_SIZE, IMAGE_SIZE), np.uint8)
 
 
 if __name__ == "__main__":
