@@ -2,6 +2,7 @@
 
     python -m benchmarks.gpu_step dump FOLDER      needs TensorFlow: writes one HLO module a precision
     python -m benchmarks.gpu_step run FOLDER       needs JAX with a GPU: times each module, writes FOLDER/gpu_step.json
+    python -m benchmarks.gpu_step profile FOLDER   the same, kernel by kernel: writes FOLDER/gpu_profile.json
 
 The two machines need not be one, and need not share a CPU or GPU: HLO as TensorFlow hands it to XLA is not yet compiled
 for any device. What runs is this project's whole step (scaling, network, loss, gradients, Adam, loss scaling in
@@ -12,11 +13,13 @@ NOTES.md has what an H200 took. It times the step; that its numbers are right is
 """
 
 import argparse
+import collections
 import dataclasses
 import json
 import re
 import statistics
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -120,6 +123,57 @@ def run(folder: Path, steps: int) -> dict:
     return found
 
 
+def profile(folder: Path, steps: int) -> dict:
+    """Adds up what the GPU does in a step of every module of a folder, by kernel.
+
+    With `XLA_FLAGS=--xla_gpu_enable_command_buffer=` in the environment every kernel bears the name of its operation.
+
+    Args:
+        folder: that `dump` wrote.
+        steps: steps that are recorded.
+
+    Returns:
+        By precision: `busy`, milliseconds of a step in which a kernel runs, and `kernels`, from the longest: `us` a
+        step, `launches` a step, `operation` of the compiled module, and its `kernel`. Written to gpu_profile.json, too.
+    """
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    found = {}
+    for path in sorted(folder.glob(f"*{_SUFFIX}")):
+        program, arguments = _compile(path.read_text(), jax.devices()[0])
+        jax.block_until_ready(program.execute(arguments))
+        with tempfile.TemporaryDirectory() as traces:
+            with jax.profiler.trace(traces):
+                for _ in range(steps):
+                    results = program.execute(arguments)
+                jax.block_until_ready(results)
+            (trace,) = Path(traces).rglob("*.xplane.pb")
+            found[path.name.removesuffix(_SUFFIX)] = _kernels(jax.profiler.ProfileData.from_file(str(trace)), steps)
+    (folder / "gpu_profile.json").write_text(json.dumps(found, indent=1) + "\n")
+    return found
+
+
+def _kernels(trace, steps: int) -> dict:
+    nanoseconds, launches, spans = collections.Counter(), collections.Counter(), []
+    for plane in trace.planes:
+        for line in plane.lines if "GPU" in plane.name else ():
+            for event in line.events if line.name.startswith("Stream") else ():
+                key = (str(dict(event.stats).get("hlo_op", "")), event.name)
+                nanoseconds[key] += event.duration_ns
+                launches[key] += 1
+                spans.append((event.start_ns, event.start_ns + event.duration_ns))
+    busy = until = 0
+    for start, end in sorted(spans):  # Kernels of several streams may overlap.
+        busy += max(0, end - max(start, until))
+        until = max(until, end)
+    kernels = [
+        {"us": duration / 1000 / steps, "launches": launches[key] / steps, "operation": key[0], "kernel": key[1]}
+        for key, duration in nanoseconds.most_common()
+    ]
+    return {"busy": busy / 1e6 / steps, "kernels": kernels}
+
+
 def _time_module(text: str, device, steps: int) -> list[float]:
     """Returns milliseconds per step of each of `REPEATS` measurements."""
     program, arguments = _compile(text, device)
@@ -185,18 +239,19 @@ def _random(rng, shape):
 
 
 def main(arguments: list[str]) -> int:
-    """Runs one of the two modes."""
+    """Runs one of the modes."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("mode", choices=("dump", "run"))
+    parser.add_argument("mode", choices=("dump", "run", "profile"))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--batch", type=int, default=BATCH, help="images a step (dump); default %(default)s")
-    parser.add_argument("--steps", type=int, default=50, help="steps of one measurement (run); default %(default)s")
+    parser.add_argument("--steps", type=int, default=50, help="steps measured (run, profile); default %(default)s")
     options = parser.parse_args(arguments)
     if options.mode == "dump":
         for path in dump(options.folder, options.batch):
             print(path)
     else:
-        print(json.dumps(run(options.folder, options.steps), indent=1))
+        measure = run if options.mode == "run" else profile
+        print(json.dumps(measure(options.folder, options.steps), indent=1))
     return 0
 
 

@@ -30,7 +30,7 @@ class ContrastNet(tf.keras.Model):
 
     Args:
         image_size: side of the square input in pixels, at least 190.
-        pooling: `native`, or where XLA compiles the step `reshape`, on CPUs `patches` (see `layers.ConvPool`).
+        pooling: `native`, or where XLA compiles the step `folded`, on CPUs `patches` (see `layers.ConvPool`).
         early_parts: parts of the batch that the first two blocks take one after the other (see `parts`).
         dropout: share of the flattened features dropped in training, 0 <= dropout < 1.
         dropout_seed: seed of the dropout alone (see `CountedDropout`); None follows the global seed.

@@ -25,7 +25,7 @@ from pathlib import Path
 from contrast_tfdata.errors import UsageError
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
-POOLING_METHODS = ("native", "reshape", "patches")
+POOLING_METHODS = ("native", "folded", "patches")
 JIT_CHOICES = ("auto", "true", "false")
 ONEDNN_VARIABLE = "TF_ENABLE_ONEDNN_OPTS"
 LOG_LEVEL_VARIABLE = "TF_CPP_MIN_LOG_LEVEL"
@@ -72,7 +72,7 @@ class RuntimePlan:
         precision: Keras dtype policy: `float32`, `mixed_float16` or `mixed_bfloat16`.
         jit_compile: whether XLA compiles the step.
         onednn: whether TensorFlow's oneDNN operations are on (CPU).
-        pooling: `ContrastNet`'s pooling: under XLA `reshape` on a GPU and `patches` on a CPU, else `native`.
+        pooling: `ContrastNet`'s pooling: under XLA `folded` on a GPU and `patches` on a CPU, else `native`.
         static_shapes: whether batches must have one shape, since every new shape compiles anew.
         early_parts: `ContrastNet`'s, in training: parts of a batch that the first two blocks take one after the other.
         deterministic: whether operations must give the same bits every time.
@@ -229,7 +229,7 @@ def _choose_jit(choice: str, device: Device, distributed: bool) -> tuple[bool, s
 def _choose_pooling(jit: bool, device: Device) -> str:
     if not jit:
         return "native"
-    return "reshape" if device.kind == "GPU" else "patches"
+    return "folded" if device.kind == "GPU" else "patches"
 
 
 def _choose_early_parts(precision: str, jit: bool, device: Device) -> int:
@@ -284,7 +284,7 @@ def _about(device: Device) -> str:
 def _about_pooling(pooling: str) -> str:
     return {
         "native": "Native max pooling: the fastest without XLA.",
-        "reshape": "Max pooling as reshape and maximum: XLA turns the native gradient into a scatter.",
+        "folded": "Convolution and max pooling with squares of pixels folded into channels: what a GPU runs best.",
         "patches": "Max pooling as reshape and maximum, convolution as a matrix product: what XLA does best on a CPU.",
     }[pooling]
 

@@ -47,7 +47,7 @@ def test_summary_draws_nothing_from_the_global_seed():
 
 
 def test_config_rebuilds_it():
-    network = ContrastNet(221, pooling="reshape", early_parts=3, dropout=0.4, dropout_seed=8, name="other")
+    network = ContrastNet(221, pooling="folded", early_parts=3, dropout=0.4, dropout_seed=8, name="other")
     rebuilt = ContrastNet.from_config(network.get_config())
     assert rebuilt.get_config() == network.get_config()
     assert rebuilt.count_params() == network.count_params()
@@ -170,7 +170,7 @@ def test_mixed_float16_scales_the_loss():
 
 
 def test_xla_compiles_a_training_step():
-    network = contrast_net(pooling="reshape")
+    network = contrast_net(pooling="patches")
     network.compile(tf.keras.optimizers.SGD(1e-3), BCE, jit_compile=True)
     loss = network.fit(noise(), np.array([0, 1]), verbose=0).history["loss"][0]
     assert np.isfinite(loss)

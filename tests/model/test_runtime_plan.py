@@ -23,12 +23,12 @@ def gpu(*capability: int) -> Device:
         (CPU, "float32", False, "native"),
         (BFLOAT16_CPU, "mixed_bfloat16", False, "native"),
         (Device("CPU", "new, oneDNN off", bfloat16=True, onednn=False), "float32", False, "native"),
-        (gpu(9, 0), "mixed_bfloat16", True, "reshape"),
-        (gpu(8, 0), "mixed_bfloat16", True, "reshape"),
-        (gpu(7, 5), "mixed_float16", True, "reshape"),
-        (gpu(7, 0), "mixed_float16", True, "reshape"),
-        (gpu(6, 1), "float32", True, "reshape"),
-        (gpu(), "float32", True, "reshape"),
+        (gpu(9, 0), "mixed_bfloat16", True, "folded"),
+        (gpu(8, 0), "mixed_bfloat16", True, "folded"),
+        (gpu(7, 5), "mixed_float16", True, "folded"),
+        (gpu(7, 0), "mixed_float16", True, "folded"),
+        (gpu(6, 1), "float32", True, "folded"),
+        (gpu(), "float32", True, "folded"),
     ],
 )
 def test_auto(device, precision, jit_compile, pooling):

@@ -83,8 +83,8 @@ def test_the_description_is_read_without_the_weights(folder):
 
 def test_architecture_comes_back_and_pooling_is_chosen_anew(tmp_path):
     save_model(tmp_path, ContrastNet(221, dropout=0.5), DESCRIPTION)
-    network, _ = load_model(tmp_path, pooling="reshape")
-    assert (network.image_size, network.dropout_rate, network.pooling) == (221, 0.5, "reshape")
+    network, _ = load_model(tmp_path, pooling="folded")
+    assert (network.image_size, network.dropout_rate, network.pooling) == (221, 0.5, "folded")
 
 
 def test_a_loaded_description_can_be_saved_again(folder):
