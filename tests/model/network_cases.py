@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -11,6 +12,8 @@ from contrast_tfdata.model.contrast_net import ContrastNet
 from contrast_tfdata.model.reference import reference_network
 
 SIZE = 331
+SMALLER = 221
+"""A side at which pooling leaves out a row and a column in every block of the plain network."""
 LABELS = np.array([[0], [1]], np.float32)
 
 
@@ -47,6 +50,11 @@ IMAGES = {
     "ties_quantised": quantised,
     "ties_constant": half_constant,
 }
+
+
+def images_of(case: str, size: int = SIZE) -> np.ndarray:
+    """Returns the upper left part of a case's images: whatever it is, none of its windows is new."""
+    return IMAGES[case]()[:, :size, :size]
 
 
 def as_rgb(images: np.ndarray) -> np.ndarray:
@@ -99,20 +107,33 @@ class Outcome:
 
 
 def outcome(model: tf.keras.Model, images: np.ndarray, labels=LABELS, *, jit_compile=False, training=False) -> Outcome:
-    def run(images):
+    logits, gradients = _step(model, jit_compile, training)(tf.constant(images), tf.constant(labels))
+    return Outcome(logits.numpy()[:, 0], [gradient.numpy() for gradient in gradients])
+
+
+@functools.lru_cache(maxsize=32)
+def _step(model: tf.keras.Model, jit_compile: bool, training: bool) -> Callable:
+    """Returns logits and gradients as a function of images and labels: one a network, traced once a shape."""
+
+    def run(images, labels):
         with tf.GradientTape() as tape:
             logits = tf.cast(model(images, training=training), tf.float32)
             loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits))
         return logits, tape.gradient(loss, model.trainable_variables)
 
-    logits, gradients = tf.function(run, jit_compile=jit_compile)(tf.constant(images))
-    return Outcome(logits.numpy()[:, 0], [gradient.numpy() for gradient in gradients])
+    return tf.function(run, jit_compile=jit_compile)
 
 
 @functools.cache
-def exact_outcome(case: str) -> Outcome:
+def exact_outcome(case: str, size: int = SIZE) -> Outcome:
     """Returns what the plain Keras network makes of a case in float32, with random weights."""
-    return outcome(reference(), as_rgb(IMAGES[case]()))
+    return outcome(shared_reference(size), as_rgb(images_of(case, size)))
+
+
+@functools.cache
+def own_outcome(case: str, size: int = SIZE, *, pooling: str, jit_compile: bool = False, **kwargs) -> Outcome:
+    """Returns what `ContrastNet` makes of a case, with random weights."""
+    return outcome(shared_net(size, pooling=pooling, **kwargs), images_of(case, size), jit_compile=jit_compile)
 
 
 def reference(weights: list[np.ndarray] | None = None, **kwargs) -> tf.keras.Model:
@@ -124,4 +145,20 @@ def reference(weights: list[np.ndarray] | None = None, **kwargs) -> tf.keras.Mod
 def contrast_net(weights: list[np.ndarray] | None = None, **kwargs) -> ContrastNet:
     model = ContrastNet(**kwargs)
     model.set_weights(weights or random_weights())
+    return model
+
+
+@functools.cache
+def shared_net(image_size: int = SIZE, **kwargs) -> ContrastNet:
+    """Returns the network with the random weights: for all tests the same one, which none may change."""
+    model = ContrastNet(image_size, **{"dtype": "float32", **kwargs})
+    model.set_weights(random_weights(image_size))
+    return model
+
+
+@functools.cache
+def shared_reference(image_size: int = SIZE) -> tf.keras.Model:
+    """Returns the plain network likewise."""
+    model = reference_network(image_size, logits=True)
+    model.set_weights(random_weights(image_size))
     return model
