@@ -8,6 +8,7 @@ from bright_records import write_records
 from trainings import FAST, run
 
 from contrast_tfdata.errors import UsageError
+from contrast_tfdata.training import loop
 
 SHORT = dataclasses.replace(FAST, epochs=1)
 OWN = json.dumps({"packages": {"contrast_tfdata": "0.1"}})
@@ -76,15 +77,25 @@ def test_a_run_starts_over(records, tmp_path):
     assert not remains.keys() & content(tmp_path).keys()
 
 
+@pytest.fixture
+def begun(monkeypatch):
+    """Workdirs of the runs that came to their first step, where all of them end."""
+    found = []
+    monkeypatch.setattr(loop, "_fit", lambda model, job, *_: found.append(job.workdir))
+    return found
+
+
 @pytest.mark.parametrize("files", [{}, {EVENTS: ""}, {"checkpoints/.incomplete-step-000000002/state.index": ""}])
-def test_a_run_killed_before_its_first_checkpoint_starts_over(records, tmp_path, files):
+def test_a_run_killed_before_its_first_checkpoint_starts_over(records, tmp_path, begun, files):
     """Before it writes anything else, it has written what it takes to repeat it."""
     write(tmp_path, {"environment.json": OWN, **files})
     run(records, tmp_path, SHORT)
+    assert begun == [tmp_path]
     assert not files.keys() & content(tmp_path).keys()
 
 
-def test_a_run_that_goes_on_removes_nothing(records, tmp_path):
+def test_a_run_that_goes_on_removes_nothing(records, tmp_path, begun):
     write(tmp_path, {"logs/server.log": "mine"})
     run(records, tmp_path, SHORT, resume=True)
+    assert begun == [tmp_path]
     assert (tmp_path / "logs" / "server.log").read_text() == "mine"
