@@ -42,10 +42,8 @@ def test_logits_and_gradients_are_those_of_the_whole_batch(size, image_size, pol
 
 
 def test_under_xla():
-    images, labels = batch(3)
-    whole = outcome(shared_net(SMALLER, pooling="patches"), images, labels)
-    parts = outcome(shared_net(SMALLER, pooling="patches", early_parts=2), images, labels, jit_compile=True)
-    assert parts.errors(whole).max() < TOLERANCE["float32"]
+    parts = outcome(shared_net(SMALLER, pooling="patches", early_parts=2), *batch(3), jit_compile=True)
+    assert parts.errors(whole_outcome(3, "float32", SMALLER)).max() < TOLERANCE["float32"]
 
 
 def test_one_graph_takes_every_batch_size():

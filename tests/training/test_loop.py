@@ -23,6 +23,11 @@ from contrast_tfdata.training.schedules import make_learning_rate
 COSINE = dataclasses.replace(FAST, schedule="cosine", warmup_epochs=0.5)
 
 
+def without_validation(records):
+    directory, manifest = records
+    return directory, dataclasses.replace(manifest, splits={"train": manifest.splits["train"]})
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
@@ -71,7 +76,7 @@ def read_history(workdir):
 
 
 def test_fault_60_same_seed_same_run(records, finished, broken_off, tmp_path):
-    other = run(records, tmp_path / "other", dataclasses.replace(FAST, epochs=1, seed=4))[1]
+    other = run(without_validation(records), tmp_path / "other", dataclasses.replace(FAST, epochs=1, seed=4))[1]
     assert finished.history[:2] == read_history(broken_off.workdir)
     assert finished.history[0]["loss"] != other[0]["loss"]
 
@@ -82,7 +87,9 @@ def test_last_examples_of_an_epoch_are_trained_on(records, tmp_path):
     losses = []
     for static_shapes in (False, True):
         plan = dataclasses.replace(PLAN, static_shapes=static_shapes)
-        losses.append(run(records, tmp_path / f"run{static_shapes}", training, batch_size=24, plan=plan)[1][0]["loss"])
+        workdir = tmp_path / f"run{static_shapes}"
+        _, history = run(without_validation(records), workdir, training, batch_size=24, plan=plan)
+        losses.append(history[0]["loss"])
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)  # dropout draws other masks for another shape
 
 
@@ -132,6 +139,7 @@ def test_an_interrupted_run_goes_on_with_weights_optimizer_and_a_lost_history(re
 def test_a_resumed_run_goes_on_with_its_schedule(records, tmp_path, monkeypatch, change):
     """Where the cosine ends, weights move less and less; begun anew, the schedule would make them move more."""
     training = dataclasses.replace(COSINE, **change)
+    records = without_validation(records)
     seen = [interrupt(records, tmp_path / "cut", training, monkeypatch).weights]
     monkeypatch.setattr(
         loop.ProgressDisplay, "on_epoch_end", lambda self, epoch, logs=None: seen.append(self.model.get_weights())
@@ -191,7 +199,6 @@ def test_fault_56_other_flags_are_refused_with_the_difference(records, one_epoch
 def test_best_weights_are_those_of_the_smallest_validation_loss(records, tmp_path):
     training = dataclasses.replace(FAST, learning_rate=5e-3, epochs=5, final_weights="best")
     model, history = run(records, tmp_path / "run", training)
-    compile_model(model, training, steps_per_epoch=4, jit_compile=False)
     validation = loop.create_eval_dataset(
         records_dir=records[0], manifest=records[1], split="validation", options=PipelineOptions(batch_size=8)
     )
@@ -212,7 +219,7 @@ def test_begins_with_the_share_of_the_classes(tmp_path):
 
 def test_fault_51_loss_that_is_no_number_ends_the_run(records, tmp_path):
     with pytest.raises(ContrastError, match=r"the loss became \w+ in epoch 1, step [23]; there is no") as error:
-        run(records, tmp_path / "run", dataclasses.replace(FAST, learning_rate=1e20, epochs=6))
+        run(without_validation(records), tmp_path / "run", dataclasses.replace(FAST, learning_rate=1e20, epochs=6))
     assert error.value.exit_code == 70
     assert not (tmp_path / "run" / "history.csv").exists()
 
