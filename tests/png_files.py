@@ -16,6 +16,14 @@ def write_png(path: Path, seed: int, size: int = 24) -> Path:
     return path
 
 
+def write_tree(root: Path, counts: tuple[int, int], first_seed: int = 0) -> Path:
+    """Writes so many pictures a class, four of each patient: <root>/<class>/p<patient>_<number>.png; returns `root`."""
+    for label, name in enumerate(("no_gad", "with_gad")):
+        for number in range(counts[label]):
+            write_png(root / name / f"p{label}{number // 4:03d}_{number:05d}.png", first_seed + 10_000 * label + number)
+    return root
+
+
 def png_bytes(pixels: np.ndarray) -> bytes:
     """Returns (height, width) uint8 as a PNG; for thousands of pictures, where Pillow would take seconds."""
     header = struct.pack(">2I5B", *pixels.shape[::-1], 8, 0, 0, 0, 0)

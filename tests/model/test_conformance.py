@@ -6,58 +6,90 @@ import tensorflow as tf
 from network_cases import (
     IMAGES,
     LABELS,
+    SIIM_SEED,
+    SIZE,
+    SMALLER,
     as_rgb,
     contrast_net,
     exact_outcome,
     least_margin,
     noise,
     outcome,
-    random_weights,
+    own_outcome,
     reference,
+    shared_net,
+    shared_reference,
 )
 
 from contrast_tfdata.evaluation import Choices, OperatingPoint
 from contrast_tfdata.exporting import onnx_file, parity, saved_model, tflite_file
 from contrast_tfdata.exporting.cuts import Cuts
 from contrast_tfdata.exporting.served import ServedNetwork
-from contrast_tfdata.model.contrast_net import ContrastNet
 from contrast_tfdata.model.dropout import CountedDropout
 from contrast_tfdata.model.h5_weights import read_h5_weights
-from contrast_tfdata.model.reference import reference_network
 from contrast_tfdata.model.views import PLAIN
 
 # Float32 has 24 bits (6e-8). Only the order of sums differs, over up to 6e5 products per gradient: seen 5e-6.
 FLOAT32_TOLERANCE = 2e-5
+# Sums of 27 to 576 float32 products are right to about 2e-7 of a layer's standard deviation.
+LEAST_MARGIN = 4e-7
+
+POOLINGS = ["native", "folded", "patches"]
+AS_RECORDS = ["grey_uint8", "ties_quantised", "ties_constant"]
+"""Cases that are as records hold slices: in full size in every form. The others are, but for one form, smaller."""
+
+
+def size_of(case):
+    return SIZE if case in AS_RECORDS else SMALLER
 
 
 @pytest.mark.parametrize("case", ["grey_uint8", "rgb_uint8"])
 def test_noise_is_far_from_ties_for_any_order_of_sums(case):
-    assert least_margin(as_rgb(IMAGES[case]())) > 4e-7  # Sums of 27 to 576 float32 products are right to about 2e-7.
+    assert least_margin(as_rgb(IMAGES[case]())) > LEAST_MARGIN
 
 
-@pytest.mark.parametrize("pooling", ["native", "folded", "patches"])
+@pytest.mark.parametrize("pooling", POOLINGS)
 @pytest.mark.parametrize("case", IMAGES)
 def test_float32(case, pooling):
-    own = outcome(contrast_net(pooling=pooling), IMAGES[case]())
-    assert own.errors(exact_outcome(case)).max() < FLOAT32_TOLERANCE
+    own = own_outcome(case, size_of(case), pooling=pooling)
+    assert own.errors(exact_outcome(case, size_of(case))).max() < FLOAT32_TOLERANCE
 
 
-@pytest.mark.parametrize("pooling", ["native", "folded", "patches"])
-@pytest.mark.parametrize("case", ["grey_uint8", "rgb_float", "ties_quantised", "ties_constant"])
+@pytest.mark.parametrize("case", ["rgb_uint8", "rgb_float"])
+def test_float32_of_colour_in_full_size(case):
+    assert own_outcome(case, pooling="native").errors(exact_outcome(case)).max() < FLOAT32_TOLERANCE
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+@pytest.mark.parametrize("case", ["rgb_float", *AS_RECORDS])
 def test_float32_under_xla(case, pooling):
-    own = outcome(contrast_net(pooling=pooling), IMAGES[case](), jit_compile=True)
-    assert own.errors(exact_outcome(case)).max() < FLOAT32_TOLERANCE
+    own = own_outcome(case, size_of(case), pooling=pooling, jit_compile=True)
+    assert own.errors(exact_outcome(case, size_of(case))).max() < FLOAT32_TOLERANCE
+
+
+@pytest.fixture(scope="module")
+def siim_networks(siim_h5):
+    weights = read_h5_weights(siim_h5)
+    return contrast_net(weights, pooling="folded"), reference(weights)
+
+
+SIIM_IMAGES = {"noise": lambda: noise(seed=SIIM_SEED), "ties_quantised": IMAGES["ties_quantised"]}
+
+
+@pytest.mark.real
+def test_noise_is_far_from_ties_with_siim_weights_too(siim_h5):
+    assert least_margin(as_rgb(SIIM_IMAGES["noise"]()), read_h5_weights(siim_h5)) > LEAST_MARGIN
 
 
 @pytest.mark.real
 @pytest.mark.parametrize("jit_compile", [False, True])
-@pytest.mark.parametrize("case", ["grey_uint8", "ties_quantised"])
-def test_siim_weights(siim_h5, case, jit_compile):
-    weights = read_h5_weights(siim_h5)
-    images = IMAGES[case]()
-    own = outcome(contrast_net(weights, pooling="folded"), images, jit_compile=jit_compile)
+@pytest.mark.parametrize("case", SIIM_IMAGES)
+def test_siim_weights(siim_networks, case, jit_compile):
+    own, plain = siim_networks
+    images = SIIM_IMAGES[case]()
     # These trained weights saturate on noise: where an example's probability rounds, so does its whole gradient.
-    assert own.errors(outcome(reference(weights), as_rgb(images))).max() < 10 * FLOAT32_TOLERANCE
+    exact = outcome(plain, as_rgb(images))
+    assert outcome(own, images, jit_compile=jit_compile).errors(exact).max() < 10 * FLOAT32_TOLERANCE
 
 
 @pytest.mark.slow
@@ -72,9 +104,8 @@ def test_float32_after_export(name, tmp_path):
         onnx_file.write(served, path, {})
     else:
         tflite_file.write(served, path)
-    cases = ("grey_uint8", "ties_quantised", "ties_constant")
-    answers, _ = parity.run_outside(name, path, np.concatenate([IMAGES[case]() for case in cases]))
-    for case, logits in zip(cases, np.split(answers["logit"], len(cases)), strict=True):
+    answers, _ = parity.run_outside(name, path, np.concatenate([IMAGES[case]() for case in AS_RECORDS]))
+    for case, logits in zip(AS_RECORDS, np.split(answers["logit"], len(AS_RECORDS)), strict=True):
         exact = exact_outcome(case).logits
         assert np.linalg.norm(logits - exact) < FLOAT32_TOLERANCE * np.linalg.norm(exact)
 
@@ -90,13 +121,10 @@ def test_float32_after_export(name, tmp_path):
     ],
 )
 def test_16_bits_are_as_near_to_float32_as_kerass_own(policy, bits, pooling, cases):
-    exact = [exact_outcome(case) for case in cases]  # before the policy is set, which it would follow
-    own_network = contrast_net(dtype=policy, pooling=pooling)
+    own = np.array([own_outcome(each, pooling=pooling, dtype=policy).errors(exact_outcome(each)) for each in cases])
     tf.keras.mixed_precision.set_global_policy(policy)
     keras_network = reference()
-    own = [outcome(own_network, IMAGES[case]()) for case in cases]
-    keras = [outcome(keras_network, as_rgb(IMAGES[case]())) for case in cases]
-    own, keras = (np.array([a.errors(b) for a, b in zip(each, exact, strict=True)]) for each in (own, keras))
+    keras = np.array([outcome(keras_network, as_rgb(IMAGES[case]())).errors(exact_outcome(case)) for case in cases])
     # A rounded feature can change which position wins a pooling window and with it a gradient's whole path, so errors
     # of 10-40 % are normal, and random. Keras rounds once after convolution and bias, here each is rounded (a factor
     # of 1.4); the rest of the factor 2 is chance.
@@ -107,7 +135,7 @@ def test_16_bits_are_as_near_to_float32_as_kerass_own(policy, bits, pooling, cas
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
 def test_logits_are_float32(policy):
-    logits = contrast_net(dtype=policy)(noise())
+    logits = shared_net(SIZE, pooling="native", dtype=policy)(noise())
     assert logits.dtype == tf.float32
     assert logits.shape == (2, 1)
 
@@ -117,17 +145,17 @@ def test_rows_and_columns_beyond_the_visible_part_change_nothing():
     changed = images.copy()
     changed[:, -13:] = 255 - changed[:, -13:]
     changed[:, :, -13:] = 255 - changed[:, :, -13:]
-    kept, other = (outcome(reference(), as_rgb(x)) for x in (images, changed))
-    assert kept.errors(other).max() == 0  # So cropping is right for the plain network, too.
-    own, own_other = (outcome(contrast_net(), x) for x in (images, changed))
-    assert own.errors(own_other).max() == 0
+    other = outcome(shared_reference(), as_rgb(changed))
+    assert exact_outcome("grey_uint8").errors(other).max() == 0  # So cropping is right for the plain network, too.
+    own_other = outcome(shared_net(SIZE, pooling="native"), changed)
+    assert own_outcome("grey_uint8", pooling="native").errors(own_other).max() == 0
 
 
 def test_the_last_visible_row_matters():
     images = noise()
     changed = images.copy()
     changed[:, 317] = 255 - changed[:, 317]
-    network = contrast_net()
+    network = shared_net(SIZE, pooling="native")
     assert np.abs(network(images) - network(changed)).max() > 0
 
 
@@ -136,10 +164,7 @@ def test_the_last_visible_row_matters():
 def test_other_image_sizes(image_size, pooling):
     rng = np.random.default_rng(image_size)
     images = rng.integers(0, 256, (2, image_size, image_size), dtype=np.uint8)
-    plain = reference_network(image_size, logits=True)
-    network = ContrastNet(image_size, pooling=pooling)
-    for each in (plain, network):
-        each.set_weights(random_weights(image_size))
+    network, plain = shared_net(image_size, pooling=pooling), shared_reference(image_size)
     assert outcome(network, images).errors(outcome(plain, as_rgb(images))).max() < FLOAT32_TOLERANCE
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from network_cases import contrast_net, noise
+from network_cases import IMAGES, SMALLER, contrast_net, images_of, random_weights, shared_net
 
 from contrast_tfdata.model.architecture import weight_shapes
 from contrast_tfdata.model.contrast_net import ContrastNet
@@ -71,16 +71,26 @@ def test_bad_arguments_are_refused(arguments, message):
 @pytest.mark.parametrize("shape", [(1, 330, 331), (1, 331, 331, 2), (331, 331), (1, 331, 331, 3, 1)])
 def test_images_of_other_shapes_are_refused(shape):
     with pytest.raises(ValueError, match="Received: shape="):
-        ContrastNet()(np.zeros(shape, np.uint8))
+        shared_net()(np.zeros(shape, np.uint8))
 
 
 def test_images_of_other_dtypes_are_refused():
     with pytest.raises(TypeError, match="Received: dtype=int32"):
-        ContrastNet()(np.zeros((1, 331, 331), np.int32))
+        shared_net()(np.zeros((1, 331, 331), np.int32))
+
+
+def small_net(**kwargs) -> ContrastNet:
+    network = ContrastNet(SMALLER, **kwargs)
+    network.set_weights(random_weights(SMALLER))
+    return network
+
+
+def noise() -> np.ndarray:
+    return images_of("grey_uint8", SMALLER)
 
 
 def compiled(**kwargs) -> ContrastNet:
-    network = contrast_net(dropout=0.0, **kwargs)
+    network = small_net(dropout=0.0, **kwargs)
     network.compile(tf.keras.optimizers.SGD(1e-3), BCE)
     return network
 
@@ -89,13 +99,14 @@ def test_loss_of_equal_weights_is_kerass_mean():
     logits = np.array([[2.0], [-1.0], [0.5]], np.float32)
     labels = np.array([1.0, 0.0, 0.0])
     expected = np.mean(np.log1p(np.exp(-np.array([2.0, 1.0, -0.5]))))
+    network = compiled()
     for weights in (None, np.ones(3), np.full((3, 1), 7.0)):
-        assert compiled().compute_loss(None, labels, logits, weights).numpy() == pytest.approx(expected, rel=1e-6)
+        assert network.compute_loss(None, labels, logits, weights).numpy() == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("reduction", ["none", "sum", "auto", "sum_over_batch_size"])
 def test_loss_is_the_weighted_mean_whatever_the_reduction(reduction):
-    network = contrast_net()
+    network = small_net()
     network.compile(loss=tf.keras.losses.BinaryCrossentropy(from_logits=True, reduction=reduction))
     loss = network.compute_loss(None, np.array([1, 0, 1]), np.array([[1.0], [3.0], [9.0]]), np.array([1.0, 3.0, 0.0]))
     expected = (np.log1p(np.exp(-1.0)) + 3 * np.log1p(np.exp(3.0))) / 4
@@ -103,7 +114,7 @@ def test_loss_is_the_weighted_mean_whatever_the_reduction(reduction):
 
 
 def test_fault_51_a_step_that_loss_scaling_skips_is_not_in_the_mean():
-    network, plain = contrast_net(), contrast_net()
+    network, plain = small_net(), small_net()
     network.compile(tf.keras.mixed_precision.LossScaleOptimizer(tf.keras.optimizers.Adam()), BCE)
     plain.compile(tf.keras.optimizers.Adam(), BCE)
     for each in (network, plain):
@@ -127,7 +138,7 @@ def test_regularisation_is_added():
 
 
 def test_a_loss_by_name_is_refused():
-    network = contrast_net()
+    network = small_net()
     network.compile(loss="binary_crossentropy")  # Keras would take the logits for probabilities.
     with pytest.raises(ValueError, match="Received: loss='binary_crossentropy'"):
         network.compute_loss(None, np.zeros(1), np.zeros((1, 1), np.float32))
@@ -157,12 +168,12 @@ def test_epoch_loss_weighs_a_padded_last_batch_by_its_examples():
 
 def test_mixed_float16_scales_the_loss():
     tf.keras.mixed_precision.set_global_policy("mixed_float16")
-    network = contrast_net()
+    network = contrast_net()  # In full size: gradients of smaller images overflow in the first step.
     network.compile(tf.keras.optimizers.Adam(5e-4), BCE)
     assert isinstance(network.optimizer, tf.keras.mixed_precision.LossScaleOptimizer)
     scale = float(network.optimizer.loss_scale)
     before = network.get_weights()
-    history = network.fit(noise()[:1], np.array([1]), verbose=0).history
+    history = network.fit(IMAGES["grey_uint8"]()[:1], np.array([1]), verbose=0).history
     assert scale > 1
     assert np.isfinite(history["loss"]).all()
     assert any((own != other).any() for own, other in zip(before, network.get_weights(), strict=True))
@@ -170,7 +181,7 @@ def test_mixed_float16_scales_the_loss():
 
 
 def test_xla_compiles_a_training_step():
-    network = contrast_net(pooling="patches")
+    network = small_net(pooling="patches")
     network.compile(tf.keras.optimizers.SGD(1e-3), BCE, jit_compile=True)
     loss = network.fit(noise(), np.array([0, 1]), verbose=0).history["loss"][0]
     assert np.isfinite(loss)

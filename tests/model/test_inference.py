@@ -1,28 +1,37 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from network_cases import contrast_net, noise
+from network_cases import SMALLER, images_of, shared_net
 
 from contrast_tfdata.model.inference import Predictor, predict_logits
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def images() -> np.ndarray:
-    return np.concatenate([noise(), 255 - noise(), noise()[:, ::-1]])
+    noise = images_of("grey_uint8", SMALLER)
+    return np.concatenate([noise, 255 - noise, noise[:, ::-1]])
+
+
+@pytest.fixture(scope="module")
+def network():
+    return shared_net(SMALLER)
+
+
+@pytest.fixture(scope="module")
+def in_threes(network):
+    return Predictor(network, batch_size=3)
 
 
 @pytest.mark.parametrize("count", range(7))
-def test_every_remainder_of_the_batch_size(images, count):
-    network = contrast_net()
-    logits = Predictor(network, batch_size=3)(images[:count])
+def test_every_remainder_of_the_batch_size(network, in_threes, images, count):
+    logits = in_threes(images[:count])
     assert logits.dtype == np.float32
     assert logits.shape == (count,)
     if count:
         np.testing.assert_allclose(logits, network(images[:count]).numpy()[:, 0], atol=1e-5)
 
 
-def test_batches_of_any_size_keep_their_order(images):
-    network = contrast_net()
+def test_batches_of_any_size_keep_their_order(network, images):
     batches = [images[:1], tf.constant(images[1:5]), images[5:]]
     np.testing.assert_allclose(predict_logits(network, batches, 4), network(images).numpy()[:, 0], atol=1e-5)
 
@@ -38,12 +47,11 @@ def test_it_is_compiled_once(images):
     predictor = Predictor(Counting(), batch_size=4)
     for count in (1, 4, 6):
         predictor(images[:count])
-    assert traces == [((4, 331, 331), False)]
+    assert traces == [((4, SMALLER, SMALLER), False)]
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
-def test_mean_of_two_plain_predictions(images, jit_compile):
-    network = contrast_net()
+def test_mean_of_two_plain_predictions(network, images, jit_compile):
     plain = Predictor(network, 4, jit_compile=jit_compile)
     both = Predictor(network, 4, jit_compile=jit_compile, views=("plain", "mirrored"))
     mean = (plain(images) + plain(images[:, :, ::-1])) / 2
@@ -51,8 +59,8 @@ def test_mean_of_two_plain_predictions(images, jit_compile):
     np.testing.assert_allclose(both(images), mean, atol=1e-6)
 
 
-def test_a_mirrored_slice_has_the_same_mean(images):
-    predictor = Predictor(contrast_net(), 4, views=("plain", "mirrored"))
+def test_a_mirrored_slice_has_the_same_mean(network, images):
+    predictor = Predictor(network, 4, views=("plain", "mirrored"))
     np.testing.assert_allclose(predictor(images[:, :, ::-1]), predictor(images), atol=1e-6)
 
 
@@ -67,18 +75,18 @@ def test_all_views_are_one_program_with_batches_of_one_shape(images):
     predictor = Predictor(Counting(), batch_size=4, views=("plain", "mirrored"))
     for count in (1, 4, 6):
         np.testing.assert_allclose(predictor(images[:count]), images[:count].mean(axis=(1, 2)), rtol=1e-5)
-    assert traces == [((4, 331, 331), False)] * 2
+    assert traces == [((4, SMALLER, SMALLER), False)] * 2
 
 
-def test_unknown_views_are_refused():
+def test_unknown_views_are_refused(network):
     with pytest.raises(ValueError, match=r"Received: views=\('plain', 'turned'\)"):
-        Predictor(contrast_net(), views=("plain", "turned"))
+        Predictor(network, views=("plain", "turned"))
 
 
-def test_nothing_gives_nothing():
-    assert predict_logits(contrast_net(), []).shape == (0,)
+def test_nothing_gives_nothing(network):
+    assert predict_logits(network, []).shape == (0,)
 
 
-def test_bad_batch_size_is_refused():
+def test_bad_batch_size_is_refused(network):
     with pytest.raises(ValueError, match="Received: batch_size=0"):
-        Predictor(contrast_net(), 0)
+        Predictor(network, 0)

@@ -1,5 +1,6 @@
 """Early blocks that take a batch part by part compute what they compute at once."""
 
+import functools
 import subprocess
 import sys
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from child_memory import PEAK
-from network_cases import SIZE, contrast_net, noise, outcome
+from network_cases import SIZE, SMALLER, Outcome, images_of, outcome, shared_net
 
 from contrast_tfdata.model.parts import apply_in_parts, with_at_least
 
@@ -16,47 +17,49 @@ from contrast_tfdata.model.parts import apply_in_parts, with_at_least
 TOLERANCE = {"float32": 2e-5, "mixed_bfloat16": 2**-6}
 
 
-def batch(size: int) -> tuple[np.ndarray, np.ndarray]:
-    images = np.random.default_rng(size).integers(0, 256, (size, SIZE, SIZE), dtype=np.uint8)
+def batch(size: int, image_size: int = SMALLER) -> tuple[np.ndarray, np.ndarray]:
+    images = np.random.default_rng(size).integers(0, 256, (size, image_size, image_size), dtype=np.uint8)
     return images, (np.arange(size, dtype=np.float32) % 2)[:, np.newaxis]
 
 
+@functools.cache
+def whole_outcome(size: int, policy: str, image_size: int) -> Outcome:
+    return outcome(shared_net(image_size, dtype=policy), *batch(size, image_size))
+
+
 @pytest.mark.parametrize("policy", TOLERANCE)
-@pytest.mark.parametrize("size", [1, 3, 5, 8])
-def test_logits_and_gradients_are_those_of_the_whole_batch(size, policy):
-    images, labels = batch(size)
-    whole = outcome(contrast_net(dtype=policy), images, labels)
-    parts = outcome(contrast_net(dtype=policy, early_parts=4), images, labels)
+@pytest.mark.parametrize(("size", "image_size"), [(1, SMALLER), (3, SMALLER), (5, SIZE), (8, SMALLER)])
+def test_logits_and_gradients_are_those_of_the_whole_batch(size, image_size, policy):
+    whole = whole_outcome(size, policy, image_size)
+    parts = outcome(shared_net(image_size, dtype=policy, early_parts=4), *batch(size, image_size))
     assert parts.logits.shape == (size,)
     assert parts.errors(whole)[0] < TOLERANCE[policy]
     if policy == "float32":
         assert parts.errors(whole).max() < TOLERANCE[policy]
     else:
-        exact = outcome(contrast_net(), images, labels)
+        exact = whole_outcome(size, "float32", image_size)
         assert (parts.errors(exact) < 1.1 * whole.errors(exact) + TOLERANCE[policy]).all()
 
 
 def test_under_xla():
-    images, labels = batch(3)
-    whole = outcome(contrast_net(pooling="patches"), images, labels)
-    parts = outcome(contrast_net(pooling="patches", early_parts=2), images, labels, jit_compile=True)
-    assert parts.errors(whole).max() < TOLERANCE["float32"]
+    parts = outcome(shared_net(SMALLER, pooling="patches", early_parts=2), *batch(3), jit_compile=True)
+    assert parts.errors(whole_outcome(3, "float32", SMALLER)).max() < TOLERANCE["float32"]
 
 
 def test_one_graph_takes_every_batch_size():
-    network = contrast_net(early_parts=4)
-    logits = tf.function(network, input_signature=[tf.TensorSpec((None, SIZE, SIZE), tf.uint8)])
+    network = shared_net(SMALLER, dtype="float32", early_parts=4)
+    logits = tf.function(network, input_signature=[tf.TensorSpec((None, SMALLER, SMALLER), tf.uint8)])
     for size in (1, 4, 6):
         images, _ = batch(size)
-        np.testing.assert_allclose(logits(images), contrast_net()(images), rtol=1e-5)
+        np.testing.assert_allclose(logits(images), shared_net(SMALLER, dtype="float32")(images), rtol=1e-5)
     assert logits.experimental_get_tracing_count() == 1
 
 
 def test_the_gradient_of_the_images_is_that_of_the_whole_batch():
-    images = tf.constant(noise().astype(np.float32) / 255)
+    images = tf.constant(images_of("grey_float", SMALLER))
     gradients = []
-    for early_parts in (1, 2):
-        network = contrast_net(early_parts=early_parts)
+    for early_parts in (1, 4):
+        network = shared_net(SMALLER, dtype="float32", early_parts=early_parts)
         with tf.GradientTape() as tape:
             tape.watch(images)
             logits = network(images)

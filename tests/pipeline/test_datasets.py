@@ -238,41 +238,37 @@ def test_memory_does_not_grow_with_the_data(tmp_path, cache):
     assert 1024 * (large - small) < 0.5 * more_data
 
 
-@pytest.mark.parametrize("cache", ["memory", "none"])
-def test_reading_begins_before_the_first_batch_is_asked_for(tmp_path, cache):
-    manifest = write_records(tmp_path, 8)
-    options = PipelineOptions(batch_size=4, cache=cache)
-    dataset = create_train_dataset(records_dir=tmp_path, manifest=manifest, options=options, first_epoch=0, epochs=1)
-    waiting = iter(dataset)
+def test_reading_begins_before_the_first_batch_is_asked_for(tmp_path):
+    waiting = []
+    for cache in ("memory", "none"):
+        source = {"records_dir": tmp_path / cache, "manifest": write_records(tmp_path / cache, 8)}
+        options = PipelineOptions(batch_size=4, cache=cache)
+        waiting.append(iter(create_train_dataset(**source, options=options, first_epoch=0, epochs=1)))
     time.sleep(2)
-    for shard in tmp_path.glob("*.tfrecord*"):
+    for shard in tmp_path.glob("*/*.tfrecord*"):
         shard.unlink()  # What was not read by now never will be.
-    assert sum(len(labels) for _, labels, _ in waiting) == 8
+    for batches in waiting:
+        assert sum(len(labels) for _, labels, _ in batches) == 8
 
 
-@pytest.mark.parametrize("cache", ["memory", "disk", "none"])
-def test_epochs_differ_and_repeat_with_the_seed(tmp_path, cache):
+def test_epochs_differ_and_repeat_with_the_seed_whatever_the_cache(tmp_path):
     manifest = write_records(tmp_path, 40)
-    options = PipelineOptions(batch_size=8, cache=cache, cache_dir=tmp_path / "cache")
-    first, second = map(numbers_of, train_epochs(tmp_path, manifest, options))
+    first, second = map(numbers_of, train_epochs(tmp_path, manifest, PipelineOptions(batch_size=8)))
     assert first != second
-    assert [first, second] == list(map(numbers_of, train_epochs(tmp_path, manifest, options)))
-    other = train_epochs(tmp_path, manifest, dataclasses.replace(options, seed=7))
-    assert first != numbers_of(other[0])
-
-
-def test_caches_do_not_change_the_order(tmp_path):
-    manifest = write_records(tmp_path, 40)
-    orders = []
     for cache in ("memory", "disk", "none"):
-        options = PipelineOptions(batch_size=8, cache=cache, cache_dir=tmp_path / "cache")
-        orders.append(list(map(numbers_of, train_epochs(tmp_path, manifest, options))))
-    assert orders[0] == orders[1] == orders[2]
+        for _ in range(2 if cache == "disk" else 1):  # the second time from what the first has left, if anything
+            options = PipelineOptions(batch_size=8, cache=cache, cache_dir=tmp_path / "cache")
+            assert [first, second] == list(map(numbers_of, train_epochs(tmp_path, manifest, options)))
+        other = train_epochs(tmp_path, manifest, dataclasses.replace(options, seed=7), epochs=1)
+        assert first != numbers_of(other[0])
 
 
-@pytest.mark.parametrize("augmentation", [Augmentation(), Augmentation(rotation=20, zoom=0.3)])
+@pytest.mark.parametrize(
+    ("augmentation", "starts"),
+    [(Augmentation(), [(2, 0), (2, 1), (0, 2), (3, 2)]), (Augmentation(rotation=20, zoom=0.3), [(2, 1)])],
+)
 @pytest.mark.parametrize("pairs", [False, True])
-def test_starting_later_shows_what_an_uninterrupted_run_sees(tmp_path, augmentation, pairs):
+def test_starting_later_shows_what_an_uninterrupted_run_sees(tmp_path, augmentation, starts, pairs):
     manifest = write_records(tmp_path, 20)
     options = PipelineOptions(batch_size=8, augmentation=augmentation, pairs=pairs)
 
@@ -288,7 +284,7 @@ def test_starting_later_shows_what_an_uninterrupted_run_sees(tmp_path, augmentat
         return [image.numpy() for image, _, _ in dataset]
 
     whole = images(0)
-    for epoch, step in [(2, 0), (2, 1), (0, 2), (3, 2)]:
+    for epoch, step in starts:
         rest = images(epoch, step)
         assert len(rest) == 12 - 3 * epoch - step
         for expected, received in zip(whole[3 * epoch + step :], rest, strict=True):
@@ -299,10 +295,11 @@ def test_starting_later_shows_what_an_uninterrupted_run_sees(tmp_path, augmentat
 def test_ids_of_a_step_are_those_of_its_examples(tmp_path, pairs):
     manifest = write_records(tmp_path, 20)
     options = PipelineOptions(batch_size=8, pairs=pairs, class_weights=(0.5, 2.0))
-    for epoch, batches in enumerate(train_epochs(tmp_path, manifest, options)):
-        for step, (numbers, _, _) in enumerate(batches):
-            source = {"records_dir": tmp_path, "manifest": manifest, "options": options}
-            assert example_ids_of_step(**source, epoch=epoch, step=step) == [str(number) for number in numbers]
+    source = {"records_dir": tmp_path, "manifest": manifest, "options": options}
+    epochs = train_epochs(tmp_path, manifest, options)
+    for epoch, step in [(0, 0), (0, 2), (1, 1)]:
+        numbers, _, _ = epochs[epoch][step]
+        assert example_ids_of_step(**source, epoch=epoch, step=step) == [str(number) for number in numbers]
 
 
 def test_labels_and_weights_belong_to_their_images(tmp_path):

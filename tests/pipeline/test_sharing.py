@@ -71,7 +71,7 @@ def steps_of(batches, batch_size, share):
     ]
 
 
-@settings(max_examples=12)
+@settings(max_examples=max(6, settings.default.max_examples // 8))  # Some data sets each.
 @given(st.data())
 def test_workers_together_see_every_example_once_an_epoch(records, data):
     workers, local = data.draw(st.integers(1, 4), "workers"), data.draw(st.integers(1, 3), "replicas of each")

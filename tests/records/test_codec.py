@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -30,7 +30,6 @@ def test_round_trip():
     assert dataclasses.asdict(decoded) | {"pixels": 0} == dataclasses.asdict(RECORD) | {"pixels": 0}
 
 
-@settings(max_examples=50, deadline=None)
 @given(
     pixels=hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=9)),
     label=st.sampled_from([0, 1]),

@@ -4,7 +4,7 @@ import itertools
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from contrast_tfdata.images.dicom import is_placeholder
@@ -117,7 +117,6 @@ def test_slices_of_one_study_count_as_one_name():
     assert groups[100] == "study 2"
 
 
-@settings(max_examples=200, deadline=None)
 @given(
     pairs=st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11), st.floats(0.95, 1)), max_size=30),
     pools=st.lists(st.sampled_from(POOLS), min_size=12, max_size=12),

@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from contrast_tfdata.errors import UsageError
@@ -28,7 +28,6 @@ def held(sizes, split_of, split, label):
     return sum(each[label] for group, each in sizes.items() if split_of[group] == split)
 
 
-@settings(max_examples=200, deadline=None)
 @given(groups=GROUPS, validation=FRACTIONS, test=FRACTIONS, seed=st.integers(0, 10))
 def test_fault_23_each_group_is_in_one_split(groups, validation, test, seed):
     split_of = assign_groups(groups, SplitOptions("group", validation, test, seed))
@@ -36,7 +35,6 @@ def test_fault_23_each_group_is_in_one_split(groups, validation, test, seed):
     assert set(split_of.values()) <= set(SPLITS)
 
 
-@settings(max_examples=100, deadline=None)
 @given(groups=GROUPS, order=st.randoms(use_true_random=False))
 def test_order_of_listing_does_not_matter(groups, order):
     shuffled = list(groups.items())
@@ -44,7 +42,6 @@ def test_order_of_listing_does_not_matter(groups, order):
     assert assign_groups(groups, SplitOptions()) == assign_groups(dict(shuffled), SplitOptions())
 
 
-@settings(max_examples=100, deadline=None)
 @given(groups=GROUPS, validation=FRACTIONS, test=FRACTIONS, seed=st.integers(0, 10))
 def test_training_holds_every_class_that_there_is(groups, validation, test, seed):
     split_of = assign_groups(groups, SplitOptions("group", validation, test, seed))
@@ -52,7 +49,6 @@ def test_training_holds_every_class_that_there_is(groups, validation, test, seed
         assert held(groups, split_of, "train", label) or not any(each[label] for each in groups.values())
 
 
-@settings(max_examples=200, deadline=None)
 @given(groups=GROUPS, seed=st.integers(0, 10))
 def test_every_class_is_in_every_split_where_there_are_enough_groups(groups, seed):
     split_of = assign_groups(groups, SplitOptions(seed=seed))
@@ -61,7 +57,6 @@ def test_every_class_is_in_every_split_where_there_are_enough_groups(groups, see
             assert all(held(groups, split_of, split, label) for split in SPLITS)
 
 
-@settings(max_examples=300, deadline=None)
 @given(groups=ONE_CLASS, validation=st.floats(0.1, 0.4), test=st.floats(0.1, 0.4), seed=st.integers(0, 10))
 def test_each_class_has_its_share_within_one_group(groups, validation, test, seed):
     options = SplitOptions("group", validation, test, seed)
@@ -74,7 +69,6 @@ def test_each_class_has_its_share_within_one_group(groups, validation, test, see
             assert abs(held(groups, split_of, split, label) - share * sum(sizes)) <= max(sizes) + 1e-6
 
 
-@settings(max_examples=200, deadline=None)
 @given(groups=st.dictionaries(NAMES, st.tuples(COUNT, COUNT).filter(any), min_size=12), seed=st.integers(0, 10))
 def test_classes_that_share_patients_have_their_shares_within_two_groups(groups, seed):
     options = SplitOptions(seed=seed)
@@ -85,7 +79,6 @@ def test_classes_that_share_patients_have_their_shares_within_two_groups(groups,
             assert abs(held(groups, split_of, split, label) - share * sum(sizes)) <= 2 * max(sizes) + 1e-6
 
 
-@settings(max_examples=200, deadline=None)
 @given(groups=GROUPS, more=GROUPS, seed=st.integers(0, 10))
 def test_old_groups_stay_when_others_are_added(groups, more, seed):
     options = SplitOptions(seed=seed)

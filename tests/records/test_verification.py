@@ -4,10 +4,12 @@ import dataclasses
 import gzip
 import json
 import os
+import shutil
 import struct
 
 import forging
 import pytest
+from png_files import write_tree
 from test_conversion import SMALL, make
 
 from contrast_tfdata.errors import DataError
@@ -16,11 +18,19 @@ from contrast_tfdata.records.options import ConversionOptions
 from contrast_tfdata.records.verification import verify, verify_records
 
 
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    """Records without any damage, and their manifest."""
+    root = tmp_path_factory.mktemp("sound")
+    options = ConversionOptions(preprocessing=SMALL, num_shards=2)
+    return root / "records", make(write_tree(root / "pictures", (24, 24)), root / "records", options=options)
+
+
 @pytest.fixture
-def records(png_tree, tmp_path):
-    directory = tmp_path / "records"
-    manifest = make(png_tree((24, 24)), directory, options=ConversionOptions(preprocessing=SMALL, num_shards=2))
-    return directory, manifest, directory / manifest.splits["train"].shards[0].name
+def records(sound, tmp_path):
+    """A copy of them to be damaged, and a shard of it."""
+    directory = shutil.copytree(sound[0], tmp_path / "records")
+    return directory, sound[1], directory / sound[1].splits["train"].shards[0].name
 
 
 def check_fast(records):

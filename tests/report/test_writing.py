@@ -11,7 +11,7 @@ from disks import small_disk
 from PIL import Image
 
 from contrast_tfdata.evaluation import OperatingPoint, summarize
-from contrast_tfdata.report import RunDescription, write_report
+from contrast_tfdata.report import RunDescription, style, write_report
 from contrast_tfdata.report.writing import FIGURE_FILES
 
 RUN = RunDescription("A run", flags={"epochs": 15}, warnings=("Mind the gap.",))
@@ -42,6 +42,12 @@ def full(tmp_path_factory, draw):
     return folder
 
 
+@pytest.fixture
+def crowded(monkeypatch):
+    """Figures that make no room for their texts, which takes half of a report's time: for tests of files alone."""
+    monkeypatch.setattr(style, "_lay_out", lambda figure: figure.set_layout_engine("none"))
+
+
 def test_every_figure_is_a_real_picture(full):
     assert written(full) == set(FIGURE_FILES)
     for name in FIGURE_FILES:
@@ -51,7 +57,7 @@ def test_every_figure_is_a_real_picture(full):
         assert pixels.std() > 5, name
 
 
-def test_fault_55_figures_that_do_not_fit_on_the_disk_are_told_and_in_the_page(tmp_path, draw):
+def test_fault_55_figures_that_do_not_fit_on_the_disk_are_told_and_in_the_page(tmp_path, draw, crowded):
     told = []
     with small_disk(tmp_path / "figures", 32 << 10):
         page = report(tmp_path, draw(60, 0), draw(90, 1), warn=told.append)
@@ -87,10 +93,12 @@ def test_page_shows_numbers_flags_and_warnings(full, parse, draw):
     assert str(metrics["test"]["confusion_matrix"][0][0]) in text
 
 
-def test_same_input_same_page(full, tmp_path, draw, monkeypatch):
+def test_same_input_same_page_and_global_matplotlib_settings_stay_as_they_are(full, tmp_path, draw, monkeypatch):
     monkeypatch.undo()  # The layout of a figure depends a little on the pixels it was first drawn with.
+    before = dict(matplotlib.rcParams)
     report(tmp_path, draw(60, 0), draw(90, 1))
     assert (tmp_path / "report.html").read_bytes() == (full / "report.html").read_bytes()
+    assert dict(matplotlib.rcParams) == before
 
 
 @pytest.mark.parametrize(
@@ -118,10 +126,16 @@ def test_nothing_scored_at_all(tmp_path):
     assert "No slice with a known class was scored" in page.read_text()
 
 
-def test_without_training_there_are_no_curves(tmp_path, draw):
-    page = report(tmp_path, None, draw(60), history=[], point=OperatingPoint(0.4, "accuracy", "validation"))
+def test_without_training_there_are_no_curves_nor_figures_of_an_earlier_report(tmp_path, draw, crowded):
+    page = report(tmp_path, None, draw(30), history=[], point=OperatingPoint(0.4, "accuracy", "validation"))
     assert "learning_curves_loss.png" not in written(tmp_path)
     assert "nothing was trained in this run" in page.read_text()
+    # Of a later report that has no data for them, figures do not stay.
+    assert "roc_test.png" in written(tmp_path)
+    (tmp_path / "figures" / "own.png").write_bytes(b"kept")
+    report(tmp_path, None, None, history=[])
+    assert "roc_test.png" not in written(tmp_path)
+    assert "own.png" in written(tmp_path)
 
 
 def test_history_without_validation_values(tmp_path):
@@ -130,26 +144,11 @@ def test_history_without_validation_values(tmp_path):
     assert "learning_curves_accuracy.png" in written(tmp_path)
 
 
-def test_figures_of_an_earlier_run_do_not_stay(tmp_path, draw):
-    report(tmp_path, None, draw(30, 1), history=[])
-    assert "roc_test.png" in written(tmp_path)
-    (tmp_path / "figures" / "own.png").write_bytes(b"kept")
-    report(tmp_path, None, None, history=[])
-    assert "roc_test.png" not in written(tmp_path)
-    assert "own.png" in written(tmp_path)
-
-
-def test_fault_55_a_page_that_cannot_be_written_is_an_oserror(tmp_path, draw):
+def test_fault_55_a_page_that_cannot_be_written_is_an_oserror(tmp_path, draw, crowded):
     (tmp_path / "report.html").mkdir()  # Cannot be replaced by a file, not even by root.
     with pytest.raises(OSError, match="report.html"):
         report(tmp_path, draw(40), None, history=[])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["figures", "report.html"]
-
-
-def test_global_matplotlib_settings_stay_as_they_are(tmp_path, draw):
-    before = dict(matplotlib.rcParams)
-    report(tmp_path, draw(30), None, history=[])
-    assert dict(matplotlib.rcParams) == before
 
 
 def test_package_needs_no_tensorflow_and_no_pyplot():

@@ -46,7 +46,8 @@ def test_fault_44_bytes_that_are_no_record(tmp_path):
 
 def test_fault_62_a_full_memory_is_told_with_what_to_do():
     with pytest.raises(tf.errors.ResourceExhaustedError) as error:
-        tf.zeros([1 << 45])
+        # Compiled, because an operation alone waits ten seconds for memory that comes free.
+        tf.function(lambda: tf.random.stateless_uniform([1 << 45], (1, 2)), jit_compile=True)()
     explained = failures.explain(error.value)
     assert explained.exit_code == 70
     assert str(explained).startswith("out of memory; try a smaller --batch_size. ")

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from bright_records import SIZE, write_records
 from rich.console import Console
-from trainings import FAST, PLAN, run
+from trainings import FAST, PLAN, interrupt, run
 
 from contrast_tfdata.errors import ContrastError, DataError, UsageError
 from contrast_tfdata.model import starting_point
@@ -23,10 +23,9 @@ from contrast_tfdata.training.schedules import make_learning_rate
 COSINE = dataclasses.replace(FAST, schedule="cosine", warmup_epochs=0.5)
 
 
-@pytest.fixture(scope="module")
-def records(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("training") / "records"
-    return directory, write_records(directory)
+def without_validation(records):
+    directory, manifest = records
+    return directory, dataclasses.replace(manifest, splits={"train": manifest.splits["train"]})
 
 
 @pytest.mark.slow
@@ -61,24 +60,25 @@ def bright_and_dark():
     return images, np.arange(16) >= 8
 
 
-def test_writes_what_it_promises(records, tmp_path):
-    console = Console(file=io.StringIO())
-    _, history = run(records, tmp_path / "run", dataclasses.replace(FAST, epochs=2), console=console)
-    names = {path.name for path in (tmp_path / "run").iterdir()}
+def test_writes_what_it_promises(finished):
+    names = {path.name for path in finished.workdir.iterdir()}
     assert names == {"checkpoints", "logs", "history.csv"}
-    assert [row["epoch"] for row in history] == [1, 2]
-    assert set(history[0]) == {"epoch", "loss", "accuracy", "val_loss", "val_accuracy"}
-    lines = console.file.getvalue().splitlines()
-    assert [line.split()[1] for line in lines if line.startswith("epoch")] == ["1/2", "2/2"]
-    assert list((tmp_path / "run" / "logs").rglob("events.out.tfevents.*"))
+    assert [row["epoch"] for row in finished.history] == [1, 2, 3, 4]
+    assert set(finished.history[0]) == {"epoch", "loss", "accuracy", "val_loss", "val_accuracy"}
+    lines = finished.said.splitlines()
+    assert [line.split()[1] for line in lines if line.startswith("epoch")] == ["1/4", "2/4", "3/4", "4/4"]
+    assert list((finished.workdir / "logs").rglob("events.out.tfevents.*"))
 
 
-def test_fault_60_same_seed_same_run(records, tmp_path):
-    training = dataclasses.replace(FAST, epochs=2)
-    first, second = (run(records, tmp_path / name, training)[1] for name in ("a", "b"))
-    other = run(records, tmp_path / "c", dataclasses.replace(training, seed=4))[1]
-    assert first == second
-    assert first[0]["loss"] != other[0]["loss"]
+def read_history(workdir):
+    with (workdir / "history.csv").open(newline="") as file:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+
+
+def test_fault_60_same_seed_same_run(records, finished, broken_off, tmp_path):
+    other = run(without_validation(records), tmp_path / "other", dataclasses.replace(FAST, epochs=1, seed=4))[1]
+    assert finished.history[:2] == read_history(broken_off.workdir)
+    assert finished.history[0]["loss"] != other[0]["loss"]
 
 
 def test_last_examples_of_an_epoch_are_trained_on(records, tmp_path):
@@ -87,51 +87,38 @@ def test_last_examples_of_an_epoch_are_trained_on(records, tmp_path):
     losses = []
     for static_shapes in (False, True):
         plan = dataclasses.replace(PLAN, static_shapes=static_shapes)
-        losses.append(run(records, tmp_path / f"run{static_shapes}", training, batch_size=24, plan=plan)[1][0]["loss"])
+        workdir = tmp_path / f"run{static_shapes}"
+        _, history = run(without_validation(records), workdir, training, batch_size=24, plan=plan)
+        losses.append(history[0]["loss"])
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)  # dropout draws other masks for another shape
 
 
-@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
-def test_fault_57_a_finished_run_has_nothing_left_to_do(records, tmp_path, ema_decay):
-    workdir, training = tmp_path / "run", dataclasses.replace(FAST, ema_decay=ema_decay)
-    trained, _ = run(records, workdir, training)
+def assert_nothing_left_to_do(records, workdir, training, weights):
     before = (workdir / "history.csv").read_bytes()
     again, history = run(records, workdir, training, resume=True)
     assert (workdir / "history.csv").read_bytes() == before
-    assert len(history) == 4
-    for old, new in zip(trained.get_weights(), again.get_weights(), strict=True):
+    assert len(history) == training.epochs
+    for old, new in zip(weights, again.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
 
 
-class Stop(Exception):
-    """Ends a run as a crash would."""
+def test_fault_57_a_finished_run_has_nothing_left_to_do(records, finished, tmp_path):
+    assert_nothing_left_to_do(records, finished.copied_to(tmp_path / "run"), FAST, finished.weights)
 
 
-@pytest.fixture
-def interrupted(records, tmp_path, monkeypatch):
-    """The workdir of a run of four epochs that ended after the second, and its weights then."""
-    return interrupt(records, tmp_path / "cut", FAST, monkeypatch)
+def test_moving_average_is_taken_and_fault_57_taken_again_from_a_finished_run(records, one_epoch, tmp_path):
+    training = dataclasses.replace(FAST, epochs=1, ema_decay=0.99)
+    model, _ = run(records, tmp_path / "run", training)
+    averaged = model.get_weights()
+    assert max(np.abs(a - b).max() for a, b in zip(averaged, one_epoch.weights, strict=True)) > 1e-4
+    assert_nothing_left_to_do(records, tmp_path / "run", training, averaged)
+    compile_model(model, FAST, steps_per_epoch=4, jit_compile=False)
+    assert not take_averaged_weights(model)
 
 
-def interrupt(records, workdir, training, monkeypatch):
-    original = loop.Checkpoints.on_epoch_end
-    weights = []
-
-    def stop_after_two(self, epoch, logs=None):
-        original(self, epoch, logs)
-        if epoch == 1:
-            weights.extend(self.model.get_weights())
-            raise Stop
-
-    with monkeypatch.context() as patched:
-        patched.setattr(loop.Checkpoints, "on_epoch_end", stop_after_two)
-        with pytest.raises(Stop):
-            run(records, workdir, training)
-    return workdir, weights
-
-
-def test_an_interrupted_run_goes_on_with_weights_and_optimizer(records, interrupted, monkeypatch):
+def test_an_interrupted_run_goes_on_with_weights_optimizer_and_a_lost_history(records, interrupted, monkeypatch):
     workdir, weights = interrupted
+    (workdir / "history.csv").unlink()  # It is in the checkpoint, too.
     seen = []
     monkeypatch.setattr(
         loop.ProgressDisplay,
@@ -140,18 +127,20 @@ def test_an_interrupted_run_goes_on_with_weights_and_optimizer(records, interrup
     )
     _, history = run(records, workdir, resume=True)
     assert [row["epoch"] for row in history] == [1, 2, 3, 4]
+    assert read_history(workdir) == history
     restored, iterations = seen[0]
     assert iterations == 2 * 4
     for old, new in zip(weights, restored, strict=True):
         np.testing.assert_array_equal(old, new)
 
 
-@pytest.mark.parametrize("change", [{}, {"ema_decay": 0.9}, {"gradient_centralization": True}])
+# With a moving average, test_surviving compares all weights.
+@pytest.mark.parametrize("change", [{}, {"gradient_centralization": True}])
 def test_a_resumed_run_goes_on_with_its_schedule(records, tmp_path, monkeypatch, change):
     """Where the cosine ends, weights move less and less; begun anew, the schedule would make them move more."""
     training = dataclasses.replace(COSINE, **change)
-    _, weights = interrupt(records, tmp_path / "cut", training, monkeypatch)
-    seen = [weights]
+    records = without_validation(records)
+    seen = [interrupt(records, tmp_path / "cut", training, monkeypatch).weights]
     monkeypatch.setattr(
         loop.ProgressDisplay, "on_epoch_end", lambda self, epoch, logs=None: seen.append(self.model.get_weights())
     )
@@ -187,22 +176,12 @@ def test_fault_54_no_checkpoint_left(records, interrupted):
         run(records, workdir, resume=True)
 
 
-def test_lost_history_is_in_the_checkpoint(records, interrupted):
-    workdir, _ = interrupted
-    (workdir / "history.csv").unlink()
-    _, history = run(records, workdir, resume=True)
-    assert [row["epoch"] for row in history] == [1, 2, 3, 4]
-    with (workdir / "history.csv").open(newline="") as file:
-        written = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
-    assert written == history
-
-
-def test_fault_56_other_initial_weights_are_refused(records, tmp_path, monkeypatch):
-    run(records, tmp_path / "run", dataclasses.replace(FAST, epochs=1))
+def test_fault_56_other_initial_weights_are_refused(records, one_epoch, tmp_path, monkeypatch):
+    workdir = one_epoch.copied_to(tmp_path / "run")
     original = starting_point.build
     monkeypatch.setattr(starting_point, "build", lambda *args, **options: original(*args, **{**options, "seed": 99}))
     with pytest.raises(UsageError, match="initial_weights: was"):
-        run(records, tmp_path / "run", dataclasses.replace(FAST, epochs=1), resume=True)
+        run(records, workdir, dataclasses.replace(FAST, epochs=1), resume=True)
 
 
 def test_disk_cache_is_removed_when_done(records, tmp_path):
@@ -211,16 +190,15 @@ def test_disk_cache_is_removed_when_done(records, tmp_path):
     assert not (tmp_path / "run" / "cache").exists()
 
 
-def test_fault_56_other_flags_are_refused_with_the_difference(records, tmp_path):
-    run(records, tmp_path / "run", dataclasses.replace(FAST, epochs=1))
+def test_fault_56_other_flags_are_refused_with_the_difference(records, one_epoch, tmp_path):
+    workdir = one_epoch.copied_to(tmp_path / "run")
     with pytest.raises(UsageError, match=r"learning_rate: was 0\.002, now 0\.01"):
-        run(records, tmp_path / "run", dataclasses.replace(FAST, epochs=1, learning_rate=0.01), resume=True)
+        run(records, workdir, dataclasses.replace(FAST, epochs=1, learning_rate=0.01), resume=True)
 
 
 def test_best_weights_are_those_of_the_smallest_validation_loss(records, tmp_path):
     training = dataclasses.replace(FAST, learning_rate=5e-3, epochs=5, final_weights="best")
     model, history = run(records, tmp_path / "run", training)
-    compile_model(model, training, steps_per_epoch=4, jit_compile=False)
     validation = loop.create_eval_dataset(
         records_dir=records[0], manifest=records[1], split="validation", options=PipelineOptions(batch_size=8)
     )
@@ -239,19 +217,9 @@ def test_begins_with_the_share_of_the_classes(tmp_path):
     np.testing.assert_allclose(probabilities.mean(), 4 / 32, atol=0.02)
 
 
-def test_moving_average_is_taken(records, tmp_path):
-    training = dataclasses.replace(FAST, epochs=1, ema_decay=0.99)
-    model, _ = run(records, tmp_path / "run", training)
-    averaged = model.get_weights()
-    plain, _ = run(records, tmp_path / "plain", dataclasses.replace(training, ema_decay=0.0))
-    distance = max(np.abs(a - b).max() for a, b in zip(averaged, plain.get_weights(), strict=True))
-    assert distance > 1e-4
-    assert not take_averaged_weights(plain)
-
-
 def test_fault_51_loss_that_is_no_number_ends_the_run(records, tmp_path):
     with pytest.raises(ContrastError, match=r"the loss became \w+ in epoch 1, step [23]; there is no") as error:
-        run(records, tmp_path / "run", dataclasses.replace(FAST, learning_rate=1e20, epochs=6))
+        run(without_validation(records), tmp_path / "run", dataclasses.replace(FAST, learning_rate=1e20, epochs=6))
     assert error.value.exit_code == 70
     assert not (tmp_path / "run" / "history.csv").exists()
 

@@ -4,19 +4,13 @@ import dataclasses
 import json
 
 import pytest
-from bright_records import write_records
 from trainings import FAST, run
 
 from contrast_tfdata.errors import UsageError
+from contrast_tfdata.training import loop
 
 SHORT = dataclasses.replace(FAST, epochs=1)
 OWN = json.dumps({"packages": {"contrast_tfdata": "0.1"}})
-
-
-@pytest.fixture(scope="module")
-def records(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("starting_over") / "records"
-    return directory, write_records(directory, (("train", 16),))
 
 
 def write(workdir, files):
@@ -67,24 +61,34 @@ def test_files_of_others_among_those_of_a_run_are_kept(records, tmp_path, foreig
     assert content(tmp_path) == before
 
 
-def test_a_run_starts_over(records, tmp_path):
-    _, first = run(records, tmp_path, SHORT)
+def test_a_run_starts_over(records, one_epoch, tmp_path):
+    workdir = one_epoch.copied_to(tmp_path / "run")
     remains = {"logs/plugins/profile/1/host.xplane.pb": "", "checkpoints/.incomplete-step-000000004/state": ""}
-    write(tmp_path, {**remains, "logs/.DS_Store": ""})
-    _, again = run(records, tmp_path, SHORT)
-    assert again == first
-    assert not remains.keys() & content(tmp_path).keys()
+    write(workdir, {**remains, "logs/.DS_Store": ""})
+    _, again = run(records, workdir, SHORT)
+    assert again == one_epoch.history
+    assert not remains.keys() & content(workdir).keys()
+
+
+@pytest.fixture
+def begun(monkeypatch):
+    """Workdirs of the runs that came to their first step, where all of them end."""
+    found = []
+    monkeypatch.setattr(loop, "_fit", lambda model, job, *_: found.append(job.workdir))
+    return found
 
 
 @pytest.mark.parametrize("files", [{}, {EVENTS: ""}, {"checkpoints/.incomplete-step-000000002/state.index": ""}])
-def test_a_run_killed_before_its_first_checkpoint_starts_over(records, tmp_path, files):
+def test_a_run_killed_before_its_first_checkpoint_starts_over(records, tmp_path, begun, files):
     """Before it writes anything else, it has written what it takes to repeat it."""
     write(tmp_path, {"environment.json": OWN, **files})
     run(records, tmp_path, SHORT)
+    assert begun == [tmp_path]
     assert not files.keys() & content(tmp_path).keys()
 
 
-def test_a_run_that_goes_on_removes_nothing(records, tmp_path):
+def test_a_run_that_goes_on_removes_nothing(records, tmp_path, begun):
     write(tmp_path, {"logs/server.log": "mine"})
     run(records, tmp_path, SHORT, resume=True)
+    assert begun == [tmp_path]
     assert (tmp_path / "logs" / "server.log").read_text() == "mine"

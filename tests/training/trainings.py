@@ -1,6 +1,9 @@
 """Short trainings as the command does them, for tests: as a function, and as a program that can be killed."""
 
+import contextlib
+import dataclasses
 import io
+import shutil
 import sys
 from pathlib import Path
 
@@ -42,6 +45,50 @@ def run(
     console = console or Console(file=io.StringIO())
     history = loop.train(model, job, resume=resume, on_start=lambda: None, console=console)
     return model, history
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """What a run left behind.
+
+    Attributes:
+        workdir: where it wrote.
+        weights: its network's, when it ended.
+        history: one dict per epoch.
+        said: what it told its user.
+    """
+
+    workdir: Path
+    weights: list[np.ndarray]
+    history: list[dict[str, float]]
+    said: str = ""
+
+    def copied_to(self, workdir: Path) -> Path:
+        """Copies the workdir, for a test that goes on with it; returns the copy."""
+        return Path(shutil.copytree(self.workdir, workdir))
+
+
+class Stop(Exception):
+    """Ends a run as a crash would."""
+
+
+def interrupt(records, workdir, training, monkeypatch) -> Run:
+    """Begins a run that ends after its second epoch; returns it, with its weights then."""
+    original = loop.Checkpoints.on_epoch_end
+    weights = []
+
+    def stop_after_two(self, epoch, logs=None):
+        original(self, epoch, logs)
+        if epoch == 1:
+            weights.extend(self.model.get_weights())
+            raise Stop
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loop.Checkpoints, "on_epoch_end", stop_after_two)
+        with contextlib.suppress(Stop):
+            run(records, workdir, training)
+            raise AssertionError("not stopped")
+    return Run(workdir, weights, [])
 
 
 def main(records_dir: Path, workdir: Path) -> None:
