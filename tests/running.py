@@ -33,7 +33,7 @@ class Request:
         environment: its variables.
         folder: where it runs.
         session: begin a session and a group of its own.
-        drawn: draw figures; if not, their files are there and empty of content.
+        drawn: draw figures, a fourth of a short training's time; if not, their files are there, a pixel each.
     """
 
     command: str
@@ -42,7 +42,7 @@ class Request:
     environment: dict[str, str] = dataclasses.field(default_factory=lambda: dict(os.environ))
     folder: str = dataclasses.field(default_factory=os.getcwd)
     session: bool = False
-    drawn: bool = True
+    drawn: bool = False
 
 
 class Process:

@@ -81,7 +81,7 @@ def run_on_real_slices(real_data, tmp_path_factory):
     records = ["--group_regex=.*/([^/_]+)_", *fractions, f"--output_dir={folder}/records"]
     succeed("make_records", f"--train_dir={real_data}/jpeg", *records)
     training = ["--init_weights=shipped", "--epochs=1", "--learning_rate=1e-4"]
-    succeed("train", f"--records_dir={folder}/records", f"--workdir={folder}/run", *training)
+    succeed("train", f"--records_dir={folder}/records", f"--workdir={folder}/run", *training, drawn=True)
     return folder / "run"
 
 

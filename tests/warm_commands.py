@@ -130,6 +130,7 @@ def _become(request: dict) -> int:
     if request["session"]:
         os.setsid()
     os.chdir(request["folder"])
+    sys.path.insert(0, request["folder"])
     os.environ.clear()
     os.environ.update(request["environment"])
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -46,11 +46,6 @@ def run(
 
 def main(records_dir: Path, workdir: Path) -> None:
     """Trains, or goes on, with a checkpoint after every step; writes the weights when done."""
-    print("imported", flush=True)
     records = records_dir, manifests.load(records_dir)
     model, _ = run(records, workdir, resume=True, console=Console(file=sys.stderr), checkpoint_steps=1)
     np.savez(workdir / "weights.npz", *model.get_weights())
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
