@@ -97,7 +97,6 @@ def test_fault_29_changed_files_fail_where_none_may_be_left_out(tmp_path):
     assert not (tmp_path / "records" / "manifest.json").exists()
 
 
-@pytest.mark.processes
 @pytest.mark.slow
 def test_fault_29_files_that_never_cease_to_change(tmp_path):
     """Each is put in the place of another version or rewritten in place, again and again, while the command runs."""

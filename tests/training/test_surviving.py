@@ -151,7 +151,6 @@ def test_fault_52_a_second_stop_does_not_wait():
             os.kill(os.getpid(), signal.SIGINT)
 
 
-@pytest.mark.processes
 @pytest.mark.slow
 def test_fault_53_killed_at_random_moments(records, tmp_path):
     """Half of the kills hit the first checkpoint that is written after a random moment, the others that moment."""

@@ -36,7 +36,6 @@ def content(workdir):
     )
 
 
-@pytest.mark.processes
 @pytest.mark.slow
 def test_fault_52_57_stopped_and_given_again_and_once_more(records, whole, tmp_path):
     cut = tmp_path / "cut"
