@@ -1,6 +1,5 @@
 """What the commands say and return when something is wrong."""
 
-import functools
 import signal
 import subprocess
 import sys
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 from image_files import dicom_bytes, encode, nifti_bytes, ramp
 from png_files import write_png
-from running import run, succeed
+from running import run, start, succeed
 
 from contrast_tfdata import cli
 from contrast_tfdata.errors import UsageError
@@ -80,7 +79,7 @@ def test_fault_27_names_cannot_act_on_the_terminal(tmp_path):
         write_png(tmp_path / "x" / name / "good.png", len(name))
     for name in [*tricks, *(f"g{number}.png" for number in range(60))]:
         (tmp_path / "x" / "no_gad" / name).write_bytes(b"no image")
-    result = run("make_records", f"--train_dir={tmp_path}/x", f"--output_dir={tmp_path}/records")
+    result = run("make_records", f"--train_dir={tmp_path}/x", f"--output_dir={tmp_path}/records", "--num_workers=1")
     assert result.returncode == 65
     listed = [line for line in result.stderr.splitlines() if line.startswith("  no_gad/")]
     assert len(listed) == 66
@@ -243,7 +242,7 @@ def test_fault_06_08_10_13_18_66_69_bad_images_fail_and_leave_nothing(png_tree, 
 
 def test_fault_35_existing_records_are_kept(png_tree, tmp_path):
     root = png_tree((6, 6))
-    flags = [f"--train_dir={root}", f"--output_dir={tmp_path}/records", "--image_size=24"]
+    flags = [f"--train_dir={root}", f"--output_dir={tmp_path}/records", "--image_size=24", "--num_workers=1"]
     succeed("make_records", *flags)
     before = (tmp_path / "records" / "manifest.json").read_bytes()
     result = run("make_records", *flags, "--seed=5")
@@ -258,16 +257,13 @@ def test_fault_35_existing_records_are_kept(png_tree, tmp_path):
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_fault_33_stopped_conversion_leaves_nothing(tmp_path, sent):
     words = ["--phantom_patients=300", f"--output_dir={tmp_path}/records", "--num_workers=1"]
-    command = [sys.executable, "-m", "contrast_tfdata.make_records", *words]
-    heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # also if the tests run in the background
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heed)
-    deadline = time.monotonic() + 600  # far more than it takes on a machine that has other work, too
-    while not list(tmp_path.glob(".records.incomplete-*/contrast-*")):
-        assert process.poll() is None, process.stderr.read()
-        assert time.monotonic() < deadline, "the conversion did not start"
-        time.sleep(0.05)
-    process.send_signal(sent)
-    _, said = process.communicate(timeout=600)
-    assert process.returncode == 75
-    assert "unchanged" in said
+    with start("make_records", *words) as process:
+        deadline = time.monotonic() + 600  # far more than it takes on a machine that has other work, too
+        while not list(tmp_path.glob(".records.incomplete-*/contrast-*")):
+            assert process.poll() is None, process.said("stderr")
+            assert time.monotonic() < deadline, "the conversion did not start"
+            time.sleep(0.05)
+        process.send_signal(sent)
+        assert process.wait() == 75
+        assert "unchanged" in process.said("stderr")
     assert list(tmp_path.iterdir()) == []

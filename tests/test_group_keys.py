@@ -42,6 +42,7 @@ def test_a_copied_key_gives_the_same_hashes(home, tmp_path):
     assert group_keys.read(copy) == first
 
 
+@pytest.mark.processes
 def test_processes_that_start_together_agree(home):
     with multiprocessing.get_context("spawn").Pool(4) as pool:
         keys = pool.map(_own, range(16), chunksize=1)
@@ -77,7 +78,9 @@ def test_files_that_are_no_keys(tmp_path, content):
 
 def make_records(output, *arguments, data_home):
     environment = os.environ | {"XDG_DATA_HOME": str(data_home)}
-    return run("make_records", f"--output_dir={output}", "--image_size=24", *arguments, env=environment)
+    return run(
+        "make_records", f"--output_dir={output}", "--image_size=24", "--num_workers=1", *arguments, env=environment
+    )
 
 
 def keyed(records):

@@ -82,7 +82,7 @@ def messy(tmp_path_factory):
         path.chmod(0o700)
     assert made.returncode == 0, made.stderr
     training = [f"--records_dir={root}/records", f"--workdir={root}/run", "--epochs=1", "--batch_size=8"]
-    trained = run("train", *training)
+    trained = run("train", *training, drawn=True)
     assert trained.returncode == 0, trained.stderr
     card = (root / "run" / "MODEL_CARD.md").read_text()
     return SimpleNamespace(

@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 
 import pytest
-from running import succeed
+from running import WORKDIR_FILES, succeed
 
 SECTIONS = (
     "Result", "Metrics at the operating point", "Slices and series", "How sure an answer is",
@@ -79,10 +79,19 @@ def run_on_real_slices(real_data, tmp_path_factory):
     # The part of a name before the first _ is shared by pictures that look alike.
     fractions = ["--validation_fraction=0.3", "--test_fraction=0.3"]  # Each with slices that the weights get wrong.
     records = ["--group_regex=.*/([^/_]+)_", *fractions, f"--output_dir={folder}/records"]
-    succeed("make_records", f"--train_dir={real_data}/jpeg", *records)
+    assert "files: 216 found" in succeed("make_records", f"--train_dir={real_data}/jpeg", *records)
     training = ["--init_weights=shipped", "--epochs=1", "--learning_rate=1e-4"]
-    succeed("train", f"--records_dir={folder}/records", f"--workdir={folder}/run", *training)
+    said = succeed("train", f"--records_dir={folder}/records", f"--workdir={folder}/run", *training, drawn=True)
+    assert "test AUC" in said
     return folder / "run"
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_all_files_are_there_and_the_records_still_whole(run_on_real_slices):
+    assert {path.name for path in run_on_real_slices.iterdir()} == WORKDIR_FILES
+    records = run_on_real_slices.parent / "records"
+    assert "verified" in succeed("make_records", f"--output_dir={records}", "--verify_only")
 
 
 @pytest.mark.real

@@ -15,6 +15,8 @@ from running import WORKDIR_FILES, read_rows, run, succeed
 
 from contrast_tfdata.records import manifest as manifests
 
+ONE_WORKER = "--num_workers=1"
+"""For a few files: a second process takes longer to start than they do."""
 PREDICTION_COLUMNS = "path,slice_index,example_id,group,label,logit,probability,prediction"
 
 
@@ -25,7 +27,7 @@ def trained(tmp_path_factory):
     records = [f"--output_dir={root}/records", "--phantom_patients=10", "--phantom_slices=2", "--image_size=190"]
     made = succeed("make_records", *records)
     training = [f"--records_dir={root}/records", f"--workdir={root}/run", "--epochs=2", "--batch_size=8"]
-    return root, made, succeed("train", *training)
+    return root, made, succeed("train", *training, drawn=True)
 
 
 @pytest.mark.slow
@@ -113,7 +115,8 @@ class TestTheWholeLine:
 
     def test_evaluate_gives_the_numbers_of_training(self, trained):
         root, _, _ = trained
-        succeed("evaluate", f"--records_dir={root}/records", f"--workdir={root}/run", "--batch_size=8")
+        same = [f"--records_dir={root}/records", f"--workdir={root}/run", "--batch_size=8"]
+        succeed("evaluate", *same, drawn=True)
         trained_metrics = json.loads((root / "run" / "metrics.json").read_text())
         metrics = json.loads((root / "run" / "evaluation-test" / "metrics.json").read_text())
         kept = "test", "test_best_threshold", "operating_point", "indeterminate_band", "temperature"
@@ -154,7 +157,7 @@ class TestTheWholeLine:
             bright = np.rint(255 * (dark / 255) ** 0.6).astype(np.uint8)
             write_picture(path / "no_gad" / f"p{number}_a.png", dark)
             write_picture(path / "with_gad" / f"p{number}_b.png", np.pad(bright, ((0, 1 + number % 2), (0, 0))))
-        records = [f"--output_dir={tmp_path}/records", "--image_size=190", "--group_regex=/(p[0-9]*)_"]
+        records = [f"--output_dir={tmp_path}/records", "--image_size=190", "--group_regex=/(p[0-9]*)_", ONE_WORKER]
         succeed(
             "make_records", f"--test_dir={tmp_path}/data", f"--train_dir={tmp_path}/data", *records, "--allow_leakage"
         )
@@ -192,14 +195,14 @@ class TestTheWholeLine:
         ImageOps.mirror(Image.open(picture)).save(tmp_path / "right" / "a.png")
         for run_dir, is_same in ((tmp_path / "run", True), (root / "run", False)):
             folders = tmp_path / "left", tmp_path / "right"
-            succeed("predict", f"--workdir={run_dir}", *folders, f"--output={tmp_path}/p.csv")
+            succeed("predict", f"--workdir={run_dir}", *folders, f"--output={tmp_path}/p.csv", ONE_WORKER)
             left, right = (float(row["probability"]) for row in read_rows(tmp_path / "p.csv"))
             assert (left == pytest.approx(right, abs=1e-7)) == is_same
 
     def test_evaluate_refuses_records_made_otherwise(self, trained, tmp_path):
         root, _, _ = trained
         records = [f"--output_dir={tmp_path}/records", "--phantom_patients=4", "--phantom_slices=1", "--image_size=200"]
-        succeed("make_records", *records)
+        succeed("make_records", *records, ONE_WORKER)
         result = run("evaluate", f"--records_dir={tmp_path}/records", f"--workdir={root}/run")
         assert result.returncode == 65
         assert "image_size: records 200, network 190" in result.stderr
@@ -260,12 +263,13 @@ class TestTheWholeLine:
             content = dicom_bytes(ramp() + number, ImagePositionPatient=[number, 0, 0])
             (folder / f"{number}.dcm").write_bytes(content)
             (folder / f"{number}-copy.dcm").write_bytes(content)
-        said = succeed("predict", f"--workdir={root}/run", folder, "--slice_range=0,1", f"--output={tmp_path}/p.csv")
+        predict = ["predict", f"--workdir={root}/run", "--slice_range=0,1", ONE_WORKER]
+        said = succeed(*predict, folder, f"--output={tmp_path}/p.csv")
         assert "3 exact copies of DICOM files left out" in said
         assert "3 slices in 1 series" in said
         assert sorted(row["slice_index"] for row in read_rows(tmp_path / "p.csv")) == ["0", "1", "2"]
         write_png(folder / "a.png", 1, size=60)
-        said = succeed("predict", f"--workdir={root}/run", "--slice_range=0,1", folder, folder / "a.png")
+        said = succeed(*predict, folder, folder / "a.png")
         assert "4 slices in 2 series" in said
 
     def test_odd_names_are_shown_as_they_are(self, trained, tmp_path, monkeypatch):
@@ -273,7 +277,7 @@ class TestTheWholeLine:
         write_png(tmp_path / "q[" / "x[bold]].png", 1, size=60)
         write_png(tmp_path / "q[" / os.fsdecode(b"odd\xff.png"), 2, size=60)
         monkeypatch.chdir(tmp_path)  # so that the names are short enough not to be folded
-        said = succeed("predict", f"--workdir={root}/run", "q[", f"--output={tmp_path}/p.csv")
+        said = succeed("predict", f"--workdir={root}/run", "q[", f"--output={tmp_path}/p.csv", ONE_WORKER)
         assert "q[/x[bold]].png" in said
         assert b"odd\xff.png" in (tmp_path / "p.csv").read_bytes()
 
@@ -304,7 +308,7 @@ class TestTheWholeLine:
         write_png(tmp_path / "a.png", 1, size=60)
         (tmp_path / "broken.png").write_bytes(b"\x89PNG")
         files = [tmp_path / "a.png", tmp_path / "broken.png"]
-        result = run("predict", f"--workdir={root}/run", *files, f"--output={tmp_path}/p.jsonl")
+        result = run("predict", f"--workdir={root}/run", *files, f"--output={tmp_path}/p.jsonl", ONE_WORKER)
         assert result.returncode == 65
         assert "broken.png" in result.stderr
         rows = [json.loads(line) for line in (tmp_path / "p.jsonl").read_text().splitlines()]

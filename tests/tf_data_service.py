@@ -2,11 +2,11 @@
 
 import contextlib
 import re
-import subprocess
-import sys
+import time
 from pathlib import Path
 
 from free_ports import free_ports
+from running import start
 
 GUIDE = (Path(__file__).parents[1] / "BUILD.md").read_text()
 SECOND_WORKER = """
@@ -25,11 +25,8 @@ def service_of_the_guide(*, workers=1):
     program = program.replace("dispatcher.join()", f"{second}print('up', flush=True)\ndispatcher.join()")
     for documented, port in zip((5050, 5051, 5052), ports, strict=True):
         program = program.replace(str(documented), str(port))
-    process = subprocess.Popen([sys.executable, "-c", program.replace("HOST", "localhost")], stdout=subprocess.PIPE)
-    try:
-        assert process.stdout.readline() == b"up\n"
+    with start("", program=program.replace("HOST", "localhost")) as process:
+        while process.said() != "up\n":
+            assert process.poll() is None, process.said("stderr")
+            time.sleep(0.01)
         yield f"localhost:{ports[0]}", process
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()

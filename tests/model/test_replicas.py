@@ -1,11 +1,10 @@
 """Two replicas take the step of one. In a process of its own: TensorFlow fixes its devices when it starts."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from running import run_program
 
 SCRIPT = """
 import sys
@@ -37,8 +36,7 @@ np.savez(sys.argv[1], **moved)
 @pytest.mark.parametrize("early_parts", [1, 4])
 def test_two_replicas_take_the_step_of_one(tmp_path, early_parts):
     file = tmp_path / "moved.npz"
-    command = [sys.executable, "-c", SCRIPT, str(file), str(early_parts)]
-    run = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=120, check=False)
+    run = run_program(SCRIPT, file, early_parts, cwd=Path(__file__).parent)
     assert run.returncode == 0, run.stderr[-3000:]
     moved = np.load(file)
     # Both drop the same features, row by row of the global batch.

@@ -29,6 +29,7 @@ def batches(records, **options):
     return create_train_dataset(records_dir=directory, manifest=manifest, options=options, first_epoch=1, epochs=4)
 
 
+@pytest.mark.processes
 @pytest.mark.slow
 def test_batches_are_the_same_in_the_same_order(records):
     with service_of_the_guide() as (address, _):
@@ -43,6 +44,7 @@ def test_batches_are_the_same_in_the_same_order(records):
                     np.testing.assert_array_equal(mine, made)
 
 
+@pytest.mark.processes
 @pytest.mark.slow
 def test_a_second_worker_of_the_service_is_refused(records):
     with service_of_the_guide(workers=2) as (address, _), pytest.raises(tf.errors.InvalidArgumentError) as error:

@@ -3,13 +3,12 @@
 import dataclasses
 import errno
 import struct
-import subprocess
-import sys
 import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
+from running import run
 
 from contrast_tfdata.errors import ContrastError, DataError, InterruptedRunError, StorageError, UsageError
 from contrast_tfdata.images import phantom
@@ -186,11 +185,10 @@ def test_options_that_beam_does_not_take_are_refused(text, reason, capfd):
 
 
 def run_command(*arguments, cwd, output="records", before="pass"):
-    code = f"import sys; {before}; from contrast_tfdata import cli, make_records; cli.run(make_records.main)"
-    words = [sys.executable, "-c", code, *map(str, arguments), f"--output_dir={output}"]
-    return subprocess.run(words, capture_output=True, text=True, check=False, cwd=cwd)
+    return run("make_records", *arguments, f"--output_dir={output}", cwd=cwd, program=f"import sys; {before}")
 
 
+@pytest.mark.processes
 @pytest.mark.slow
 def test_the_command_on_two_processes_gives_the_same_bytes(flawed_tree, tmp_path):
     flags = [f"--train_dir={flawed_tree.name}", f"--group_regex={PATIENT}", "--image_size=24", "--num_shards=3"]

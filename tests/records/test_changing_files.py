@@ -4,12 +4,11 @@ import csv
 import hashlib
 import os
 import random
-import subprocess
-import sys
 import time
 
 import pytest
 from image_files import encode, ramp
+from running import start
 from test_conversion import SMALL
 
 from contrast_tfdata.errors import DataError
@@ -104,21 +103,19 @@ def test_fault_29_files_that_never_cease_to_change(tmp_path):
     paths = write_tree(tmp_path / "pictures")
     words = ["--on_bad_image=skip", "--image_size=24", "--intensity=stored", "--interpolation=nearest"]
     folders = [f"--train_dir={tmp_path}/pictures", f"--output_dir={tmp_path}/records", "--group_regex=/(p.*)_"]
-    command = [sys.executable, "-m", "contrast_tfdata.make_records", *folders, *words, "--num_workers=1"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     randomness = random.Random(0)
-    while process.poll() is None and not list(tmp_path.glob(".records.incomplete-*")):
-        time.sleep(0.05)
-    while process.poll() is None:
-        number = randomness.randrange(FILES)
-        content = picture(number, randomness.randrange(VERSIONS))[0]
-        place = paths[number] if number % 4 == 0 else tmp_path / "new"
-        place.write_bytes(content)
-        if place != paths[number]:
-            os.replace(place, paths[number])
-        time.sleep(0.002)
-    assert process.returncode == 0, process.stderr.read()
-    process.stderr.close()
+    with start("make_records", *folders, *words, "--num_workers=1") as process:
+        while process.poll() is None and not list(tmp_path.glob(".records.incomplete-*")):
+            time.sleep(0.005)
+        while process.poll() is None:
+            number = randomness.randrange(FILES)
+            content = picture(number, randomness.randrange(VERSIONS))[0]
+            place = paths[number] if number % 4 == 0 else tmp_path / "new"
+            place.write_bytes(content)
+            if place != paths[number]:
+                os.replace(place, paths[number])
+            time.sleep(0.002)
+        assert process.returncode == 0, process.said("stderr")
     _, reasons = check(tmp_path / "records")
     assert "changed" in reasons
     assert set(reasons) <= {"changed", "empty", "truncated"}

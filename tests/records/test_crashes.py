@@ -3,16 +3,15 @@
 import contextlib
 import os
 import re
-import resource
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+import running
 from disks import small_disk
 
+pytestmark = [pytest.mark.processes, pytest.mark.slow]
 KILLS = int(os.environ.get("CONTRAST_KILLS", "8"))
 """How often the conversion is killed; 200 take some minutes."""
 
@@ -70,20 +69,13 @@ print(f"{kills} killed: {replaced} left the new records, {kills - replaced} the 
 """
 
 
-@pytest.mark.slow
 def test_fault_32_killed_at_any_moment(png_tree, tmp_path):
     pictures = png_tree((20, 20))
-    command = [sys.executable, "-c", KILLER, pictures, tmp_path, str(KILLS)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    result = running.run_program(KILLER, pictures, tmp_path, KILLS)
     assert result.returncode == 0, result.stderr
     print(result.stdout)
     assert f"{KILLS} killed" in result.stdout
     assert sorted(path.name for path in tmp_path.iterdir()) == ["pictures", "records", "whole-0", "whole-1"]
-
-
-def heed_interrupts():
-    """Undoes in a child what a shell did if it started the tests in the background, where Ctrl-C is ignored."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 HANG = 600
@@ -93,21 +85,12 @@ HANG = 600
 @contextlib.contextmanager
 def started(*arguments):
     """Starts the command in a group of its own; nothing of it outlives the block."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "contrast_tfdata.make_records", *arguments],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        preexec_fn=heed_interrupts,
-    )
-    try:
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        process.stderr.close()
+    with running.start("make_records", *arguments, session=True) as process:
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 @contextlib.contextmanager
@@ -115,7 +98,8 @@ def old_records(png_tree, output):
     """Makes records in a folder, and checks that they are the same and alone when the block ends."""
     make = [f"--train_dir={png_tree((8, 8))}", f"--output_dir={output}/records", "--image_size=24", "--num_workers=1"]
     with started(*make) as process:
-        assert process.communicate(timeout=HANG)[1] == ""
+        process.wait(HANG)
+        assert process.said("stderr") == ""
     before = {path.name: path.read_bytes() for path in (output / "records").iterdir()}
     yield
     assert {path.name: path.read_bytes() for path in (output / "records").iterdir()} == before
@@ -125,7 +109,7 @@ def old_records(png_tree, output):
 def wait_until_writing(process, tmp_path):
     deadline = time.monotonic() + HANG
     while not list(tmp_path.glob(".records.incomplete-*/contrast-*")):
-        assert process.poll() is None, process.stderr.read()
+        assert process.poll() is None, process.said("stderr")
         assert time.monotonic() < deadline, "the conversion did not start"
         time.sleep(0.02)
 
@@ -133,26 +117,24 @@ def wait_until_writing(process, tmp_path):
 LARGE = ("--phantom_patients=300", "--num_workers=2", "--overwrite")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_fault_33_stop_reaches_workers_too(png_tree, tmp_path, sent):
     """As Ctrl-C in a terminal, or a scheduler that ends a job, does it: to all processes at once."""
     with old_records(png_tree, tmp_path), started(*LARGE, f"--output_dir={tmp_path}/records") as process:
         wait_until_writing(process, tmp_path)
         os.killpg(process.pid, sent)
-        _, said = process.communicate(timeout=HANG)
-        assert process.returncode == 75
+        assert process.wait(HANG) == 75
+        said = process.said("stderr")
         assert "unchanged" in said
         assert "Traceback" not in said
 
 
-@pytest.mark.slow
 def test_fault_37_dead_worker_ends_the_command(png_tree, tmp_path):
     with old_records(png_tree, tmp_path), started(*LARGE, f"--output_dir={tmp_path}/records") as process:
         wait_until_writing(process, tmp_path)
         os.kill(workers_of(process.pid)[0], signal.SIGKILL)
-        _, said = process.communicate(timeout=HANG)
-        assert process.returncode == 70
+        assert process.wait(HANG) == 70
+        said = process.said("stderr")
         assert said.startswith("error: a worker process died")
         assert len(said.splitlines()) == 1
 
@@ -165,28 +147,25 @@ def workers_of(pid):
     return found
 
 
-@pytest.mark.slow
+SMALL_FILES = """
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (64 << 10, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+"""
+
+
 def test_fault_34_too_large_a_shard_keeps_the_old(png_tree, tmp_path):
     """A limit on the size of files fails writing as a full disk or a quota does, and needs no rights."""
     with old_records(png_tree, tmp_path):
-        resource_limit = (64 << 10, resource.getrlimit(resource.RLIMIT_FSIZE)[1])
-        command = [sys.executable, "-m", "contrast_tfdata.make_records", "--phantom_patients=10", "--num_workers=1"]
-        result = subprocess.run(
-            [*command, "--overwrite", f"--output_dir={tmp_path}/records"],
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, resource_limit),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        words = ["--phantom_patients=10", "--num_workers=1", "--overwrite", f"--output_dir={tmp_path}/records"]
+        result = running.run("make_records", *words, program=SMALL_FILES)
         assert result.returncode == 74
         assert "MB needed, " in result.stderr
         assert "nothing there was changed" in result.stderr
 
 
-@pytest.mark.slow
 def test_fault_34_small_disk_is_refused_before_writing(png_tree, tmp_path):
     words = ["--phantom_patients=10", "--num_workers=1", "--overwrite", f"--output_dir={tmp_path}/disk/records"]
     with small_disk(tmp_path / "disk", 512 << 10) as disk, old_records(png_tree, disk), started(*words) as process:
-        _, said = process.communicate(timeout=HANG)
-        assert process.returncode == 74
+        assert process.wait(HANG) == 74
+        said = process.said("stderr")
         assert re.search(r"too little space \(about 8\.\d MB needed, 0\.\d MB free before\); nothing there was", said)

@@ -8,7 +8,7 @@ from contrast_tfdata.records.former import FormerSplit
 
 
 def make_records(output, *arguments):
-    return run("make_records", f"--output_dir={output}", "--image_size=24", *arguments)
+    return run("make_records", f"--output_dir={output}", "--image_size=24", "--num_workers=1", *arguments)
 
 
 def test_content_counts_more_than_a_groups_name():

@@ -14,6 +14,8 @@ import pytest
 from contrast_tfdata.errors import ContrastError, UsageError
 from contrast_tfdata.records.workers import Workers, available_cores, workers_for
 
+pytestmark = pytest.mark.processes
+
 
 def double(number):
     return 2 * number

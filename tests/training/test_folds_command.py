@@ -16,7 +16,7 @@ def trained(tmp_path_factory):
     root = tmp_path_factory.mktemp("folds")
     write_records(root / "records", COUNTS)
     training = [f"--records_dir={root}/records", f"--workdir={root}/all", "--epochs=1", "--batch_size=8", "--folds=2"]
-    return root, training, succeed("train", *training)
+    return root, training, succeed("train", *training, drawn=True)
 
 
 @pytest.mark.slow

@@ -1,11 +1,10 @@
 """Every recipe on two replicas: it runs, and its losses are those of one device."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from running import run_program
 
 pytestmark = pytest.mark.slow
 RECIPES = (
@@ -47,8 +46,7 @@ for number, recipe in enumerate(json.loads(sys.argv[2])):
 
 
 def test_two_replicas_have_the_losses_of_one(tmp_path):
-    words = [sys.executable, "-c", SCRIPT, str(tmp_path), json.dumps(RECIPES)]
-    result = subprocess.run(words, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=600, check=False)
+    result = run_program(SCRIPT, tmp_path, json.dumps(RECIPES), cwd=Path(__file__).parent)
     assert result.returncode == 0, result.stderr[-3000:]
     runs = [json.loads(line) for line in result.stdout.splitlines()]
     assert [replicas for replicas, *_ in runs] == [1, 2] * len(RECIPES)

@@ -1,15 +1,13 @@
 """Training on batches of a real tf.data service: the result of batches made here, and an end where it is lost."""
 
-import subprocess
-import sys
 import time
 
 import pytest
 from bright_records import write_records
-from running import read_rows, succeed
+from running import read_rows, start, succeed
 from tf_data_service import service_of_the_guide
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.processes, pytest.mark.slow]
 BOUND_SECONDS = 90.0
 
 
@@ -33,19 +31,14 @@ def test_batches_of_a_service_train_the_same_network(records, tmp_path):
 
 def test_a_lost_service_ends_training_to_be_resumed(records, tmp_path):
     workdir = tmp_path / "run"
-    with service_of_the_guide() as (address, service), (tmp_path / "said").open("w") as said:
+    with service_of_the_guide() as (address, service):
         words = flags(records, workdir, "--epochs=2000", f"--data_service={address}")
-        words = [sys.executable, "-m", "contrast_tfdata.train", *words]
-        training = subprocess.Popen(words, stdout=said, stderr=subprocess.STDOUT)
-        try:
+        with start("train", *words) as training:
             deadline = time.monotonic() + 120
             while not (workdir / "history.csv").exists():
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
             service.kill()
             assert training.wait(BOUND_SECONDS) == 75
-        finally:
-            training.kill()
-            training.wait()
-    assert f"error: lost: the tf.data service at {address}" in (tmp_path / "said").read_text()
+            assert f"error: lost: the tf.data service at {address}" in training.said("stderr")
     assert 1 <= len(read_rows(workdir / "history.csv")) < 2000

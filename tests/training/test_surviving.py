@@ -7,8 +7,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -18,6 +16,7 @@ import tensorflow as tf
 from bright_records import write_records
 from disks import small_disk
 from rich.console import Console
+from running import start
 from trainings import FAST, PLAN, run
 
 from contrast_tfdata.errors import DataError, InterruptedRunError, StorageError, UsageError
@@ -30,7 +29,9 @@ from contrast_tfdata.training.compiling import compile_model
 from contrast_tfdata.training.stopping import StopRequest
 
 KILLS = int(os.environ.get("CONTRAST_KILLS", "3"))
-"""How often a training is killed; each costs an import of TensorFlow."""
+"""How often a training is killed."""
+
+TRAINING = "import pathlib, sys, trainings; trainings.main(*map(pathlib.Path, sys.argv[1:]))"
 
 COSINE = dataclasses.replace(FAST, epochs=2, schedule="cosine", warmup_epochs=0.5)
 MOVING_AVERAGE = dataclasses.replace(COSINE, ema_decay=0.9, gradient_centralization=True)
@@ -176,25 +177,20 @@ def train_in_a_process(records_dir, workdir, kill_after=math.inf, saving=False):
     Args:
         records_dir: the records.
         workdir: of the training.
-        kill_after: seconds after the imports.
+        kill_after: seconds after its start.
         saving: be killed only while a checkpoint is being written.
 
     Returns:
-        Seconds from the imports to its end; None if it was killed.
+        Seconds from its start to its end; None if it was killed.
     """
-    command = [sys.executable, Path(__file__).with_name("trainings.py"), records_dir, workdir]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout.readline() == "imported\n", process.stderr.read()
-            began = time.monotonic()
-            while process.poll() is None:
-                due = time.monotonic() > began + kill_after
-                if due and (not saving or list(workdir.glob("checkpoints/.incomplete-*"))):
-                    process.kill()
-                time.sleep(0.001)
-        finally:
-            process.kill()
-        assert process.returncode in (0, -signal.SIGKILL), process.stderr.read()
+    with start("", records_dir, workdir, program=TRAINING, folder=str(Path(__file__).parent)) as process:
+        began = time.monotonic()
+        while process.poll() is None:
+            due = time.monotonic() > began + kill_after
+            if due and (not saving or list(workdir.glob("checkpoints/.incomplete-*"))):
+                process.kill()
+            time.sleep(0.001)
+        assert process.returncode in (0, -signal.SIGKILL), process.said("stderr")
         return time.monotonic() - began if process.returncode == 0 else None
 
 

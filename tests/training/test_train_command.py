@@ -1,13 +1,11 @@
 """`train` as a user runs it: stopped and given again, given once more, and twice alike."""
 
-import os
 import signal
-import subprocess
-import sys
+import time
 
 import pytest
 from bright_records import write_records
-from running import run, succeed
+from running import run, start, succeed
 
 TABLES = ("history.csv", "metrics.json", "predictions-validation.csv", "predictions-test.csv")
 
@@ -23,6 +21,14 @@ def flags(records, workdir, *others):
     return [f"--records_dir={records}", f"--workdir={workdir}", "--epochs=3", "--batch_size=8", *others]
 
 
+@pytest.fixture(scope="module")
+def whole(records, tmp_path_factory):
+    """The workdir of a run that nothing has interrupted; not to be changed."""
+    workdir = tmp_path_factory.mktemp("whole") / "run"
+    succeed("train", *flags(records, workdir))
+    return workdir
+
+
 def content(workdir):
     """Returns the tables of a run and the names of its model's files, which carry the weights' hash."""
     return [(workdir / name).read_bytes() for name in TABLES], sorted(
@@ -31,17 +37,15 @@ def content(workdir):
 
 
 @pytest.mark.slow
-def test_fault_52_57_stopped_and_given_again_and_once_more(records, tmp_path):
-    whole, cut = tmp_path / "whole", tmp_path / "cut"
-    succeed("train", *flags(records, whole))
-    command = [sys.executable, "-m", "contrast_tfdata.train", *flags(records, cut)]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
-    ) as process:
-        assert any(line.startswith("epoch   1/3") for line in process.stdout)
+def test_fault_52_57_stopped_and_given_again_and_once_more(records, whole, tmp_path):
+    cut = tmp_path / "cut"
+    with start("train", *flags(records, cut)) as process:
+        while "epoch   1/3" not in process.said():
+            assert process.poll() is None, process.said("stderr")
+            time.sleep(0.005)
         process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=240)
-    assert process.returncode == 75
+        assert process.wait(240) == 75
+        said = process.said("stderr")
     assert said.startswith("error: stopped by SIGTERM; ")
     assert said.endswith("\nthe same command goes on from there\n")
     assert len(said.splitlines()) == 2
@@ -79,10 +83,9 @@ def test_fault_60_deterministic_and_compiled(records, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("change", "words"), [("--learning_rate=0.1", "learning_rate: was 0.0005, now 0.1")])
-def test_fault_56_other_flags_are_a_usage_error(records, tmp_path, change, words):
-    succeed("train", *flags(records, tmp_path / "run"))
-    before = content(tmp_path / "run")
-    result = run("train", *flags(records, tmp_path / "run", change))
+def test_fault_56_other_flags_are_a_usage_error(records, whole, change, words):
+    before = content(whole)
+    result = run("train", *flags(records, whole, change))
     assert result.returncode == 1
     assert words in result.stderr
-    assert content(tmp_path / "run") == before
+    assert content(whole) == before

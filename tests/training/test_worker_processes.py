@@ -1,22 +1,21 @@
 """Several workers, real processes on this machine, and several replicas in one: the result is that of one device."""
 
+import contextlib
 import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
 from bright_records import write_records
 from free_ports import free_addresses
-from running import WORKDIR_FILES, read_rows
+from running import WORKDIR_FILES, read_rows, run, start, succeed
 
 from contrast_tfdata.model.weights import load_model
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.processes, pytest.mark.slow]
 EPOCHS = 6
 """Enough that a worker is killed before the last one."""
 RECIPE = (f"--epochs={EPOCHS}", "--batch_size=8", "--seed=3", "--precision=float32")
@@ -32,58 +31,40 @@ def records(tmp_path_factory):
     return directory
 
 
-def command(records, workdir, *flags):
-    return [sys.executable, "-m", "contrast_tfdata.train", f"--records_dir={records}", f"--workdir={workdir}", *flags]
+def flags(records, workdir, *others):
+    return [f"--records_dir={records}", f"--workdir={workdir}", *others]
 
 
-class Workers:
-    """Two workers, each with its output in a file."""
+def as_worker(addresses, index):
+    """Returns the environment of one of these workers."""
+    task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+    return {**os.environ, "TF_CONFIG": json.dumps(task)}
 
-    def __init__(self, records, workdir, *flags, flags_of_second=()):
-        addresses = free_addresses(2)
-        self.logs = [workdir.parent / f"{workdir.name}-{index}-{time.time_ns()}.txt" for index in range(2)]
+
+class Workers(contextlib.ExitStack):
+    """Two workers; whatever became of the block, none stays."""
+
+    def __init__(self, records, workdir, *others, flags_of_second=()):
+        super().__init__()
+        addresses, words = free_addresses(2), flags(records, workdir, *RECIPE, *others)
         self.processes = []
-        for index, log in enumerate(self.logs):
-            task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-            words = command(records, workdir, *RECIPE, *flags, *(flags_of_second if index else ()))
-            with log.open("w") as file:
-                environment = {**os.environ, "TF_CONFIG": json.dumps(task)}
-                process = subprocess.Popen(words, stdout=file, stderr=subprocess.STDOUT, env=environment)
-            self.processes.append(process)
+        for index, more in enumerate(((), flags_of_second)):
+            process = start("train", *words, *more, environment=as_worker(addresses, index))
+            self.processes.append(self.enter_context(process))
 
     def wait(self, timeout=300.0):
         """Returns the exit codes."""
         return [each.wait(timeout) for each in self.processes]
 
     def said(self, index):
-        return self.logs[index].read_text()
-
-    def kill_both(self):
-        for each in self.processes:
-            each.kill()
-            each.wait()
-
-
-@pytest.fixture
-def workers():
-    """Starts two workers; whatever became of the test, none stays."""
-    started = []
-
-    def start(*arguments, **options):
-        started.append(Workers(*arguments, **options))
-        return started[-1]
-
-    yield start
-    for each in started:
-        each.kill_both()
+        return "".join(map(self.processes[index].said, ("stdout", "stderr")))
 
 
 @pytest.fixture(scope="module")
 def alone(records, tmp_path_factory):
     """The workdir of a run on one device."""
     workdir = tmp_path_factory.mktemp("alone") / "run"
-    result = subprocess.run(command(records, workdir, *RECIPE), capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
+    succeed("train", *flags(records, workdir, *RECIPE))
     return workdir
 
 
@@ -91,12 +72,9 @@ def alone(records, tmp_path_factory):
 def together(records, tmp_path_factory):
     """The workdir of a run of two workers, and what each said."""
     workdir = tmp_path_factory.mktemp("together") / "run"
-    both = Workers(records, workdir)
-    try:
+    with Workers(records, workdir) as both:
         codes = both.wait()
-    finally:
-        both.kill_both()
-    said = [both.said(index) for index in range(2)]
+        said = [both.said(index) for index in range(2)]
     assert codes == [0, 0], said
     return workdir, said
 
@@ -135,22 +113,44 @@ def test_the_chief_alone_writes(together):
         assert f"this is worker {index} (" in said[index]
 
 
-def test_fault_63_a_killed_worker_ends_the_other_and_all_resume(records, together, workers, tmp_path):
+def test_fault_52_63_killed_and_stopped_workers_end_the_others_and_all_resume(records, together, tmp_path):
+    """One run, interrupted four times: each worker is killed once, and once told to stop."""
     workdir = tmp_path / "run"
-    for victim, epochs in ((1, 1), (0, 3)):
-        both = workers(records, workdir, "--checkpoint_steps=2")
-        wait_for_epochs(workdir, epochs, both)
-        both.processes[victim].kill()
-        killed = time.monotonic()
-        assert both.processes[1 - victim].wait(BOUND_SECONDS) == 75, both.said(1 - victim)
-        assert time.monotonic() - killed < BOUND_SECONDS
-        (line,) = [line for line in both.said(1 - victim).splitlines() if line.startswith("error: ")]
-        assert f"lost: worker {victim} (localhost:" in line
-        assert len(history_of(workdir)) < EPOCHS
-    resumed = workers(records, workdir)
-    assert resumed.wait() == [0, 0], resumed.said(0)
-    assert "epochs 1 to" not in resumed.said(0)
+    hit_a_worker_after(1, kill_worker, 1, records, workdir)
+    hit_a_worker_after(2, stop_worker, 0, records, workdir)
+    hit_a_worker_after(3, kill_worker, 0, records, workdir)
+    hit_a_worker_after(4, stop_worker, 1, records, workdir)
+    with Workers(records, workdir) as resumed:
+        assert resumed.wait() == [0, 0], resumed.said(0)
+        assert "epochs 1 to" not in resumed.said(0)
     assert_same_bits(workdir, together[0])
+
+
+def hit_a_worker_after(epochs, hit, index, records, workdir):
+    """Starts both workers, and does that to one of them when so many epochs are done."""
+    with Workers(records, workdir, "--checkpoint_steps=2") as both:
+        wait_for_epochs(workdir, epochs, both)
+        hit(both, index)
+    assert epochs <= len(history_of(workdir)) < EPOCHS
+
+
+def kill_worker(both, victim):
+    both.processes[victim].kill()
+    killed = time.monotonic()
+    assert both.processes[1 - victim].wait(BOUND_SECONDS) == 75, both.said(1 - victim)
+    assert time.monotonic() - killed < BOUND_SECONDS
+    (line,) = [line for line in both.said(1 - victim).splitlines() if line.startswith("error: ")]
+    assert f"lost: worker {victim} (localhost:" in line
+
+
+def stop_worker(both, asked):
+    """Both stop after the same step."""
+    both.processes[asked].send_signal(signal.SIGTERM)
+    assert both.wait(BOUND_SECONDS) == [75, 75]
+    lines = [line for index in range(2) for line in both.said(index).splitlines() if line.startswith("error: ")]
+    stopped = [re.fullmatch(r"error: stopped by (.+); (.+) is saved in (.+)", line).groups() for line in lines]
+    assert [by for by, *_ in stopped] == ["SIGTERM" if index == asked else "another worker" for index in range(2)]
+    assert stopped[0][1:] == stopped[1][1:]
 
 
 def assert_same_bits(workdir, uninterrupted):
@@ -158,22 +158,6 @@ def assert_same_bits(workdir, uninterrupted):
     assert all(map(np.array_equal, weights_of(workdir), weights_of(uninterrupted)))
     for one, other in zip(history_of(workdir), history_of(uninterrupted), strict=True):
         assert one == pytest.approx(other, rel=1e-6)  # Half of an epoch's sum is taken up by each, wherever it was.
-
-
-@pytest.mark.parametrize("asked", [0, 1])
-def test_fault_52_sigterm_to_one_worker_stops_all_after_the_same_step(records, together, workers, tmp_path, asked):
-    workdir = tmp_path / "run"
-    both = workers(records, workdir)
-    wait_for_epochs(workdir, 1, both)
-    both.processes[asked].send_signal(signal.SIGTERM)
-    assert both.wait(BOUND_SECONDS) == [75, 75]
-    lines = [line for index in range(2) for line in both.said(index).splitlines() if line.startswith("error: ")]
-    stopped = [re.fullmatch(r"error: stopped by (.+); (.+) is saved in (.+)", line).groups() for line in lines]
-    assert [by for by, *_ in stopped] == ["SIGTERM" if index == asked else "another worker" for index in range(2)]
-    assert stopped[0][1:] == stopped[1][1:]
-    resumed = workers(records, workdir)
-    assert resumed.wait() == [0, 0], resumed.said(0)
-    assert_same_bits(workdir, together[0])
 
 
 def wait_for_epochs(workdir, epochs, both):
@@ -184,45 +168,39 @@ def wait_for_epochs(workdir, epochs, both):
         time.sleep(0.01)
 
 
-def test_fault_63_a_frozen_worker_is_missed(records, workers, tmp_path):
+def test_fault_63_a_frozen_worker_is_missed(records, tmp_path):
     """Its connections stay open, so that only its silence tells."""
-    both = workers(records, tmp_path / "run", "--epochs=1000")
-    wait_for_epochs(tmp_path / "run", 1, both)
-    both.processes[1].send_signal(signal.SIGSTOP)
-    assert both.processes[0].wait(BOUND_SECONDS) == 75, both.said(0)
-    assert "lost: worker 1 (localhost:" in both.said(0)
+    with Workers(records, tmp_path / "run", "--epochs=1000") as both:
+        wait_for_epochs(tmp_path / "run", 1, both)
+        both.processes[1].send_signal(signal.SIGSTOP)
+        assert both.processes[0].wait(BOUND_SECONDS) == 75, both.said(0)
+        assert "lost: worker 1 (localhost:" in both.said(0)
 
 
-def test_workers_of_different_flags_are_refused(records, workers, tmp_path):
-    both = workers(records, tmp_path / "run", flags_of_second=["--learning_rate=1e-3"])
-    assert both.wait() == [1, 1]
-    assert "started with other flags, records or checkpoints than worker 0" in both.said(1)
+def test_workers_of_different_flags_are_refused(records, tmp_path):
+    with Workers(records, tmp_path / "run", flags_of_second=["--learning_rate=1e-3"]) as both:
+        assert both.wait() == [1, 1]
+        assert "started with other flags, records or checkpoints than worker 0" in both.said(1)
 
 
 def test_fault_63_workers_that_never_come(records, tmp_path):
-    task = {"cluster": {"worker": free_addresses(2)}, "task": {"type": "worker", "index": 0}}
-    words = command(records, tmp_path / "run", "--wait_for_workers=1")
-    environment = {**os.environ, "TF_CONFIG": json.dumps(task)}
-    result = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
+    addresses = free_addresses(2)
+    words = flags(records, tmp_path / "run", "--wait_for_workers=1")
+    result = run("train", *words, env=as_worker(addresses, 0))
     assert result.returncode == 75
-    assert f"did not come in time: worker 1 ({task['cluster']['worker'][1]})" in result.stderr
+    assert f"did not come in time: worker 1 ({addresses[1]})" in result.stderr
     assert not (tmp_path / "run").exists()
 
 
-MIRRORED = """
-import sys
+TWO_DEVICES = """
 import tensorflow as tf
-from contrast_tfdata import cli, train
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
-cli.run(train.main)
 """
 
 
 def test_two_replicas_on_one_machine_have_the_result_of_one(records, alone, tmp_path):
-    words = [sys.executable, "-c", MIRRORED, *command(records, tmp_path / "run", *RECIPE, "--strategy=mirrored")[3:]]
-    result = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
-    assert "2 replicas" in result.stdout
+    words = flags(records, tmp_path / "run", *RECIPE, "--strategy=mirrored")
+    assert "2 replicas" in succeed("train", *words, program=TWO_DEVICES)
     assert_same_result(tmp_path / "run", alone)

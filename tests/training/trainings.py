@@ -93,11 +93,6 @@ def interrupt(records, workdir, training, monkeypatch) -> Run:
 
 def main(records_dir: Path, workdir: Path) -> None:
     """Trains, or goes on, with a checkpoint after every step; writes the weights when done."""
-    print("imported", flush=True)
     records = records_dir, manifests.load(records_dir)
     model, _ = run(records, workdir, resume=True, console=Console(file=sys.stderr), checkpoint_steps=1)
     np.savez(workdir / "weights.npz", *model.get_weights())
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
