@@ -1,5 +1,6 @@
 """What several test modules need: the environment of the commands, small image trees, records."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -11,13 +12,18 @@ import pytest
 from hypothesis import settings
 from png_files import write_png
 
-# Without a deadline: a slow example says more about what else the machine does than about the code. A quarter of
-# hypothesis's examples finds nearly all that all of them find; `make fuzz` has them all.
-settings.register_profile("quick", deadline=None, max_examples=25)
+# Without a deadline: a slow example says more about what else the machine does than about the code. `make fuzz` has all
+# the examples, every other run fewer than hypothesis's 100.
+settings.register_profile("quick", deadline=None, max_examples=40)
 settings.register_profile("all", deadline=None, max_examples=400)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 CLASS_NAMES = ("no_gad", "with_gad")
+_TOGETHER = {
+    "trainings": ("test_loop", "test_starting_over", "test_surviving"),
+    "networks": ("test_conformance", "test_contrast_net", "test_inference", "test_parts"),
+}
+"""Files that share what tests of one process have made: finished runs, traced networks."""
 
 
 def pytest_collection_modifyitems(items):
@@ -26,11 +32,17 @@ def pytest_collection_modifyitems(items):
     Tests of one file share what they made. Those that start several processes share one group, so that no two of them
     run beside each other; begun first, they are not what all others are waited for at the end.
     """
+    groups = {stem: name for name, stems in _TOGETHER.items() for stem in stems}
     for item in items:
-        name = "processes" if item.get_closest_marker("processes") else item.path.stem
+        name = "processes" if item.get_closest_marker("processes") else groups.get(item.path.stem, item.path.stem)
         item.add_marker(pytest.mark.xdist_group(name))
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: (not item.get_closest_marker("processes"), item.path not in slow))
+
+
+def pytest_collection_finish():
+    """What is imported stays: the collector need not look through TensorFlow's objects again and again."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
