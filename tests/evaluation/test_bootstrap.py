@@ -106,3 +106,41 @@ def test_two_thousand_resamples_of_six_hundred_slices_take_less_than_two_seconds
     start = time.perf_counter()
     assert auc_bootstrap_interval(*draw(patients=60, slices=10)) is not None
     assert time.perf_counter() - start < 2
+
+
+def test_levels_of_the_percentiles_by_hand():
+    # Of ten areas three lie below the AUC and one equals it: 3.5 of 10. The cubes of 2, -1 and -1 add up to 6, and so
+    # do their squares; five patients of the smaller class have four degrees of freedom.
+    areas = np.array([0.1, 0.2, 0.3, 0.5, 0.6, 0.6, 0.7, 0.7, 0.8, 0.9])
+    bias, skew = stats.norm.ppf(0.35), 6 / (6 * 6**1.5)
+    wide = np.sqrt(5 / 4) * stats.t.ppf(0.975, 4)
+    ends = [bias + end for end in (-wide, wide)]
+    expected = [stats.norm.cdf(bias + end / (1 - skew * end)) for end in ends]
+    assert bootstrap._levels(areas, 0.5, np.array([2.0, -1, -1]), 5) == pytest.approx(expected, abs=1e-12)
+    unskewed = [stats.norm.cdf(bias + end) for end in ends]
+    assert bootstrap._levels(areas, 0.5, np.zeros(3), 5) == pytest.approx(unskewed, abs=1e-12)
+
+
+@pytest.mark.parametrize(("area", "below"), [(0.0, 0.05), (1.0, 0.95)])
+def test_an_auc_beyond_all_resamples_stands_half_a_resample_from_the_end(area, below):
+    areas = np.linspace(0.1, 0.9, 10)
+    wide = np.sqrt(2) * stats.t.ppf(0.975, 1)
+    expected = [stats.norm.cdf(2 * stats.norm.ppf(below) + end) for end in (-wide, wide)]
+    assert bootstrap._levels(areas, area, np.array([1.0, -1]), 2) == pytest.approx(expected, abs=1e-12)
+
+
+def test_where_the_correction_for_skewness_breaks_down_the_end_is_the_last_area():
+    # 1 - skew * quantile: 0.5, then 0, then below it.
+    assert bootstrap._corrected(1.0, 0.5) == 2.0
+    assert bootstrap._corrected(-1.0, 0.5) == pytest.approx(-2 / 3)
+    assert [bootstrap._corrected(*each) for each in ((2.0, 0.5), (4.0, 0.5), (-4.0, -0.5))] == [np.inf, np.inf, -np.inf]
+
+
+@pytest.mark.parametrize(("resamples", "at_once", "sizes"), [(7, 3, [3, 3, 1]), (6, 3, [3, 3]), (2, 5, [2])])
+def test_each_draw_has_as_many_patients_as_there_are(resamples, at_once, sizes):
+    draws = list(bootstrap._draws(4, resamples, 1, at_once))
+    assert [each.shape for each in draws] == [(size, 4) for size in sizes]
+    assert all((each.sum(axis=1) == 4).all() for each in draws)
+    many = np.concatenate(list(bootstrap._draws(4, 4000, 1, 1000)))
+    np.testing.assert_allclose(many.mean(axis=0), 1, atol=0.05)
+    np.testing.assert_allclose(many.var(axis=0), 3 / 4, atol=0.05)  # Of a binomial of 4 trials of a quarter.
