@@ -112,3 +112,9 @@ def test_the_file_lists_suspects_of_all_splits_least_believed_first(tmp_path):
 def test_without_splits_the_file_has_a_header_only(tmp_path):
     write_suspects(tmp_path / SUSPECTS_FILE, {})
     assert (tmp_path / SUSPECTS_FILE).read_text() == ",".join(SUSPECTS_COLUMNS) + "\n"
+
+
+def test_what_is_as_likely_as_usual_is_contradicted():
+    """At least the mean of the other class: at the same logit for all, each slice looks like either."""
+    np.testing.assert_array_equal(contradicted_labels(make([0, 1], [0.0, 0.0])), [0, 1])
+    np.testing.assert_array_equal(contradicted_labels(make([0, 1], [-1e-9, 1e-9])), [])
