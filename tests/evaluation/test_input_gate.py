@@ -232,3 +232,19 @@ def test_bounds_are_percentiles_of_the_slices_with_a_fifth_of_the_range_at_each_
         high = max(high, np.percentile([row[name] for row in rows], 99.5))
         expected = low - 0.2 * (high - low), high + 0.2 * (high - low)
         assert InputGate.around(slices).bounds[name] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("kind", "measures"),
+    [
+        (noise, ["foreground_share", "edges", "grain"]),
+        (drawing, ["greys"]),
+        (almost_empty, ["greys"]),
+        (lambda rng: rng.integers(0, 256, (SIDE, SIDE), np.uint8), ["greys"]),  # All greys alike often: too many.
+    ],
+    ids=["noise", "drawing", "almost empty", "all greys"],
+)
+def test_each_measure_refuses_by_itself_what_it_is_there_for(kind, measures):
+    rng = np.random.default_rng(5)
+    for picture in [kind(rng) for _ in range(10)]:
+        assert {name for name in measures if InputGate({name: GATE.bounds[name]}).refusal(picture)} == set(measures)

@@ -613,3 +613,22 @@ def test_fault_66_burnt_in_annotation_in_small_letters():
     data = dicom_bytes(BurnedInAnnotation="YES")
     assert data.count(b"CS\x04\0YES ") == 1
     assert code_of(data.replace(b"CS\x04\0YES ", b"CS\x04\0yes ")) == "burned_in_annotation"
+
+
+@pytest.mark.parametrize(
+    ("syntax", "frame"),
+    [
+        ("1.2.840.10008.1.2.4.50", encode(ramp(), "JPEG")),
+        ("1.2.840.10008.1.2.4.51", encode(ramp(), "JPEG")),
+        ("1.2.840.10008.1.2.4.80", bytes(jpeg_ls.encode_array(ramp()))),
+        ("1.2.840.10008.1.2.4.81", bytes(jpeg_ls.encode_array(ramp()))),
+        ("1.2.840.10008.1.2.4.90", encode(ramp(), "JPEG2000", no_jp2=True)),
+        ("1.2.840.10008.1.2.4.91", encode(ramp(), "JPEG2000", no_jp2=True)),
+    ],
+)
+def test_fault_68_every_compressed_syntax_is_read_and_checked_before(syntax, frame):
+    data = dicom_bytes(ramp(), frame=(syntax, frame))
+    np.testing.assert_allclose(read(data, scan(data), [0])[0].pixels, ramp(), atol=8)  # JPEG is lossy.
+    assert checked(syntax, frame, *ramp().shape) == "accepted"
+    assert checked(syntax, frame, 25, 32) == "corrupt"
+    assert checked(syntax, frame[: len(frame) // 2], *ramp().shape) in ("truncated", "corrupt")
