@@ -306,7 +306,15 @@ def candidates_one_by_one(thumbnails, sides):
     return found
 
 
-@pytest.mark.parametrize("sides", [range(24), [0, 1] * 12, [0] * 20 + [1, 2, 2, 3]], ids=["own", "two", "few"])
+SIDES = {
+    "own": range(24),
+    "two": [0, 1] * 12,
+    "few": [0] * 20 + [1, 2, 2, 3],
+    "first": [0] * 11 + [1] + [0] * 4 + [2, 0, 0, 3] + [0] * 4,  # Of these the first picture's own look-alikes.
+}
+
+
+@pytest.mark.parametrize("sides", SIDES.values(), ids=SIDES)
 @pytest.mark.parametrize("blocks", [(256, 1024), (5, 7), (1, 1)])
 def test_candidates_are_those_of_looking_at_every_pair_however_much_is_held_at_a_time(monkeypatch, sides, blocks):
     rng = np.random.default_rng(1)
