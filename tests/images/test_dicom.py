@@ -632,3 +632,13 @@ def test_fault_68_every_compressed_syntax_is_read_and_checked_before(syntax, fra
     assert checked(syntax, frame, *ramp().shape) == "accepted"
     assert checked(syntax, frame, 25, 32) == "corrupt"
     assert checked(syntax, frame[: len(frame) // 2], *ramp().shape) in ("truncated", "corrupt")
+
+
+@pytest.mark.parametrize("empty", [b"\xff\x64\0\2", b"\xff\x64\0\3x", b"\xff\x64\0\1", b"\xff\x64\0\0"])
+def test_fault_68_marker_segments_of_no_content(empty):
+    """A length below its own two bytes cannot be: the next marker is looked for behind them all the same."""
+    tiny = segment(b"\x52", CODING_STYLE + bytes([0, 1, 4, 0, 1]))
+    usual = segment(b"\x52", CODING_STYLE + BLOCKS)
+    assert checked(JPEG2000Lossless, codestream(header=empty + usual), 24, 16) == "accepted"
+    assert checked(JPEG2000Lossless, codestream(header=empty + tiny), 24, 16) == "too_large"
+    assert checked(JPEG2000Lossless, codestream(header=segment(b"\x52", b"") + usual), 24, 16) == "accepted"

@@ -234,3 +234,12 @@ def test_the_checksum_is_reached_over_padding(padding):
     damaged = bytearray(whole)
     damaged[-6] ^= 1
     assert (code_of(whole[:-1]), code_of(bytes(damaged))) == ("truncated", "corrupt")
+
+
+@pytest.mark.parametrize("cuts", [[], [600], [300, 900], [2000]])
+def test_no_more_than_the_head_is_decompressed_for_the_header(cuts):
+    raw = nifti_bytes()
+    data = b"".join(gzip.compress(raw[start:end]) for start, end in itertools.pairwise([0, *cuts, len(raw)]))
+    assert nifti._decompressed(data, 1024) == raw[:1024]
+    whole = b"".join([data, gzip.compress(bytes(1_000_000))])
+    assert len(nifti._decompressed(whole, len(raw), whole=True)) == len(raw) + 65536
