@@ -124,9 +124,9 @@ def test_levels_of_the_percentiles_by_hand():
 @pytest.mark.parametrize(("area", "below"), [(0.0, 0.05), (1.0, 0.95)])
 def test_an_auc_beyond_all_resamples_stands_half_a_resample_from_the_end(area, below):
     areas = np.linspace(0.1, 0.9, 10)
-    wide = np.sqrt(2) * stats.t.ppf(0.975, 1)
+    wide = np.sqrt(20 / 19) * stats.t.ppf(0.975, 19)
     expected = [stats.norm.cdf(2 * stats.norm.ppf(below) + end) for end in (-wide, wide)]
-    assert bootstrap._levels(areas, area, np.array([1.0, -1]), 2) == pytest.approx(expected, abs=1e-12)
+    assert bootstrap._levels(areas, area, np.array([1.0, -1]), 20) == pytest.approx(expected, rel=1e-9)
 
 
 def test_where_the_correction_for_skewness_breaks_down_the_end_is_the_last_area():
