@@ -1,4 +1,5 @@
 import io
+import logging
 import struct
 import subprocess
 import sys
@@ -552,7 +553,9 @@ def test_a_plane_is_that_to_which_it_lies_nearest(degrees, expected):
         assert dicom.read_header(data).position == pytest.approx(-5 * np.cos(turned) + 7 * np.sin(turned), abs=1e-6)
 
 
-@pytest.mark.parametrize(("degrees", "is_transposed"), [(40, False), (-40, False), (50, True), (-50, True)])
+@pytest.mark.parametrize(
+    ("degrees", "is_transposed"), [(40, False), (45, False), (-45, False), (50, True), (-50, True)]
+)
 def test_an_oblique_slice_is_turned_by_whole_quarters(degrees, is_transposed):
     """Turned within the plane: up to 45 degrees it stays, beyond it a quarter turn brings it nearer to upright."""
     turned = np.deg2rad(degrees)
@@ -642,3 +645,15 @@ def test_fault_68_marker_segments_of_no_content(empty):
     assert checked(JPEG2000Lossless, codestream(header=empty + usual), 24, 16) == "accepted"
     assert checked(JPEG2000Lossless, codestream(header=empty + tiny), 24, 16) == "too_large"
     assert checked(JPEG2000Lossless, codestream(header=segment(b"\x52", b"") + usual), 24, 16) == "accepted"
+
+
+def test_fault_28_what_pydicom_logs_reaches_no_handler_of_others():
+    """It quotes the values that it does not like; a handler on the root logger, such as absl's, would print them."""
+    records, handler = [], logging.Handler()
+    handler.emit = records.append
+    logging.getLogger().addHandler(handler)
+    try:
+        logging.getLogger("pydicom").warning("Invalid value: 'Secret^Person'")
+    finally:
+        logging.getLogger().removeHandler(handler)
+    assert records == []
