@@ -178,3 +178,10 @@ def test_obuchowskis_variance_by_hand():
     width = student_quantile(2) * np.sqrt(variance) / (3 / 8 * 5 / 8)
     expected = special.expit([special.logit(3 / 8) - width, special.logit(3 / 8) + width])
     np.testing.assert_allclose(auc_interval(labels, scores, patients), expected)
+
+
+@pytest.mark.parametrize("clusters", [None, np.arange(6)])
+def test_no_interval_where_all_scores_tie(clusters):
+    labels = np.array([0, 1, 0, 1, 0, 1])
+    assert auc_components(labels, np.ones(6)).auc == 0.5
+    assert auc_interval(labels, np.ones(6), clusters) is None

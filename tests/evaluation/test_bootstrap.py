@@ -144,3 +144,22 @@ def test_each_draw_has_as_many_patients_as_there_are(resamples, at_once, sizes):
     many = np.concatenate(list(bootstrap._draws(4, 4000, 1, 1000)))
     np.testing.assert_allclose(many.mean(axis=0), 1, atol=0.05)
     np.testing.assert_allclose(many.var(axis=0), 3 / 4, atol=0.05)  # Of a binomial of 4 trials of a quarter.
+
+
+def test_the_ends_are_percentiles_of_the_aucs_of_resampled_patients():
+    labels, scores, clusters = draw(patients=8, slices=3, shift=0.5)
+    areas = []
+    for counts in np.concatenate(list(bootstrap._draws(8, 200, 7, 200))):
+        drawn = np.repeat(np.arange(24), counts[clusters])
+        if len(set(labels[drawn].tolist())) == 2:
+            areas.append(roc_auc_score(labels[drawn], scores[drawn]))
+    assert 100 < len(areas) < 200  # Some lack a class.
+    # What each patient adds to the AUC: by its slices' shares of the other class, less the AUC, over its class.
+    components = auc_components(labels, scores)
+    share = np.empty(24)
+    share[labels == 1], share[labels == 0] = components.positive, components.negative
+    influence = [(share[clusters == patient] - components.auc).sum() / 12 for patient in range(8)]
+    levels = bootstrap._levels(np.array(areas), components.auc, np.array(influence), 4)
+    expected = np.quantile(areas, levels)
+    found = auc_bootstrap_interval(labels, scores, clusters, resamples=200, seed=7)
+    np.testing.assert_allclose(found, expected, atol=1e-12)
