@@ -104,3 +104,9 @@ def test_four_slices_have_a_middle_half():
     assert places(volume([0, 2, 6, 8])) == [LATERAL, MIDDLE, MIDDLE, LATERAL]
     assert places(volume([0, 1, 7, 8])) == [LATERAL] * 4
     assert places(volume([5, 5, 5, 5])) == [UNKNOWN] * 4
+
+
+def test_the_words_that_files_and_tables_hold():
+    assert (PLACE, MIDDLE, LATERAL, UNKNOWN) == ("place in the volume", "middle half", "lateral half", "unknown")
+    keys = "name value num_examples num_groups auc auc_ci95 accuracy accuracy_ci95 sensitivity specificity"
+    assert list(subgroups(volume(range(8)), [{}] * 8, 0.5)[0]) == keys.split()

@@ -657,3 +657,9 @@ def test_fault_28_what_pydicom_logs_reaches_no_handler_of_others():
     finally:
         logging.getLogger().removeHandler(handler)
     assert records == []
+
+
+def test_fault_68_a_file_that_does_not_name_its_transfer_syntax():
+    data = dicom_bytes()
+    start = data.index(b"\x02\0\x10\0UI")  # The element, renamed to one that says nothing of the kind.
+    assert code_of(data[:start] + b"\x02\0\x11\0UI" + data[start + 6 :]) == "transfer_syntax"

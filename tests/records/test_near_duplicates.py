@@ -384,3 +384,23 @@ def test_what_is_left_of_a_picture_to_compare_are_its_edges_of_a_middle_scale():
     edges -= edges.mean((1, 2), keepdims=True)
     expected = 2000 * edges / np.sqrt((edges**2).sum((1, 2), keepdims=True))
     np.testing.assert_allclose(near_duplicates._coarse(pictures), expected, atol=0.6)
+
+
+@pytest.mark.parametrize("columns", [1024, 7, 1])
+def test_of_many_look_alikes_the_eight_nearest_are_found_however_much_is_held_at_a_time(monkeypatch, columns):
+    noise = np.random.default_rng(3).uniform(0.05, 0.5, (20, 1, 1)) * textures(20, seed=4, sigma=6)
+    pictures = np.clip(128 + 40 * (textures(1, sigma=6) + noise), 0, 255).astype(np.uint8)
+    coarse = near_duplicates._coarse(pictures)
+    products = np.maximum(
+        *(np.einsum("iab,jab", coarse, each, dtype=np.float64) for each in (coarse, coarse[:, :, ::-1]))
+    )
+    np.fill_diagonal(products, -1)
+    expected = set()
+    for row, values in enumerate(products):
+        expected |= {
+            (row, int(other)) for other in np.argsort(-values, kind="stable")[:8] if values[other] >= 0.92e6 * 4
+        }
+    assert len(expected) > 8 * 10
+    monkeypatch.setattr(near_duplicates, "_COLUMNS", columns)
+    rows, others, _ = near_duplicates._nearest(coarse.astype(np.int16), np.arange(20), np.arange(20))
+    assert set(zip(rows.tolist(), others.tolist(), strict=True)) == expected
