@@ -663,3 +663,31 @@ def test_fault_68_a_file_that_does_not_name_its_transfer_syntax():
     data = dicom_bytes()
     start = data.index(b"\x02\0\x10\0UI")  # The element, renamed to one that says nothing of the kind.
     assert code_of(data[:start] + b"\x02\0\x11\0UI" + data[start + 6 :]) == "transfer_syntax"
+
+
+@pytest.mark.parametrize(
+    ("of_dataset", "of_meta", "expected"),
+    [
+        (None, "1.2.840.10008.5.1.4.1.1.4", "accepted"),
+        (None, "1.2.840.10008.5.1.4.1.1.7", "not_mr"),
+        (None, "1.2.840.10008.5.1.4.1.1.4.1", "multi_frame"),
+        ("1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.7", "accepted"),
+        ("1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.4", "not_mr"),
+        (None, None, "not_mr"),
+    ],
+)
+def test_fault_67_the_file_meta_group_is_asked_only_where_the_data_set_is_silent(of_dataset, of_meta, expected):
+    dataset = pydicom.dcmread(io.BytesIO(dicom_bytes()))
+    for holder, keyword, uid in (
+        (dataset, "SOPClassUID", of_dataset), (dataset.file_meta, "MediaStorageSOPClassUID", of_meta)
+    ):  # fmt: skip
+        if uid is None:
+            delattr(holder, keyword)
+        else:
+            setattr(holder, keyword, uid)
+    buffer = io.BytesIO()
+    dataset.save_as(buffer)
+    if expected == "accepted":
+        assert scan(buffer.getvalue()).format == "dicom"
+    else:
+        assert code_of(buffer.getvalue()) == expected
