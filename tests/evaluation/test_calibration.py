@@ -120,7 +120,7 @@ def test_reliability_by_hand():
 
 
 @pytest.mark.parametrize(
-    ("temperature", "reason"), [(0.0099, "wrong enough"), (0.0101, ""), (99, ""), (101, "tell nothing")]
+    ("temperature", "reason"), [(0.00995, "wrong enough"), (0.01005, ""), (99.5, ""), (100.5, "tell nothing")]
 )
 def test_temperatures_from_a_hundredth_to_a_hundred_are_found(temperature, reason):
     """As above: one slice in four of a logit of log 3 times the temperature is wrong."""
