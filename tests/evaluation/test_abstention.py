@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from contrast_tfdata.evaluation import IndeterminateBand, OperatingPoint, Predictions
 from contrast_tfdata.evaluation.abstention import abstention, choose_band, risk_coverage
+from contrast_tfdata.evaluation.metrics import wilson_interval
 
 PAIRS = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 12).map(lambda k: k / 12)), min_size=1, max_size=30)
 POINT = OperatingPoint(0.5, "accuracy", "validation")
@@ -120,3 +121,118 @@ def test_bands_survive_json(band):
 def test_bands_that_cannot_be_are_refused(values, received):
     with pytest.raises(ValueError, match=f"Received: {received}"):
         IndeterminateBand(*values, "validation")
+
+
+def sigmoids(*logits):
+    return 1 / (1 + np.exp(-np.array(logits)))
+
+
+def chosen(labels, logits, max_error, threshold=0.5):
+    """Returns the ends of the band as logits."""
+    point = OperatingPoint(threshold, "accuracy", "validation")
+    band = choose_band(labels, sigmoids(*logits), point, max_error)
+    assert (band.max_error, band.chosen_on, band.reason) == (max_error, "validation", "")
+    return np.log([band.low / (1 - band.low), band.high / (1 - band.high)])
+
+
+def test_what_lies_on_the_ends_of_a_band():
+    """Strictly above `low` and not above `high` is indeterminate."""
+    band = IndeterminateBand(0.25, 0.75, 0.02, "validation")
+    probabilities = np.array([0, 0.25, np.nextafter(0.25, 1), 0.5, 0.75, np.nextafter(0.75, 1), 1])
+    expected = [False, False, True, True, True, False, False]
+    assert band.is_indeterminate(probabilities).tolist() == expected
+    assert [bool(band.is_indeterminate(each)) for each in probabilities] == expected
+
+
+@pytest.mark.parametrize("values", [(0, 1, 0), (0, 0, 1), (1, 1, 0.5), (0.5, 0.5, 0.5)])
+def test_the_least_and_the_most_that_a_band_may_be(values):
+    band = IndeterminateBand(*values, "validation")
+    assert (band.low, band.high, band.max_error) == values
+    assert band.is_indeterminate(np.array([0.0, 0.5, 1.0])).sum() == (2 if values[:2] == (0, 1) else 0)
+
+
+@pytest.mark.parametrize("max_error", [-1e-9, 1 + 1e-9, float("nan")])
+def test_error_rates_just_outside_are_refused(max_error):
+    message = f"max_error must lie in \\[0, 1\\]. Received: max_error={max_error}"
+    with pytest.raises(ValueError, match=message):
+        IndeterminateBand(0.2, 0.7, max_error, "validation")
+    with pytest.raises(ValueError, match=message):
+        choose_band([0, 1], [0.1, 0.9], POINT, max_error)
+
+
+def test_what_is_written_of_a_band():
+    written = {"low": 0.25, "high": 0.75, "max_error": 0.02, "chosen_on": "validation"}
+    assert IndeterminateBand(0.25, 0.75, 0.02, "validation").to_dict() == written
+    reason = {"reason": "one class"}
+    assert IndeterminateBand(0.25, 0.75, 0.02, "validation", "one class").to_dict() == written | reason
+    assert IndeterminateBand.from_dict(written) == IndeterminateBand(0.25, 0.75, 0.02, "validation", "")
+
+
+def test_a_band_by_hand():
+    # Distances 4 and 3 are answered right; of 1.5 and 1 each is wrong. Halfway between 1.5 and 3 the band ends.
+    labels, logits = [0, 1, 0, 1], [-4, -1, 1.5, 3]
+    np.testing.assert_allclose(chosen(labels, logits, 0.0), [-2.25, 2.25])
+    # One of three wrong is one third, and that is allowed here: up to 1.25, halfway between 1 and 1.5.
+    np.testing.assert_allclose(chosen(labels, logits, 1 / 3), [-1.25, 1.25])
+    # Two of four, that is all: nothing is left out.
+    np.testing.assert_array_equal(chosen(labels, logits, 0.5), [0, 0])
+
+
+def test_a_band_around_another_threshold_by_hand():
+    """The distances are those from the threshold's logit of -2, and so are the ends."""
+    labels, logits = [0, 1, 0, 1], [-6, -3, -0.5, 1]
+    ends = chosen(labels, logits, 0.0, float(sigmoids(-2.0)[0]))
+    np.testing.assert_allclose(ends, [-2 - 2.25, -2 + 2.25])
+
+
+def test_a_band_reaches_no_further_than_one_beyond_the_last_that_it_holds():
+    labels, logits = [0, 1, 0, 1], [-9, -1, 1.5, 8]
+    np.testing.assert_allclose(chosen(labels, logits, 0.0), [-2.5, 2.5])
+    np.testing.assert_allclose(chosen(labels, [-9, -1, 1.5, 3.4], 0.0), [-2.45, 2.45])
+
+
+def test_a_band_holds_an_example_at_the_threshold_itself():
+    """It is called no_gad and is not; the band ends halfway between it and the next, on both sides."""
+    np.testing.assert_allclose(chosen([0, 1, 1], [-1, 0, 1], 0.0), [-0.5, 0.5])
+
+
+def test_what_is_wrong_further_out_is_answered_where_the_rest_makes_up_for_it():
+    """The surest answer is wrong, and of ten down to distance 1 it is the only one; the last one would be too much."""
+    logits = [9, 8, 7, 6, 5, 4, 3, 2, 1.5, 1, 0.5]
+    labels = [0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0]
+    np.testing.assert_allclose(chosen(labels, logits, 0.1), [-0.75, 0.75])
+
+
+@pytest.mark.parametrize(
+    ("labels", "probabilities"),
+    [
+        ([0, 1, 0, 1], [0.0, 0.4, 1 - 2**-53, 1.0]),  # Both ends of what float64 has below 1.
+        ([0, 1, 0, 1], [0.0, 5e-324, 0.6, 1.0]),  # And above 0.
+        ([0, 1, 0, 1], [0.25, 0.25 + 3e-10, 0.75 - 3e-10, 0.75]),
+    ],
+)
+def test_an_end_stays_on_the_right_side_of_neighbours_however_near(labels, probabilities):
+    """The outer two are right and the inner two wrong."""
+    probabilities = np.array(probabilities)
+    band = choose_band(labels, probabilities, POINT, 0.0)
+    assert band.is_indeterminate(probabilities).tolist() == [False, True, True, False]
+    assert probabilities[0] <= band.low < probabilities[1]
+    assert probabilities[2] <= band.high < probabilities[3]
+
+
+def test_what_a_band_does_by_hand():
+    """Ten slices, one of them without a label: two in the band, one of them wrong; one of the seven others wrong."""
+    names = tuple("abcdefghij")
+    label = [0, 0, 0, 1, 0, 1, 1, 1, 1, -1]
+    logit = [-5, -4, -3, -2.5, -1, -0.5, 2, 3, 4, 0.1]
+    split = Predictions(names, np.zeros(10, np.int64), names, names, label, logit)
+    band = IndeterminateBand(*sigmoids(-2, 1).tolist(), 0.2, "validation")
+    figures = abstention(split, 0.5, band)
+    assert figures.pop("error_rate_ci95") == pytest.approx(wilson_interval(1, 7))
+    assert figures == {
+        "num_answered": 7,
+        "num_indeterminate": 2,
+        "coverage": 7 / 9,
+        "error_rate": 1 / 7,
+        "error_rate_of_all": pytest.approx(2 / 9),
+    }

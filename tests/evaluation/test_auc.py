@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 from scipy import special, stats
 from sklearn import metrics as sklearn_metrics
 
-from contrast_tfdata.evaluation.auc import Z_95, auc_components, auc_interval, roc_curve
+from contrast_tfdata.evaluation.auc import (
+    Z_95,
+    auc_components,
+    auc_interval,
+    cluster_sums,
+    fewest_clusters,
+    roc_curve,
+    student_quantile,
+)
 
 SCORED = st.lists(st.tuples(st.integers(0, 1), st.integers(-3, 3)), min_size=2, max_size=30)
 """Labels with scores from few values, so that most examples tie."""
@@ -127,3 +135,53 @@ def test_a_hundred_thousand_slices_take_no_quadratic_time():
     start = time.perf_counter()
     auc_interval(labels, scores)
     assert time.perf_counter() - start < 5
+
+
+@pytest.mark.parametrize("labels", [[0, 0], [1, 1], []])
+def test_curve_needs_either_class(labels):
+    with pytest.raises(ValueError, match="needs both classes"):
+        roc_curve(np.array(labels), np.arange(len(labels)))
+
+
+@pytest.mark.parametrize(("number", "expected"), [(2, 12.7062), (5, 2.7764), (11, 2.2281)])
+def test_students_quantiles_as_tables_have_them(number, expected):
+    """Of 1, 4 and 10 degrees of freedom, at 97.5 %."""
+    assert student_quantile(number) == pytest.approx(expected, abs=5e-5)
+
+
+@pytest.mark.parametrize(
+    ("labels", "clusters", "expected"),
+    [
+        ([0, 0, 1], ["a", "b", "c"], 1),
+        ([0, 0, 1, 1, 1], ["a", "b", "a", "b", "c"], 2),
+        ([1, 1], ["a", "b"], 0),
+        ([], [], 0),
+    ],
+)
+def test_fewest_clusters(labels, clusters, expected):
+    assert fewest_clusters(labels, clusters) == expected
+
+
+def test_obuchowskis_variance_by_hand():
+    """Patient a has a slice of each class, b a negative, c a positive; of the four pairs one ties and one is wrong."""
+    labels, scores, patients = np.array([0, 1, 0, 1]), np.array([1.0, 1.0, 3.0, 2.0]), np.array(["a", "a", "b", "c"])
+    components = auc_components(labels, scores)
+    np.testing.assert_array_equal(components.positive, [0.25, 0.5])  # A half of a tie, of two; one of two.
+    np.testing.assert_array_equal(components.negative, [0.75, 0.0])
+    assert components.auc == 3 / 8
+    # Sums of their differences from 3/8 over the two of each class, for a, b and c.
+    by_positive, by_negative = cluster_sums(components, np.array([0, 0, 1, 2]), labels == 1)
+    np.testing.assert_allclose(by_positive, [-1 / 16, 0, 1 / 16])
+    np.testing.assert_allclose(by_negative, [3 / 16, -3 / 16, 0])
+    # 2 / (2 - 1) times the sums of their squares, and 2 times 3 / (3 - 1) times that of their products.
+    variance = 2 * (2 / 256 + 18 / 256) + 3 * (-3 / 256)
+    width = student_quantile(2) * np.sqrt(variance) / (3 / 8 * 5 / 8)
+    expected = special.expit([special.logit(3 / 8) - width, special.logit(3 / 8) + width])
+    np.testing.assert_allclose(auc_interval(labels, scores, patients), expected)
+
+
+@pytest.mark.parametrize("clusters", [None, np.arange(6)])
+def test_no_interval_where_all_scores_tie(clusters):
+    labels = np.array([0, 1, 0, 1, 0, 1])
+    assert auc_components(labels, np.ones(6)).auc == 0.5
+    assert auc_interval(labels, np.ones(6), clusters) is None

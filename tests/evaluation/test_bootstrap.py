@@ -106,3 +106,60 @@ def test_two_thousand_resamples_of_six_hundred_slices_take_less_than_two_seconds
     start = time.perf_counter()
     assert auc_bootstrap_interval(*draw(patients=60, slices=10)) is not None
     assert time.perf_counter() - start < 2
+
+
+def test_levels_of_the_percentiles_by_hand():
+    # Of ten areas three lie below the AUC and one equals it: 3.5 of 10. The cubes of 2, -1 and -1 add up to 6, and so
+    # do their squares; five patients of the smaller class have four degrees of freedom.
+    areas = np.array([0.1, 0.2, 0.3, 0.5, 0.6, 0.6, 0.7, 0.7, 0.8, 0.9])
+    bias, skew = stats.norm.ppf(0.35), 6 / (6 * 6**1.5)
+    wide = np.sqrt(5 / 4) * stats.t.ppf(0.975, 4)
+    ends = [bias + end for end in (-wide, wide)]
+    expected = [stats.norm.cdf(bias + end / (1 - skew * end)) for end in ends]
+    assert bootstrap._levels(areas, 0.5, np.array([2.0, -1, -1]), 5) == pytest.approx(expected, abs=1e-12)
+    unskewed = [stats.norm.cdf(bias + end) for end in ends]
+    assert bootstrap._levels(areas, 0.5, np.zeros(3), 5) == pytest.approx(unskewed, abs=1e-12)
+
+
+@pytest.mark.parametrize(("area", "below"), [(0.0, 0.05), (1.0, 0.95)])
+def test_an_auc_beyond_all_resamples_stands_half_a_resample_from_the_end(area, below):
+    areas = np.linspace(0.1, 0.9, 10)
+    wide = np.sqrt(20 / 19) * stats.t.ppf(0.975, 19)
+    expected = [stats.norm.cdf(2 * stats.norm.ppf(below) + end) for end in (-wide, wide)]
+    assert bootstrap._levels(areas, area, np.array([1.0, -1]), 20) == pytest.approx(expected, rel=1e-9)
+
+
+def test_where_the_correction_for_skewness_breaks_down_the_end_is_the_last_area():
+    # 1 - skew * quantile: 0.5, then 0, then below it.
+    assert bootstrap._corrected(1.0, 0.5) == 2.0
+    assert bootstrap._corrected(-1.0, 0.5) == pytest.approx(-2 / 3)
+    assert [bootstrap._corrected(*each) for each in ((2.0, 0.5), (4.0, 0.5), (-4.0, -0.5))] == [np.inf, np.inf, -np.inf]
+
+
+@pytest.mark.parametrize(("resamples", "at_once", "sizes"), [(7, 3, [3, 3, 1]), (6, 3, [3, 3]), (2, 5, [2])])
+def test_each_draw_has_as_many_patients_as_there_are(resamples, at_once, sizes):
+    draws = list(bootstrap._draws(4, resamples, 1, at_once))
+    assert [each.shape for each in draws] == [(size, 4) for size in sizes]
+    assert all((each.sum(axis=1) == 4).all() for each in draws)
+    many = np.concatenate(list(bootstrap._draws(4, 4000, 1, 1000)))
+    np.testing.assert_allclose(many.mean(axis=0), 1, atol=0.05)
+    np.testing.assert_allclose(many.var(axis=0), 3 / 4, atol=0.05)  # Of a binomial of 4 trials of a quarter.
+
+
+def test_the_ends_are_percentiles_of_the_aucs_of_resampled_patients():
+    labels, scores, clusters = draw(patients=8, slices=3, shift=0.5)
+    areas = []
+    for counts in np.concatenate(list(bootstrap._draws(8, 200, 7, 200))):
+        drawn = np.repeat(np.arange(24), counts[clusters])
+        if len(set(labels[drawn].tolist())) == 2:
+            areas.append(roc_auc_score(labels[drawn], scores[drawn]))
+    assert 100 < len(areas) < 200  # Some lack a class.
+    # What each patient adds to the AUC: by its slices' shares of the other class, less the AUC, over its class.
+    components = auc_components(labels, scores)
+    share = np.empty(24)
+    share[labels == 1], share[labels == 0] = components.positive, components.negative
+    influence = [(share[clusters == patient] - components.auc).sum() / 12 for patient in range(8)]
+    levels = bootstrap._levels(np.array(areas), components.auc, np.array(influence), 4)
+    expected = np.quantile(areas, levels)
+    found = auc_bootstrap_interval(labels, scores, clusters, resamples=200, seed=7)
+    np.testing.assert_allclose(found, expected, atol=1e-12)

@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 
 from contrast_tfdata.evaluation import Predictions
 from contrast_tfdata.evaluation.calibration import Temperature, fit_temperature, reliability, scaling
-from contrast_tfdata.evaluation.metrics import calibration_error, log_loss
+from contrast_tfdata.evaluation.metrics import calibration_error, log_loss, wilson_interval
 from contrast_tfdata.evaluation.predictions import sigmoid
 
 SCORED = st.lists(st.tuples(st.integers(0, 1), st.floats(-50, 50)), max_size=20)
@@ -106,3 +106,32 @@ def test_reliability_loses_no_slice_and_gives_the_calibration_error(pairs):
     assert all(point["mean_probability"] <= point["high"] + 1e-12 for point in points)
     gaps = [point["count"] * abs(point["share_with_gad"] - point["mean_probability"]) for point in points]
     assert sum(gaps) / len(pairs) == pytest.approx(calibration_error(labels, probabilities), abs=1e-12)
+
+
+def test_reliability_by_hand():
+    # 0.1 belongs to the second bin of ten, and 1 to the last one, which is closed.
+    points = reliability([1, 0, 1, 1], [0.1, 0.15, 1.0, 0.9])
+    assert points == [
+        {"low": 0.1, "high": 0.2, "count": 2, "mean_probability": 0.125, "share_with_gad": 0.5,
+         "share_with_gad_ci95": wilson_interval(1, 2)},
+        {"low": 0.9, "high": 1.0, "count": 2, "mean_probability": 0.95, "share_with_gad": 1.0,
+         "share_with_gad_ci95": wilson_interval(2, 2)},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("temperature", "reason"), [(0.00995, "wrong enough"), (0.01005, ""), (99.5, ""), (100.5, "tell nothing")]
+)
+def test_temperatures_from_a_hundredth_to_a_hundred_are_found(temperature, reason):
+    """As above: one slice in four of a logit of log 3 times the temperature is wrong."""
+    logit = temperature * np.log(3)
+    fitted = fit_temperature([1, 1, 1, 0, 0, 0, 0, 1], [logit] * 4 + [-logit] * 4, "tuning")
+    assert reason in fitted.reason
+    assert fitted.value == (None if reason else pytest.approx(temperature))
+    assert fitted.fitted_on == ("none" if reason else "tuning")
+
+
+def test_what_is_written_of_a_temperature():
+    assert Temperature(1.5, "validation").to_dict() == {"value": 1.5, "fitted_on": "validation"}
+    assert Temperature.unknown("why").to_dict() == {"value": None, "fitted_on": "none", "reason": "why"}
+    assert Temperature.from_dict({"value": 1.5, "fitted_on": "validation"}) == Temperature(1.5, "validation", "")

@@ -213,3 +213,38 @@ def test_heads_cut_along_other_planes_pass(real, axis):
             refused.append(bool(GATE.refusal(PREPARED(Slice(cut, spacing=spacing)))))
     assert len(refused) >= 24
     assert np.mean(refused) < 0.1
+
+
+def test_bounds_themselves_are_within(phantom):
+    found = appearance(phantom[0])
+    for name, value in found.items():
+        assert InputGate({name: (value, value)}).refusal(phantom[0]) == ""
+        for bounds in ((np.nextafter(value, 9), 9), (-9, np.nextafter(value, -9))):
+            assert InputGate({name: bounds}).refusal(phantom[0]) == name
+
+
+def test_bounds_are_percentiles_of_the_slices_with_a_fifth_of_the_range_at_each_end():
+    rng = np.random.default_rng(4)
+    slices = [noise(rng) for _ in range(20)] + [smooth_texture(rng) for _ in range(20)]
+    rows = [appearance(each) for each in slices]
+    for name, (low, high) in LEAST_RANGES.items():
+        low = min(low, np.percentile([row[name] for row in rows], 0.5))
+        high = max(high, np.percentile([row[name] for row in rows], 99.5))
+        expected = low - 0.2 * (high - low), high + 0.2 * (high - low)
+        assert InputGate.around(slices).bounds[name] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("kind", "measures"),
+    [
+        (noise, ["foreground_share", "edges", "grain"]),
+        (drawing, ["greys"]),
+        (almost_empty, ["greys"]),
+        (lambda rng: rng.integers(0, 256, (SIDE, SIDE), np.uint8), ["greys"]),  # All greys alike often: too many.
+    ],
+    ids=["noise", "drawing", "almost empty", "all greys"],
+)
+def test_each_measure_refuses_by_itself_what_it_is_there_for(kind, measures):
+    rng = np.random.default_rng(5)
+    for picture in [kind(rng) for _ in range(10)]:
+        assert {name for name in measures if InputGate({name: GATE.bounds[name]}).refusal(picture)} == set(measures)

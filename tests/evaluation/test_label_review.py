@@ -112,3 +112,20 @@ def test_the_file_lists_suspects_of_all_splits_least_believed_first(tmp_path):
 def test_without_splits_the_file_has_a_header_only(tmp_path):
     write_suspects(tmp_path / SUSPECTS_FILE, {})
     assert (tmp_path / SUSPECTS_FILE).read_text() == ",".join(SUSPECTS_COLUMNS) + "\n"
+
+
+def test_what_is_as_likely_as_usual_is_contradicted():
+    """At least the mean of the other class: at the same logit for all, each slice looks like either."""
+    np.testing.assert_array_equal(contradicted_labels(make([0, 1], [0.0, 0.0])), [0, 1])
+    np.testing.assert_array_equal(contradicted_labels(make([0, 1], [-1e-9, 1e-9])), [])
+
+
+def test_a_slice_is_held_to_the_mean_of_the_other_class_and_not_of_its_own():
+    # no_gad is given 0.95 and 0.85 by its own, mean 0.9; with_gad 0.9 and 0.2. The last one is no_gad by 0.8 only.
+    probability = np.array([0.05, 0.15, 0.9, 0.2])
+    predictions = make([0, 0, 1, 1], np.log(probability / (1 - probability)))
+    np.testing.assert_array_equal(contradicted_labels(predictions), [])
+    # At 0.05 it is so by 0.95.
+    probability[3] = 0.05
+    predictions = make([0, 0, 1, 1], np.log(probability / (1 - probability)))
+    np.testing.assert_array_equal(contradicted_labels(predictions), [3])

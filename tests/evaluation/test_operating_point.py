@@ -6,7 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, roc_curve
 
-from contrast_tfdata.evaluation.operating_point import OperatingPoint, choose, slides_sweep
+from contrast_tfdata.evaluation.operating_point import (
+    OperatingPoint,
+    check_criterion,
+    choose,
+    least_specificity,
+    slides_sweep,
+)
 
 SCORED = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 12).map(lambda k: k / 12)), min_size=1, max_size=30)
 
@@ -143,3 +149,42 @@ def test_sweep_equals_the_slides_loop(pairs):
 def test_sweep_of_nothing_is_refused():
     with pytest.raises(ValueError, match="Received: 0"):
         slides_sweep([], [])
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1.0])
+def test_thresholds_at_the_ends_are_taken(threshold):
+    assert OperatingPoint.fixed(threshold).threshold == threshold
+    for outside in (np.nextafter(0, -1), np.nextafter(1, 2)):
+        with pytest.raises(ValueError, match="threshold must lie in"):
+            OperatingPoint(outside, "accuracy", "validation")
+
+
+def test_what_is_written_of_a_point():
+    chosen = {"threshold": 0.25, "criterion": "youden", "chosen_on": "validation"}
+    assert OperatingPoint(0.25, "youden", "validation").to_dict() == chosen
+    assert OperatingPoint.from_dict(chosen) == OperatingPoint(0.25, "youden", "validation", "")
+    fixed = {"threshold": 0.5, "criterion": "fixed", "chosen_on": "none"}
+    assert OperatingPoint.fixed().to_dict() == fixed
+    assert OperatingPoint.fixed(reason="why").to_dict() == fixed | {"reason": "why"}
+
+
+@pytest.mark.parametrize("criterion", ["specificity=0.0", "specificity=00.5", "specificity=1.01", "accuracy ", "x=0.9"])
+def test_criteria_that_only_look_like_one_are_refused(criterion):
+    with pytest.raises(ValueError, match="Received: criterion="):
+        OperatingPoint(0.5, criterion, "validation")
+
+
+@pytest.mark.parametrize(
+    ("criterion", "least"),
+    [("specificity=1", 1.0), ("specificity=1.0", 1.0), ("specificity=.25", 0.25), ("accuracy", None), ("youden", None)],
+)
+def test_the_specificity_that_a_criterion_names(criterion, least):
+    assert least_specificity(criterion) == least
+    check_criterion(criterion)
+
+
+def test_youden_weighs_both_classes_alike():
+    # Of 4 negatives and 2 positives: at 0.25 all negatives but two and all positives are right, at 0.65 all and one.
+    labels, probabilities = [0, 0, 0, 0, 1, 1], [0.1, 0.2, 0.55, 0.6, 0.3, 0.7]
+    assert choose(labels, probabilities, "accuracy").threshold == pytest.approx(0.65)
+    assert choose(labels, [0.1, 0.2, 0.21, 0.6, 0.3, 0.7], "youden").threshold == pytest.approx(0.255)

@@ -90,3 +90,23 @@ def test_places_are_the_same_from_both_sides(count, start):
     found = places(volume(range(start, start + count)))
     assert found == found[::-1]
     assert abs(found.count(MIDDLE) - count / 2) <= 1.5
+
+
+def test_no_more_than_twenty_parts_of_a_kind():
+    told = [{"site": f"{number // 2:02d}"} for number in range(42)]
+    assert [row["value"] for row in subgroups(split_of(42), told, 0.5)] == [f"{site:02d}" for site in range(20)]
+
+
+def test_four_slices_have_a_middle_half():
+    # From the middle at 1.5 the outer ones lie 1.5 away, more than a quarter of 3, and the inner ones 0.5.
+    assert places(volume([7, 8, 9, 10])) == [LATERAL, MIDDLE, MIDDLE, LATERAL]
+    # A quarter of the way exactly, of 0 to 8, is within.
+    assert places(volume([0, 2, 6, 8])) == [LATERAL, MIDDLE, MIDDLE, LATERAL]
+    assert places(volume([0, 1, 7, 8])) == [LATERAL] * 4
+    assert places(volume([5, 5, 5, 5])) == [UNKNOWN] * 4
+
+
+def test_the_words_that_files_and_tables_hold():
+    assert (PLACE, MIDDLE, LATERAL, UNKNOWN) == ("place in the volume", "middle half", "lateral half", "unknown")
+    keys = "name value num_examples num_groups auc auc_ci95 accuracy accuracy_ci95 sensitivity specificity"
+    assert list(subgroups(volume(range(8)), [{}] * 8, 0.5)[0]) == keys.split()

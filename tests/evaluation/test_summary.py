@@ -9,7 +9,7 @@ import pytest
 from contrast_tfdata.evaluation import Choices, OperatingPoint, Predictions, choose, metrics_at, summarize
 from contrast_tfdata.evaluation.abstention import abstention, choose_band
 from contrast_tfdata.evaluation.bootstrap import auc_bootstrap_interval
-from contrast_tfdata.evaluation.calibration import fit_temperature, scaling
+from contrast_tfdata.evaluation.calibration import fit_temperature, reliability, scaling
 from contrast_tfdata.evaluation.series import per_series
 
 CHOICES = ["operating_point", "indeterminate_band", "temperature"]
@@ -140,3 +140,13 @@ def test_package_starts_without_heavy_libraries():
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == ""
+
+
+def test_what_is_written_of_a_split():
+    summary, test = summarize(draw(100, 0), draw(300, 1)), draw(300, 1)
+    more = "auc_ci95_bootstrap series reliability abstention temperature_scaling confounders robustness subgroups"
+    assert list(summary["test"]) == [*metrics_at(test, 0.5), *more.split()]
+    assert list(summary["test"]["series"]) == [*metrics_at(test, 0.5), "auc_ci95_bootstrap"]
+    assert summary["test"]["reliability"] == reliability(test.label, test.probability)
+    assert list(summary["validation_at_half"]) == ["threshold", "accuracy", "confusion_matrix"]
+    assert list(summary["test_best_threshold"]) == [*summary["validation_at_half"], "optimism", "procedure"]

@@ -129,3 +129,18 @@ def test_any_text_has_a_claim(text):
 def test_claims_join():
     assert Claim.SILENT | Claim.WITH_GAD is Claim.WITH_GAD
     assert Claim.NO_GAD | Claim.WITH_GAD is Claim.CONTRADICTORY
+
+
+def test_no_more_than_256_characters_are_looked_at():
+    text = "x " * 127
+    assert contrast_claims.described(f"{text}GD") is Claim.WITH_GAD
+    assert contrast_claims.described(f"{text}xGD") is Claim.SILENT
+    assert contrast_claims.described(f" {text}GD") is Claim.SILENT  # Of GD a G is left.
+    assert contrast_claims.described(f"{text}GD?") is Claim.WITH_GAD  # The question is one too far.
+    assert contrast_claims.described(f"{text[1:]}GD?") is Claim.SILENT
+
+
+def test_codes_of_claims():
+    assert [each.code for each in (Claim.SILENT, Claim.NO_GAD, Claim.WITH_GAD, Claim.CONTRADICTORY)] == [
+        "silent", "no_gad", "with_gad", "contradictory"
+    ]  # fmt: skip

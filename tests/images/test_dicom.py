@@ -1,4 +1,5 @@
 import io
+import logging
 import struct
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pydicom.encaps import encapsulate, get_frame
 from pydicom.uid import JPEG2000Lossless, JPEGLosslessSV1, JPEGLSLossless, RLELossless
 
 from contrast_tfdata.errors import UsageError
-from contrast_tfdata.images import dicom
+from contrast_tfdata.images import dicom, dicom_stream
 from contrast_tfdata.images.reading import read, scan
 from contrast_tfdata.images.slices import RejectedImageError
 
@@ -358,3 +359,335 @@ def test_missing_pydicom_is_one_clear_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "pydicom", None)
     with pytest.raises(UsageError, match=r'pip install "contrast_tfdata\[dicom\]"'):
         scan(data)
+
+
+def checked(syntax: str, frame: bytes, rows: int, columns: int, bits: int = 8) -> str:
+    """Returns the code with which a coded frame is refused before its decoder may see it, or `accepted`."""
+    dataset = pydicom.Dataset()
+    dataset.Rows, dataset.Columns, dataset.BitsAllocated = rows, columns, bits
+    try:
+        dicom_stream.CHECKS[syntax](frame, dataset)
+    except RejectedImageError as error:
+        return error.code
+    return "accepted"
+
+
+@pytest.mark.parametrize(
+    ("segment", "expected"),
+    [
+        (b"\x05abcdef", "accepted"),  # 5: six bytes as they are.
+        (b"\x04abcde", "truncated"),
+        (b"\x05abcde", "truncated"),
+        (b"\x06abcdefg", "accepted"),  # One more than there are pixels, to an even number.
+        (b"\x07abcdefgh", "corrupt"),
+        (b"\xfba", "accepted"),  # 257 - 251: six times the same.
+        (b"\xfca", "truncated"),
+        (b"\xfaa", "accepted"),
+        (b"\xf9a", "corrupt"),
+        (b"\x01ab\xfdc", "accepted"),
+        (b"\x01ab\xffc\xffd", "accepted"),
+        (b"\x01ab\xffc\0d", "truncated"),
+        (b"\x80\x80\xfba", "accepted"),  # 128 says nothing.
+        (b"\x80\x04abcde", "truncated"),
+        (b"\x05abcdef\0\0", "accepted"),
+        (b"\x05abcdef\0\0\0", "corrupt"),
+        (b"", "truncated"),
+    ],
+)
+def test_fault_68_rle_segments_of_six_pixels_by_hand(segment, expected):
+    assert checked(RLELossless, struct.pack("<16I", 1, 64, *[0] * 14) + segment, 2, 3) == expected
+
+
+@pytest.mark.parametrize(
+    ("offsets", "expected"),
+    [
+        ((64, 66), "accepted"),
+        ((63, 66), "corrupt"),  # Inside the header.
+        ((64, 64), "truncated"),  # The first one is empty.
+        ((66, 64), "corrupt"),
+        ((64, 68), "truncated"),  # The last one is.
+        ((64, 69), "corrupt"),
+    ],
+)
+def test_fault_68_rle_segments_lie_one_after_the_other(offsets, expected):
+    frame = struct.pack("<16I", 2, *offsets, *[0] * 13) + b"\xfba\xfbb"
+    assert checked(RLELossless, frame, 2, 3, bits=16) == expected
+    assert checked(RLELossless, frame, 2, 3, bits=8) == "corrupt"  # Two segments are of 16 bits.
+
+
+def test_fault_68_rle_that_ends_inside_its_header():
+    assert checked(RLELossless, struct.pack("<15I", 1, *[64] * 14), 2, 3) == "truncated"
+
+
+def segment(marker: bytes, body: bytes) -> bytes:
+    """Returns a marker segment: its length counts itself, and not the marker."""
+    return b"\xff" + marker + struct.pack(">H", 2 + len(body)) + body
+
+
+CODING_STYLE = bytes([0, 0, 0, 1, 0])  # No precincts; progression, one layer, no colour transform.
+BLOCKS = bytes([0, 4, 4, 0, 1])  # No halvings, blocks of 64 x 64.
+TILE = struct.pack(">HHIBB", 10, 0, 14 + 3, 0, 1)  # Number 0, 17 bytes from its marker on, the only part.
+PART = b"\xff\x90" + TILE + b"\xff\x93" + b"abc"
+
+
+def codestream(
+    area=(16, 24, 0, 0), tiling=(16, 24, 0, 0), component=(1, 7, 1, 1), header=None, parts=PART, end=b"\xff\xd9"
+) -> bytes:
+    """Returns a JPEG 2000 codestream: right, bottom, left and top of the picture; size, left and top of its tiles."""
+    size = segment(b"\x51", struct.pack(">H8IH3B", 0, *area, *tiling, *component))
+    style = segment(b"\x52", CODING_STYLE + BLOCKS) if header is None else header
+    return b"\xff\x4f" + size + style + parts + end
+
+
+@pytest.mark.parametrize(
+    ("shape", "changes", "expected"),
+    [
+        ((24, 16), {}, "accepted"),
+        ((24, 17), {}, "corrupt"),
+        ((25, 16), {}, "corrupt"),
+        ((24, 16), {"component": (2, 7, 1, 1)}, "corrupt"),
+        ((24, 16), {"component": (1, 7, 2, 1)}, "corrupt"),  # Every second sample of a row.
+        ((24, 16), {"component": (1, 7, 1, 2)}, "corrupt"),
+        ((20, 13), {"area": (16, 24, 3, 4)}, "accepted"),
+        ((24, 16), {"area": (16, 24, 3, 4)}, "corrupt"),
+        ((24, 16), {"tiling": (0, 24, 0, 0)}, "corrupt"),
+        ((24, 16), {"tiling": (16, 0, 0, 0)}, "corrupt"),
+        ((64, 64), {"area": (64, 64, 0, 0), "tiling": (1, 1, 0, 0)}, "accepted"),  # 4,096 tiles.
+        ((241, 17), {"area": (17, 241, 0, 0), "tiling": (1, 1, 0, 0)}, "too_large"),  # 4,097.
+        ((127, 128), {"area": (128, 127, 0, 0), "tiling": (2, 2, 0, 0)}, "accepted"),  # The last row is half a tile.
+        ((129, 128), {"area": (128, 129, 0, 0), "tiling": (2, 2, 0, 0)}, "too_large"),
+        ((64, 64), {"area": (72, 64, 8, 0), "tiling": (1, 1, 8, 0)}, "accepted"),
+        ((64, 64), {"area": (72, 64, 8, 0), "tiling": (1, 1, 0, 0)}, "too_large"),
+        ((64, 64), {"area": (64, 72, 0, 8), "tiling": (1, 1, 0, 8)}, "accepted"),
+        ((64, 64), {"area": (64, 72, 0, 8), "tiling": (1, 1, 0, 0)}, "too_large"),
+    ],
+)
+def test_fault_68_size_and_tiles_of_a_jpeg_2000_codestream(shape, changes, expected):
+    assert checked(JPEG2000Lossless, codestream(**changes), *shape) == expected
+
+
+def test_fault_68_jpeg_2000_that_ends_inside_its_header():
+    assert checked(JPEG2000Lossless, codestream()[:44], 24, 16) == "truncated"
+    assert checked(JPEG2000Lossless, b"\0" + codestream(), 24, 16) == "corrupt"
+
+
+PRECINCTS = [
+    (0, [2, 2], b"", "accepted"),  # Blocks of 2 ** (2 + 2) x 16.
+    (0, [1, 2], b"", "too_large"),
+    (0, [2, 1], b"", "too_large"),
+    (0, [4, 4], b"\x00", "accepted"),  # No precincts are given: what stands there is none.
+    (2, [4, 4], b"\x00", "accepted"),
+    (1, [4, 4], b"\x33\x44", "accepted"),  # Of the half resolution 8 x 8 are 16 x 16 of the picture.
+    (1, [4, 4], b"\x32\x44", "too_large"),
+    (1, [4, 4], b"\x23\x44", "too_large"),
+    (1, [4, 4], b"\x33\x43", "too_large"),
+    (1, [4, 4], b"\x33\x34", "too_large"),
+    (3, [4, 4], b"\x33\x34", "too_large"),
+    (1, [4, 4], b"\xff\xff\x00", "accepted"),  # Of a third resolution, which there is not.
+]
+
+
+@pytest.mark.parametrize(("flags", "blocks", "precincts", "expected"), PRECINCTS)
+@pytest.mark.parametrize("place", ["main", "component", "tile"])
+def test_fault_68_blocks_and_precincts_of_sixteen_pixels_and_less(flags, blocks, precincts, expected, place):
+    sizes = bytes([1, *blocks, 0, 1]) + precincts  # One halving.
+    style = segment(b"\x52", bytes([flags, *CODING_STYLE[1:]]) + sizes)
+    of_component = segment(b"\x53", bytes([0, flags]) + sizes)
+    usual = segment(b"\x52", CODING_STYLE + BLOCKS)
+    quantization = segment(b"\x5c", bytes([0x40, 0, 0]))
+    if place == "tile":
+        length = struct.pack(">HHIBB", 10, 0, 14 + len(style) + 3, 0, 1)
+        frame = codestream(parts=b"\xff\x90" + length + style + b"\xff\x93abc")
+    else:
+        frame = codestream(header=quantization + (style if place == "main" else usual + of_component))
+    assert checked(JPEG2000Lossless, frame, 24, 16) == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"parts": PART + PART}, "accepted"),
+        ({"parts": PART + b"\xff\x90" + struct.pack(">HHIBB", 10, 0, 0, 0, 1) + b"\xff\x93rest"}, "accepted"),
+        ({"parts": b"\xff\x90" + struct.pack(">HHIBB", 10, 0, 14, 0, 1) + b"\xff\x93"}, "accepted"),  # No data.
+        ({"parts": PART + b"\0"}, "truncated"),
+        ({"parts": PART[:-1]}, "truncated"),
+        ({"end": b""}, "truncated"),
+        ({"end": b"\xff\xd9\0\0"}, "accepted"),
+        ({"end": b"\xff\xd9\xff\0"}, "accepted"),
+        ({"end": b"\xff\xd9\xff\0\x01"}, "trailing_data"),
+        ({"end": b"\xff\xd9\x01"}, "trailing_data"),
+    ],
+)
+def test_fault_68_tile_parts_lie_one_after_the_other_to_the_end(changes, expected):
+    assert checked(JPEG2000Lossless, codestream(**changes), 24, 16) == expected
+
+
+def test_monochrome1_is_reflected_within_its_own_range():
+    pixels = dicom.read_slice(dicom_bytes(PIXELS + 50, PhotometricInterpretation="MONOCHROME1")).pixels
+    highest = 23 * 7 + 31 * 2 + 50  # Of the ramp; the lowest is 50.
+    np.testing.assert_array_equal(pixels, highest + 50 - (PIXELS + 50.0))
+
+
+@pytest.mark.parametrize(("scale", "expected"), [(0.94, "corrupt"), (0.96, 12.5), (1.04, 12.5), (1.06, "corrupt")])
+def test_directions_are_unit_vectors_but_for_what_rounding_loses(scale, expected):
+    """The length of their cross product, the square of it, is between 0.9 and 1 / 0.9."""
+    data = dicom_bytes(ImageOrientationPatient=[value * scale for value in SAGITTAL])
+    if expected == "corrupt":
+        assert code_of(data) == "corrupt"
+    else:
+        assert dicom.read_header(data).position == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("degrees", "expected"), [(0, -5.0), (44, None), (-44, None), (46, "coronal"), (-46, "coronal")]
+)
+def test_a_plane_is_that_to_which_it_lies_nearest(degrees, expected):
+    turned = np.deg2rad(degrees)
+    orientation = [f"{value:.8f}" for value in (np.sin(turned), np.cos(turned), 0, 0, 0, -1)]
+    data = dicom_bytes(ImageOrientationPatient=orientation, ImagePositionPatient=[5, 7, 9])
+    if expected == "coronal":
+        with pytest.raises(RejectedImageError, match="the slice is coronal"):
+            scan(data)
+    else:
+        # Along the unit normal that points to the right, where x is negative.
+        assert dicom.read_header(data).position == pytest.approx(-5 * np.cos(turned) + 7 * np.sin(turned), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("degrees", "is_transposed"), [(40, False), (45, False), (-45, False), (50, True), (-50, True)]
+)
+def test_an_oblique_slice_is_turned_by_whole_quarters(degrees, is_transposed):
+    """Turned within the plane: up to 45 degrees it stays, beyond it a quarter turn brings it nearer to upright."""
+    turned = np.deg2rad(degrees)
+    orientation = [0, np.cos(turned), -np.sin(turned), 0, -np.sin(turned), -np.cos(turned)]
+    data = dicom_bytes(ImageOrientationPatient=[f"{value:.8f}" for value in orientation])
+    image = dicom.read_slice(data)
+    # At 50 degrees columns run down as well as back, and rows up as well as to the front: transposed, then mirrored.
+    expected = np.rot90(PIXELS, -1 if degrees > 0 else 1) if is_transposed else PIXELS
+    np.testing.assert_array_equal(image.pixels, expected)
+    assert image.spacing == ((0.75, 0.5) if is_transposed else (0.5, 0.75))
+
+
+@pytest.mark.parametrize(
+    ("tags", "position"),
+    [
+        ({"ImagePositionPatient": [4, 0, 0], "SliceLocation": "9"}, -4.0),
+        ({"ImagePositionPatient": None, "SliceLocation": "9"}, 9.0),
+        ({"ImagePositionPatient": None}, None),
+        ({"ImageOrientationPatient": None, "ImagePositionPatient": [4, 0, 0], "SliceLocation": "9"}, 9.0),
+        ({"ImageOrientationPatient": None, "ImagePositionPatient": [4, 0, 0]}, None),
+    ],
+)
+def test_slice_location_stands_in_where_the_position_cannot_be_known(tags, position):
+    assert dicom.read_header(dicom_bytes(**tags)).position == position
+
+
+@pytest.mark.parametrize("spacing", [[0, 0.5], [0.5, 0], [-1, 0.5]])
+def test_a_distance_that_is_not_positive_makes_both_unknown(spacing):
+    assert dicom.read_header(dicom_bytes(PixelSpacing=spacing)).spacing == (1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("tags", "code"),
+    [
+        ({"PixelData": PIXELS.tobytes()[:-2]}, "truncated"),
+        ({"ImagePositionPatient": [1, 2]}, "corrupt"),
+        ({"PixelSpacing": [1]}, "corrupt"),
+        ({"SliceLocation": [1, 2], "ImagePositionPatient": None}, "corrupt"),
+    ],
+)
+def test_fault_67_68_rules_at_their_bounds(tags, code):
+    assert code_of(dicom_bytes(**tags)) == code
+
+
+@pytest.mark.parametrize(
+    ("patient_id", "known"),
+    [
+        ("patient-7", "patient-7"), ("007", "007"), ("0X0", "0X0"), ("X-1", "X-1"), ("anonymous7", "anonymous7"),
+        ("0", None), ("0-00", None), ("x", None), ("XX X", None), (" - ", None), ("", None), (None, None),
+        ("anonymous", None), ("N/A", None), ("Anonymous Patient", None), ("ANON", None), ("unspecified", None),
+    ],
+)  # fmt: skip
+def test_which_patient_ids_are_somebodys(patient_id, known):
+    assert dicom.known_patient(patient_id) == known
+
+
+def test_fault_66_burnt_in_annotation_in_small_letters():
+    data = dicom_bytes(BurnedInAnnotation="YES")
+    assert data.count(b"CS\x04\0YES ") == 1
+    assert code_of(data.replace(b"CS\x04\0YES ", b"CS\x04\0yes ")) == "burned_in_annotation"
+
+
+@pytest.mark.parametrize(
+    ("syntax", "frame"),
+    [
+        ("1.2.840.10008.1.2.4.50", encode(ramp(), "JPEG")),
+        ("1.2.840.10008.1.2.4.51", encode(ramp(), "JPEG")),
+        ("1.2.840.10008.1.2.4.80", bytes(jpeg_ls.encode_array(ramp()))),
+        ("1.2.840.10008.1.2.4.81", bytes(jpeg_ls.encode_array(ramp()))),
+        ("1.2.840.10008.1.2.4.90", encode(ramp(), "JPEG2000", no_jp2=True)),
+        ("1.2.840.10008.1.2.4.91", encode(ramp(), "JPEG2000", no_jp2=True)),
+    ],
+)
+def test_fault_68_every_compressed_syntax_is_read_and_checked_before(syntax, frame):
+    data = dicom_bytes(ramp(), frame=(syntax, frame))
+    np.testing.assert_allclose(read(data, scan(data), [0])[0].pixels, ramp(), atol=8)  # JPEG is lossy.
+    assert checked(syntax, frame, *ramp().shape) == "accepted"
+    assert checked(syntax, frame, 25, 32) == "corrupt"
+    assert checked(syntax, frame[: len(frame) // 2], *ramp().shape) in ("truncated", "corrupt")
+
+
+@pytest.mark.parametrize("empty", [b"\xff\x64\0\2", b"\xff\x64\0\3x", b"\xff\x64\0\1", b"\xff\x64\0\0"])
+def test_fault_68_marker_segments_of_no_content(empty):
+    """A length below its own two bytes cannot be: the next marker is looked for behind them all the same."""
+    tiny = segment(b"\x52", CODING_STYLE + bytes([0, 1, 4, 0, 1]))
+    usual = segment(b"\x52", CODING_STYLE + BLOCKS)
+    assert checked(JPEG2000Lossless, codestream(header=empty + usual), 24, 16) == "accepted"
+    assert checked(JPEG2000Lossless, codestream(header=empty + tiny), 24, 16) == "too_large"
+    assert checked(JPEG2000Lossless, codestream(header=segment(b"\x52", b"") + usual), 24, 16) == "accepted"
+
+
+def test_fault_28_what_pydicom_logs_reaches_no_handler_of_others():
+    """It quotes the values that it does not like; a handler on the root logger, such as absl's, would print them."""
+    records, handler = [], logging.Handler()
+    handler.emit = records.append
+    logging.getLogger().addHandler(handler)
+    try:
+        logging.getLogger("pydicom").warning("Invalid value: 'Secret^Person'")
+    finally:
+        logging.getLogger().removeHandler(handler)
+    assert records == []
+
+
+def test_fault_68_a_file_that_does_not_name_its_transfer_syntax():
+    data = dicom_bytes()
+    start = data.index(b"\x02\0\x10\0UI")  # The element, renamed to one that says nothing of the kind.
+    assert code_of(data[:start] + b"\x02\0\x11\0UI" + data[start + 6 :]) == "transfer_syntax"
+
+
+@pytest.mark.parametrize(
+    ("of_dataset", "of_meta", "expected"),
+    [
+        (None, "1.2.840.10008.5.1.4.1.1.4", "accepted"),
+        (None, "1.2.840.10008.5.1.4.1.1.7", "not_mr"),
+        (None, "1.2.840.10008.5.1.4.1.1.4.1", "multi_frame"),
+        ("1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.7", "accepted"),
+        ("1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.4", "not_mr"),
+        (None, None, "not_mr"),
+    ],
+)
+def test_fault_67_the_file_meta_group_is_asked_only_where_the_data_set_is_silent(of_dataset, of_meta, expected):
+    dataset = pydicom.dcmread(io.BytesIO(dicom_bytes()))
+    for holder, keyword, uid in (
+        (dataset, "SOPClassUID", of_dataset), (dataset.file_meta, "MediaStorageSOPClassUID", of_meta)
+    ):  # fmt: skip
+        if uid is None:
+            delattr(holder, keyword)
+        else:
+            setattr(holder, keyword, uid)
+    buffer = io.BytesIO()
+    dataset.save_as(buffer)
+    if expected == "accepted":
+        assert scan(buffer.getvalue()).format == "dicom"
+    else:
+        assert code_of(buffer.getvalue()) == expected

@@ -146,3 +146,100 @@ def test_missing_nibabel_is_one_clear_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "nibabel", None)
     with pytest.raises(UsageError, match=r'pip install "contrast_tfdata\[nifti\]"'):
         scan(data)
+
+
+@pytest.mark.parametrize(
+    ("qform_code", "sform_code", "warnings"),
+    [(0, 0, ("plane_unknown",)), (1, 0, ()), (0, 1, ()), (5, 5, ())],
+    ids=["neither", "qform alone", "sform alone", "both, the last that NIfTI defines"],
+)
+def test_one_code_is_enough_to_know_the_plane(qform_code, sform_code, warnings):
+    assert scan(edited(qform_code=qform_code, sform_code=sform_code)).warnings == warnings
+
+
+@pytest.mark.parametrize("name", ["qform_code", "sform_code"])
+@pytest.mark.parametrize("value", [-1, 6])
+def test_a_code_that_nifti_does_not_define_is_refused(name, value):
+    with pytest.raises(RejectedImageError, match=f"{name} is {value}, which NIfTI does not define") as caught:
+        nifti.read_header(edited(**{name: value}))
+    assert caught.value.code == "corrupt"
+
+
+def header_of(dim, dtype, vox_offset=352):
+    """Returns what is read from the header alone of a compressed volume: none of its voxels is there."""
+    data = gzip.compress(edited(dim=[3, *dim, 1, 1, 1, 1], **dtype, vox_offset=vox_offset)[:1024])
+    try:
+        return nifti.read_header(data).data_bytes
+    except RejectedImageError as error:
+        return error.code
+
+
+BYTES, DOUBLES = {"datatype": 2, "bitpix": 8}, {"datatype": 64, "bitpix": 64}
+
+
+@pytest.mark.parametrize(
+    ("dim", "dtype", "vox_offset", "expected"),
+    [
+        ((512, 512, 512), BYTES, 352, 512**3 + 352),
+        ((513, 512, 512), BYTES, 352, "too_large"),
+        ((512, 512, 512), DOUBLES, 1 << 20, (1 << 30) + (1 << 20)),
+        ((512, 512, 512), DOUBLES, (1 << 20) + 16, "too_large"),
+    ],
+)
+def test_the_largest_volume_that_is_read(dim, dtype, vox_offset, expected):
+    assert header_of(dim, dtype, vox_offset) == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"dim": [3, 0, 24, 18, 1, 1, 1, 1]}, "corrupt"),
+        ({"dim": [4, 20, 24, 18, 0, 1, 1, 1]}, "not_3d"),
+        ({"dim": [7, 20, 24, 18, 1, 1, 1, 2]}, "not_3d"),
+        ({"datatype": 1536, "bitpix": 128}, "colour"),  # Floats of 128 bits.
+        ({"vox_offset": 351}, "corrupt"),  # The header and the four bytes after it are 352.
+    ],
+)
+def test_headers_just_outside_of_what_is_read(fields, code):
+    with pytest.raises(RejectedImageError) as caught:
+        nifti.read_header(edited(**fields))
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize(("slope", "intercept", "gain"), [(1, 7, 1), (0.5, 0, 0.5), (0, 7, 1), (np.nan, 7, 1)])
+def test_slope_and_intercept_each_count_alone_and_no_slope_scales_nothing(slope, intercept, gain):
+    pixels = nifti.read_slices(edited(scl_slope=slope, scl_inter=intercept), [3])[0].pixels
+    added = intercept if slope == 1 else 0
+    np.testing.assert_array_equal(pixels, VOXELS[3, ::-1, ::-1].T * gain + added)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float64])
+def test_voxels_of_8_and_64_bits(dtype):
+    voxels = (VOXELS % 256).astype(dtype)
+    np.testing.assert_array_equal(nifti.read_slices(nifti_bytes(voxels), [3])[0].pixels, voxels[3, ::-1, ::-1].T)
+
+
+def test_voxels_may_begin_after_a_gap():
+    data = edited(vox_offset=368)
+    data = data[:352] + bytes(16) + data[352:]
+    assert nifti.read_header(data).data_bytes == len(data)
+    np.testing.assert_array_equal(nifti.read_slices(data, [3])[0].pixels, VOXELS[3, ::-1, ::-1].T)
+    assert code_of(data[:-1]) == "truncated"
+
+
+@pytest.mark.parametrize("padding", [0, 1, 1000, 65535])
+def test_the_checksum_is_reached_over_padding(padding):
+    whole = gzip.compress(nifti_bytes() + bytes(padding))
+    assert nifti.read_slices(whole, [3])[0].pixels.shape == (18, 24)
+    damaged = bytearray(whole)
+    damaged[-6] ^= 1
+    assert (code_of(whole[:-1]), code_of(bytes(damaged))) == ("truncated", "corrupt")
+
+
+@pytest.mark.parametrize("cuts", [[], [600], [300, 900], [2000]])
+def test_no_more_than_the_head_is_decompressed_for_the_header(cuts):
+    raw = nifti_bytes()
+    data = b"".join(gzip.compress(raw[start:end]) for start, end in itertools.pairwise([0, *cuts, len(raw)]))
+    assert nifti._decompressed(data, 1024) == raw[:1024]
+    whole = b"".join([data, gzip.compress(bytes(1_000_000))])
+    assert len(nifti._decompressed(whole, len(raw), whole=True)) == len(raw) + 65536

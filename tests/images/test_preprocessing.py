@@ -13,6 +13,7 @@ from contrast_tfdata.images.preprocessing import (
     INTENSITIES,
     INTERPOLATIONS,
     Preprocessing,
+    foreground_floor,
     resize,
     scale_foreground,
 )
@@ -292,3 +293,48 @@ def test_incomplete_json_is_refused():
             Preprocessing.from_json(value)
     with pytest.raises(DataError):
         Preprocessing.from_json([])
+
+
+def test_what_is_done_where_nothing_is_asked_for():
+    assert Preprocessing() == Preprocessing(331, "area", "foreground_p99", "keep")
+    expected = {"image_size": 331, "interpolation": "area", "intensity": "foreground_p99", "aspect": "keep"}
+    assert Preprocessing().to_json() == {"version": 1, **expected}
+
+
+@pytest.mark.parametrize("image_size", [1, 4096])
+def test_the_smallest_and_the_largest_image(image_size):
+    assert Preprocessing(image_size).image_size == image_size
+
+
+@pytest.mark.parametrize(("negative", "is_shifted"), [(10, False), (11, True)])
+def test_more_than_a_tenth_below_zero_means_that_zero_is_not_black(negative, is_shifted):
+    pixels = np.arange(1.0, 101.0).reshape(10, 10)
+    pixels.ravel()[:negative] = -50
+    scaled = scale_foreground(pixels)
+    np.testing.assert_array_equal(scaled, scaled_by_the_rule(pixels))
+    # Shifted, the lowest of all is black, and the next one, 62 above it, is not.
+    assert (scaled.ravel()[negative] > 30) == is_shifted
+
+
+@pytest.mark.parametrize(
+    ("shape", "size", "top", "left"), [((4, 6), 6, 1, 0), ((3, 6), 6, 1, 0), ((6, 3), 6, 0, 1), ((5, 6), 6, 0, 0)]
+)
+def test_a_picture_stands_in_the_middle_and_of_an_odd_rest_one_line_less_before_it(shape, size, top, left):
+    found = Preprocessing(size, "nearest", "stored")(Slice(np.full(shape, 255, np.uint8)))
+    expected = np.zeros((size, size), np.uint8)
+    expected[top : top + shape[0], left : left + shape[1]] = 255
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_window_by_hand():
+    """Of 0 to 200 the percentiles 0.5 and 99.5 are 1 and 199."""
+    pixels = np.arange(201, dtype=np.float32)[np.newaxis].repeat(201, 0)
+    found = Preprocessing(201, intensity="stored")(Slice(pixels))[0]
+    np.testing.assert_array_equal(found, np.rint(np.clip((np.arange(201) - 1) / 198, 0, 1) * 255))
+
+
+@pytest.mark.parametrize("values", [[0, 0, 0, 5], [0, 1, 2, 5], [-1, 0, 0, 0], [3, 3, 3, 3], [0, 0, 0, 0]])
+def test_the_floor_of_the_foreground_of_few_pixels(values):
+    above_black = [value for value in values if value > 0]
+    expected = 0.15 * np.percentile(above_black, 99) if above_black else 0.0
+    assert foreground_floor(np.array(values).reshape(2, 2)) == pytest.approx(expected)

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from contrast_tfdata.errors import UsageError
+from contrast_tfdata.pipeline import augmentation
 from contrast_tfdata.pipeline.augmentation import augment
 from contrast_tfdata.pipeline.options import Augmentation
 
@@ -191,3 +192,51 @@ def test_parse():
 def test_bad_text_is_named(text):
     with pytest.raises(UsageError, match="augment: "):
         Augmentation.parse(text)
+
+
+def transforms(draws, options, height, width):
+    """Returns (N, 3, 3) float64: the matrices from output to input pixels that so many uniform numbers give."""
+    rows = augmentation._matrices(tf.constant(draws, tf.float32), options, float(height), float(width)).numpy()
+    return np.concatenate([rows, np.ones((len(rows), 1))], axis=1).reshape(-1, 3, 3)
+
+
+def test_matrices_are_rotation_shear_zoom_and_flip_about_the_centre_and_then_a_shift():
+    draws, (height, width) = np.random.default_rng(0).random((50, 12)), (21, 31)
+    centre, found = np.array([15, 10]), transforms(draws, EVERYTHING, height, width)
+    for numbers, matrix in zip(draws, found, strict=True):
+        angle, shear, zoom_x, zoom_y, shift_x, shift_y = 2 * numbers[:6] - 1
+        angle, shear = np.deg2rad(20 * angle), np.deg2rad(10 * shear)
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        slant = np.array([[1, -np.sin(shear)], [0, np.cos(shear)]])
+        # Of the four quarters of one number the first mirrors both axes, then the rows, then the columns, then none.
+        flips = [(-1, -1), (1, -1), (-1, 1), (1, 1)][int(4 * numbers[6])]
+        scale = np.diag([(1 + 0.2 * zoom_x) * flips[0], (1 + 0.2 * zoom_y) * flips[1]])
+        linear, shift = turn @ slant @ scale, np.array([0.1 * width * shift_x, 0.1 * height * shift_y])
+        np.testing.assert_allclose(matrix[:2, :2], linear, atol=1e-5)
+        for point in ([0, 0], [30, 20], [15, 10]):
+            moved = linear @ (point - centre) + centre + shift
+            np.testing.assert_allclose(matrix @ [*point, 1], [*moved, 1], atol=1e-4)
+
+
+@pytest.mark.parametrize(("name", "place"), [("horizontal_flip", 0), ("vertical_flip", 1)])
+def test_a_flip_that_is_not_asked_for_is_not_made(name, place):
+    draws = np.full((4, 12), 0.5)
+    draws[:, 6] = 0.1, 0.3, 0.6, 0.9
+    found = transforms(draws, Augmentation(**{name: True}), 21, 31)
+    expected = [[-1, 1, -1, 1], [-1, -1, 1, 1]]
+    np.testing.assert_allclose(found[:, place, place], expected[place], atol=1e-6)
+    np.testing.assert_allclose(found[:, 1 - place, 1 - place], 1, atol=1e-6)
+
+
+def test_exponents_and_squares_of_given_numbers():
+    draws = np.full((3, 12), 0.5)
+    draws[:, 7] = 0, 0.5, 1
+    exponents = augmentation._exponents(tf.constant(draws, tf.float32), Augmentation(log_gamma=0.4))
+    np.testing.assert_allclose(exponents, np.exp([-0.4, 0, 0.4]), rtol=1e-6)
+    # Number 8 decides whether: below 0.5 here. Number 9 the side, 12 to 42 of 100 pixels; 10 and 11 its middle.
+    draws[:, 8:12] = [0.49, 0, 0.3025, 0.6025], [0.49, 1, 0.3025, 0.6025], [0.5, 1, 0.3025, 0.6025]
+    cut = augmentation._cut_out(tf.constant(draws, tf.float32), Augmentation(cutout=0.5), 100, 100).numpy()
+    for found, side in zip(cut, (12, 42, 0), strict=True):
+        # Pixels nearer to the middle than half a side.
+        expected = [np.abs(np.arange(100) - middle) < side / 2 for middle in (30.25, 60.25)]
+        np.testing.assert_array_equal(found, expected[0][:, np.newaxis] & expected[1])

@@ -135,3 +135,10 @@ def test_too_few_patients_are_refused_by_class(records):
         folds.view(directory, manifest, fold=1, folds=21, seed=0)
     assert "too few groups (patients) for --folds=21" in str(error.value)
     assert "no_gad: 20 groups have it, 1 of 21 folds would not" in str(error.value)
+
+
+def test_a_view_says_which_fold_of_how_many_it_is(records):
+    directory, manifest = records
+    rule = folds.view(directory, manifest, fold=2, folds=4, seed=7).split_rule
+    assert rule == {"rule": "group", "allow_leakage": False, "folds": 4, "fold": 2, "folds_seed": 7}
+    assert [each.split_rule["fold"] for each in folds.views(directory, manifest, folds=3, seed=7)] == [1, 2, 3]

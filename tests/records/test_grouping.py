@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from contrast_tfdata.images.dicom import is_placeholder
 from contrast_tfdata.images.files import FileRef
 from contrast_tfdata.images.slices import FileFacts
-from contrast_tfdata.records.grouping import MOST_JOINED, Name, join, name_of, patient_id_warnings
+from contrast_tfdata.records.grouping import MOST_JOINED, Name, join, name_of, patient_id_warnings, written_names
 from contrast_tfdata.records.near_duplicates import Pair
 from contrast_tfdata.records.units import FileUnit
 
@@ -133,3 +133,44 @@ def test_neither_order_nor_constraints_are_broken(pairs, pools, known, order):
         members = [number for number in range(12) if groups[number] == group]
         assert len(known & set(members)) <= 1
         assert len({pools[number] for number in members} & {"train", "validation", "test"}) <= 1
+
+
+@pytest.mark.parametrize(("count", "expected"), [(8, 1), (9, 2)])
+def test_eight_names_may_be_joined_however_few_there_are(count, expected):
+    """Of nine that all look alike the last one stays alone; so it is of forty, of which a fifth are eight."""
+    chain = [Pair(number, number + 1, 0.96) for number in range(count - 1)]
+    assert len(set(join(files(count), [None] * count, chain))) == expected
+    assert len(set(join(files(44), [None] * 44, chain))) == 44 - count + expected
+    assert len(set(join(files(45), [None] * 45, chain))) == 45 - count + 1
+
+
+def test_the_most_alike_are_joined_first_and_of_equals_the_first_names():
+    """Patient 0 and patient 3 must stay apart, and file 1 can go to one of them only."""
+    names = files(4, known={0, 3})
+    assert join(names, [None] * 4, [Pair(0, 1, 0.96), Pair(1, 3, 0.97)])[1] == "file 003"
+    assert join(names, [None] * 4, [Pair(1, 3, 0.97), Pair(0, 1, 0.97)])[1] == "file 000"
+
+
+@pytest.mark.parametrize(
+    ("facts", "name"),
+    [
+        ({"patient_id": "7", "study_uid": "1.2", "series_uid": "1.3"}, Name("patient:7", True)),
+        ({"study_uid": "1.2", "series_uid": "1.3"}, Name("study:1.2", False)),
+        ({"series_uid": "1.3"}, Name("study:1.3", False)),
+        ({}, Name("file:None:no_gad/a.dcm", False)),
+    ],
+)
+def test_a_name_is_the_patients_else_the_studys_else_the_series_else_the_files(facts, name):
+    unit = scanned(None)[0]
+    assert name_of(unit, FileFacts(b"0", "dicom", 1, **facts)) == name
+
+
+def test_names_as_they_were_written():
+    assert written_names(*scanned(" 7 ", group="Anna")) == ["Anna", " 7 "]
+    assert written_names(*scanned("ANON")) == []
+
+
+def test_placeholders_are_counted_but_where_the_user_names_somebody():
+    found = [scanned("ANON", "1"), scanned("0", "2"), scanned(None, "3"), scanned("7", "4"), scanned("X", "5", "Anna")]
+    (line,) = patient_id_warnings(found)
+    assert line.startswith("2 files: PatientID is a placeholder")

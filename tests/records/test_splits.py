@@ -1,5 +1,6 @@
 """Who goes where."""
 
+import itertools
 from collections import Counter
 
 import pytest
@@ -7,8 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contrast_tfdata.errors import UsageError
+from contrast_tfdata.records.assignment import (
+    DEVELOPMENT,
+    Member,
+    compatible,
+    contradictions,
+    effective_options,
+    split_by_group,
+    split_by_position,
+)
 from contrast_tfdata.records.identity import example_id, group_key
-from contrast_tfdata.records.splits import SplitOptions, assign_groups, keras_split
+from contrast_tfdata.records.splits import SplitOptions, assign_folds, assign_groups, keras_split
 
 NAMES = st.text("abcdef0123456789", min_size=1, max_size=8)
 COUNT = st.integers(0, 30)
@@ -163,3 +173,80 @@ def test_fault_28_group_key_is_keyed():
 def test_example_ids_do_not_collide():
     ids = {example_id(bytes.fromhex(f"{file:064x}"), index) for file in range(50) for index in range(50)}
     assert len(ids) == 2500
+
+
+POOLS = ("train", "validation", "test", DEVELOPMENT)
+
+
+def test_which_pools_can_all_go_to_one_split():
+    together = [set(pools) for size in range(5) for pools in itertools.combinations(POOLS, size) if compatible(pools)]
+    one, two = (
+        [{"train"}, {"validation"}, {"test"}, {DEVELOPMENT}],
+        [{"train", DEVELOPMENT}, {"validation", DEVELOPMENT}],
+    )
+    assert together == [set(), *one, *two]
+
+
+@pytest.mark.parametrize(
+    ("pools", "validation", "test"),
+    [
+        ([], 0.3, 0.1),
+        ([None], 0.3, 0.1),
+        (["train"], 0.3, 0.1),
+        ([None, DEVELOPMENT], 0.3, 0.0),
+        (["test", None], 0.3, 0.0),
+        (["validation"], 0.0, 0.1),
+        (["validation", "test"], 0.0, 0.0),
+    ],
+)
+def test_no_share_is_taken_for_a_split_that_the_user_has_made_up(pools, validation, test):
+    found = effective_options(pools, SplitOptions("group", 0.3, 0.1, 7))
+    assert found == SplitOptions("group", validation, test, 7)
+
+
+def test_members_go_where_they_or_their_groups_are_fixed_to():
+    members = [
+        Member("a", (0, 1), "validation", "1"), Member("a", (0,), DEVELOPMENT, "2"), Member("a", (1,), None, "3"),
+        Member("b", (0, 1), "test", "4"), Member("b", (0,), "validation", "5"), Member("b", (1,), None, "6"),
+        Member("c", (0, 1), DEVELOPMENT, "7"), Member("d", (0, 1), "train", "8"),
+    ]  # fmt: skip
+    expected = ["validation"] * 3 + ["test", "validation", "train"] + ["train"] * 2
+    assert split_by_group(members, SplitOptions("group", 0.0, 0.0)) == expected
+    assert contradictions(members) == ["test 4, validation 5"]
+    more = [*members, Member("b", (0,), "test", "0"), Member("d", (1,), "test", "9"), Member("e", (1,), "test", "10")]
+    assert contradictions(more) == ["test 0, validation 5", "test 9, train 8"]
+
+
+def test_the_slides_split_counts_all_but_the_test_folder():
+    members = [Member("g", (0,), "test", f"t{number}") for number in range(3)]
+    members += [Member("g", (number // 5,), DEVELOPMENT, str(number)) for number in range(10)]
+    validation = {path for path, split in split_by_position(members).items() if split == "validation"}
+    assert validation == {"0", "5"}
+    assert len(split_by_position(members)) == 10
+
+
+@pytest.mark.parametrize("change", [{"rule": "keras"}, {"validation_fraction": 0.0}, {"test_fraction": 0.999}])
+def test_options_at_their_bounds(change):
+    ((name, value),) = change.items()
+    assert getattr(SplitOptions(**change), name) == value
+
+
+@pytest.mark.parametrize("change", [{"validation_fraction": -1e-9}, {"test_fraction": 1.0}, {"rule": ""}])
+def test_options_just_outside_are_named(change):
+    ((name, value),) = change.items()
+    name = {"rule": "split"}.get(name, name)
+    with pytest.raises(UsageError, match=f"{name}.*Received: .*{value}"):
+        SplitOptions(**change)
+
+
+def test_folds_have_numbers_from_one_and_equal_shares():
+    fold_of = assign_folds({f"{number}": (2, 3) for number in range(20)}, 5, 3)
+    assert Counter(fold_of.values()) == dict.fromkeys(range(1, 6), 4)
+
+
+def test_a_class_that_a_split_lacks_comes_from_the_smallest_group_that_can_be_spared():
+    """Two groups of class 1: the large one needs a place where most is missing, the small one goes where none is."""
+    sizes = {"a": (0, 9), "b": (0, 1), **{f"{number}": (5, 0) for number in range(8)}}
+    for seed in range(20):
+        split_of = assign_groups(sizes, SplitOptions("group", 0.0, 0.25, seed))
+        assert (split_of["a"], split_of["b"]) == ("train", "test")

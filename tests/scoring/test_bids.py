@@ -77,3 +77,10 @@ def test_what_is_no_sidecar_stays_a_file_that_cannot_be_used(tmp_path, content):
     claims, found = found_claims(tmp_path)
     assert claims == {"a.nii": Claim.SILENT}
     assert [path.rpartition("/")[2] for path in found.units] == ["a.json", "a.nii", "other.json"]
+
+
+@pytest.mark.parametrize(("size", "claim"), [(1 << 20, Claim.WITH_GAD), ((1 << 20) + 1, Claim.SILENT)])
+def test_a_sidecar_of_one_mebibyte_is_read(tmp_path, size, claim):
+    (tmp_path / "a.nii").write_bytes(b"")
+    (tmp_path / "a.json").write_bytes(b'{"ContrastBolusIngredient": "GADOLINIUM"}'.ljust(size))
+    assert found_claims(tmp_path)[0]["a.nii"] is claim

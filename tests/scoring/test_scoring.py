@@ -22,7 +22,7 @@ from contrast_tfdata.images.contrast_claims import Claim
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.images.selection import SliceSelection
 from contrast_tfdata.records.workers import Workers
-from contrast_tfdata.scoring import inputs, tables
+from contrast_tfdata.scoring import inputs, tables, verdicts
 from contrast_tfdata.scoring.batching import score_stream
 from contrast_tfdata.scoring.verdicts import SeriesVerdict
 
@@ -369,3 +369,30 @@ def test_tables_as_json_lines(scores, tmp_path):
         "reason": "",
     }
     assert list(rows[4])[-4:] == ["verdict", "header", "header_claim", "reason"]
+
+
+@pytest.mark.parametrize(
+    ("probability", "prediction", "reason"),
+    [
+        (0.25, 0, ""),  # Of the band its lower end is answered,
+        (np.nextafter(0.25, 1), 0, "unsure"),
+        (0.5, 0, "unsure"),  # as is the threshold, with no_gad;
+        (np.nextafter(0.5, 1), 1, "unsure"),
+        (0.75, 1, "unsure"),  # its upper end is not.
+        (np.nextafter(0.75, 1), 1, ""),
+    ],
+)
+def test_verdicts_at_the_ends_of_the_band_and_at_the_threshold(monkeypatch, probability, prediction, reason):
+    monkeypatch.setattr(verdicts, "sigmoid", lambda logit: np.float64(probability))
+    verdict = SeriesVerdict.at(WITH_BAND, "a", np.zeros(3))
+    assert (verdict.num_slices, verdict.probability) == (3, probability)
+    assert (verdict.prediction, verdict.reason) == (prediction, reason)
+    answered = ("no_gad", "with_gad")[prediction]
+    assert verdict.verdict == ("indeterminate" if reason else answered)
+    assert SeriesVerdict.at(AT_HALF, "a", np.zeros(3)).verdict == answered
+    assert SeriesVerdict.at(WITH_BAND, "a", np.zeros(3), refusal="blank").reason == "blank"
+
+
+def test_a_series_has_the_sigmoid_of_its_mean_logit():
+    verdict = SeriesVerdict.at(AT_HALF, "a", np.array([-1.0, 2.0, 5.0]))
+    assert verdict.probability == pytest.approx(1 / (1 + np.exp(-2)))
