@@ -181,13 +181,6 @@ def test_fault_67_images_that_are_mr_only_by_their_modality(sop_class, code, sai
     assert caught.value.code == code
 
 
-def test_fault_67_sop_class_of_the_file_meta_group():
-    assert scan(dicom_bytes(SOPClassUID=None)).format == "dicom"
-    # 1.2.840.10008.5.1.4.1.1.4 with a null at its end: one digit more fits in.
-    other = dicom_bytes(SOPClassUID=None).replace(b"1.2.840.10008.5.1.4.1.1.4\0", b"1.2.840.10008.5.1.4.1.1.42")
-    assert code_of(other) == "not_mr"
-
-
 def test_fault_68_syntax_that_is_not_installed_names_the_extra(tmp_path):
     (tmp_path / "slice.dcm").write_bytes(EXAMPLES["dicom_jpeg_ls"])
     code = (
