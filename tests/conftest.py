@@ -26,11 +26,13 @@ _TOGETHER = {
 """Files that share what tests of one process have made: finished runs, traced networks."""
 
 
+@pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items):
     """Keeps what belongs together in one of pytest-xdist's processes, and puts first what takes longest.
 
     Tests of one file share what they made. Those that start several processes share one group, so that no two of them
-    run beside each other; begun first, they are not what all others are waited for at the end.
+    run beside each other; begun first, they are not what all others are waited for at the end. A wrapper, since
+    pytest-xdist reads the groups before any other hook is called.
     """
     groups = {stem: name for name, stems in _TOGETHER.items() for stem in stems}
     for item in items:
@@ -38,6 +40,7 @@ def pytest_collection_modifyitems(items):
         item.add_marker(pytest.mark.xdist_group(name))
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: (not item.get_closest_marker("processes"), item.path not in slow))
+    return (yield)
 
 
 def pytest_collection_finish():
