@@ -99,23 +99,34 @@ def test_fault_29_changed_files_fail_where_none_may_be_left_out(tmp_path):
 
 @pytest.mark.slow
 def test_fault_29_files_that_never_cease_to_change(tmp_path):
-    """Each is put in the place of another version or rewritten in place, again and again, while the command runs."""
-    paths = write_tree(tmp_path / "pictures")
+    """Each is put in the place of another version or rewritten in place, again and again, while the command runs.
+
+    Whether a file changes between its scan and its decoding is chance, and small: the command runs until one has.
+    """
+    seen = set()
+    for attempt in range(20):
+        seen |= set(convert_while_files_change(tmp_path / str(attempt), random.Random(attempt)))
+        if "changed" in seen:
+            break
+    assert "changed" in seen
+    assert seen <= {"changed", "empty", "truncated"}
+
+
+def convert_while_files_change(root, randomness):
+    """Returns the reasons of files that were rejected; every record is held to its file."""
+    paths = write_tree(root / "pictures")
     words = ["--on_bad_image=skip", "--image_size=24", "--intensity=stored", "--interpolation=nearest"]
-    folders = [f"--train_dir={tmp_path}/pictures", f"--output_dir={tmp_path}/records", "--group_regex=/(p.*)_"]
-    randomness = random.Random(0)
+    folders = [f"--train_dir={root}/pictures", f"--output_dir={root}/records", "--group_regex=/(p.*)_"]
     with start("make_records", *folders, *words, "--num_workers=1") as process:
-        while process.poll() is None and not list(tmp_path.glob(".records.incomplete-*")):
+        while process.poll() is None and not list(root.glob(".records.incomplete-*")):
             time.sleep(0.005)
         while process.poll() is None:
             number = randomness.randrange(FILES)
             content = picture(number, randomness.randrange(VERSIONS))[0]
-            place = paths[number] if number % 4 == 0 else tmp_path / "new"
+            place = paths[number] if number % 4 == 0 else root / "new"
             place.write_bytes(content)
             if place != paths[number]:
                 os.replace(place, paths[number])
             time.sleep(0.002)
         assert process.returncode == 0, process.said("stderr")
-    _, reasons = check(tmp_path / "records")
-    assert "changed" in reasons
-    assert set(reasons) <= {"changed", "empty", "truncated"}
+    return check(root / "records")[1]
