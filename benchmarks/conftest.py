@@ -64,7 +64,9 @@ def pytest_sessionfinish(session):
 
 def pytest_terminal_summary(terminalreporter, config):
     outcome = config.stash[_OUTCOME]
-    if outcome.sections:
+    if outcome.sizes.smoke:
+        terminalreporter.write_line("figures of so small a run say nothing of speed")
+    elif outcome.sections:
         terminalreporter.section("targets")
         for line in outcome.target_lines():
             terminalreporter.write_line(line)
