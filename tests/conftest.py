@@ -10,7 +10,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pytest
 from hypothesis import settings
-from png_files import write_png
+from png_files import write_tree
 
 # Without a deadline: a slow example says more about what else the machine does than about the code. `make fuzz` has all
 # the examples, every other run fewer than hypothesis's 100.
@@ -18,7 +18,6 @@ settings.register_profile("quick", deadline=None, max_examples=40)
 settings.register_profile("all", deadline=None, max_examples=400)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
-CLASS_NAMES = ("no_gad", "with_gad")
 _TOGETHER = {
     "trainings": ("test_loop", "test_starting_over", "test_surviving"),
     "networks": ("test_conformance", "test_contrast_net", "test_inference", "test_parts"),
@@ -61,12 +60,7 @@ def png_tree(tmp_path):
     """Makes a folder with `counts` pictures a class, four of each patient: <root>/<class>/p<patient>_<number>.png."""
 
     def make(counts=(12, 8), root=None, first_seed=0):
-        root = root or tmp_path / "pictures"
-        for label, name in enumerate(CLASS_NAMES):
-            for number in range(counts[label]):
-                seed = first_seed + 10_000 * label + number
-                write_png(root / name / f"p{label}{number // 4:03d}_{number:05d}.png", seed)
-        return root
+        return write_tree(root or tmp_path / "pictures", counts, first_seed)
 
     return make
 
