@@ -42,8 +42,11 @@ def pytest_collection_modifyitems(items):
     return (yield)
 
 
-def pytest_collection_finish():
-    """What is imported stays: the collector need not look through TensorFlow's objects again and again."""
+def pytest_collection_finish(session):
+    """Checks that groups were read; what is imported stays, so that the collector need not look through it again."""
+    grouped = getattr(session.config.option, "loadgroup", False)
+    if grouped and not all("@" in item.nodeid for item in session.items):
+        raise pytest.UsageError("pytest-xdist has not read the groups of the tests: it does not fit this pytest")
     gc.freeze()
 
 
