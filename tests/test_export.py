@@ -99,9 +99,9 @@ def real_records(real_data, tmp_path_factory):
 
 @pytest.mark.real
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["savedmodel", "onnx", "tflite"])
-def test_real_slices_get_the_networks_logits(real_records, tmp_path, name):
-    found = parity_of(real_records, tmp_path, name, "none")
+def test_real_slices_get_the_networks_logits(real_records, tmp_path):
+    """The other formats have the same weights and arithmetic; tests/exporting compares them on noise."""
+    found = parity_of(real_records, tmp_path, "onnx", "none")
     assert found["logit_relative"] < 1e-5
     assert found["agreement"] == found["decision_agreement"] == 1
 
@@ -117,8 +117,7 @@ def test_8_bits_keep_the_order_of_real_slices(real_records, tmp_path):
 
 def parity_of(records, folder, name, quantize):
     """Exports the package's weights and returns what was found on the records' test slices."""
-    output = folder / {"savedmodel": "m", "onnx": "m.onnx", "tflite": "m.tflite"}[name]
+    output = folder / f"m.{name}"
     form = [f"--format={name}", f"--quantize={quantize}", f"--output={output}"]
     succeed("export", "--workdir=shipped", f"--records_dir={records}", *form)
-    facts = output / "assets.extra" / "contrast_tfdata.json" if name == "savedmodel" else f"{output}.json"
-    return json.loads(Path(facts).read_text())["parity"]
+    return json.loads(Path(f"{output}.json").read_text())["parity"]

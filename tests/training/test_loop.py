@@ -33,14 +33,10 @@ def without_validation(records):
     "change",
     [
         {},
-        {"optimizer": "adamw"},
-        {"optimizer": "lamb", "learning_rate": 1e-2},
-        {"loss": "focal", "focal_alpha": 0.5},
-        {"ema_decay": 0.9},
-        {"schedule": "cosine", "warmup_epochs": 0.5},
-        {"gradient_centralization": True},
-        {"class_weights": "balanced"},
-        {"class_weights": "batch"},
+        {"optimizer": "adamw", "loss": "focal", "focal_alpha": 0.5},
+        {"optimizer": "lamb", "learning_rate": 1e-2, "class_weights": "balanced"},
+        {"ema_decay": 0.9, "gradient_centralization": True},
+        {"schedule": "cosine", "warmup_epochs": 0.5, "class_weights": "batch"},
     ],
     ids=lambda change: "-".join(map(str, change.values())) or "slides",
 )
@@ -262,12 +258,12 @@ def test_fault_51_broken_weights_are_never_saved(records, tmp_path, monkeypatch,
 @pytest.mark.slow
 def test_fault_51_float16_that_overflows_without_end_is_stopped(tmp_path, monkeypatch):
     """Each step is skipped with half of the loss scale, from 32768 on: after 15 of them it is 1."""
-    records = tmp_path / "records", write_records(tmp_path / "records", (("train", 40),))
+    records = tmp_path / "records", write_records(tmp_path / "records", (("train", 16),))
     break_weights(monkeypatch, "on_epoch_begin", lambda *_: True)
     tf.keras.mixed_precision.set_global_policy("mixed_float16")
     try:
         with pytest.raises(ContrastError, match="overflow even without loss scaling in epoch 1, step 15; there is no"):
-            run(records, tmp_path / "run", batch_size=2)
+            run(records, tmp_path / "run", batch_size=1)
         with pytest.raises(ContrastError, match="every step of epoch 1 overflowed; there is no checkpoint yet"):
             run(records, tmp_path / "short", batch_size=8)
     finally:
@@ -285,18 +281,3 @@ def test_fault_49_no_training_split(tmp_path):
     records = tmp_path / "records", write_records(tmp_path / "records", (("test", 4),))
     with pytest.raises(DataError, match="the training split is empty"):
         run(records, tmp_path / "run")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "training", [FAST, dataclasses.replace(COSINE, gradient_centralization=True)], ids=["slides", "fast"]
-)
-def test_float16_scales_its_loss(records, tmp_path, training):
-    tf.keras.mixed_precision.set_global_policy("mixed_float16")
-    try:
-        model, history = run(records, tmp_path / "run", dataclasses.replace(training, epochs=1), batch_size=16)
-    finally:
-        tf.keras.mixed_precision.set_global_policy("float32")
-    assert isinstance(model.optimizer, tf.keras.mixed_precision.LossScaleOptimizer)
-    assert float(model.optimizer.loss_scale) > 1
-    assert np.isfinite(history[0]["loss"])

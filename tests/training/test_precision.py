@@ -1,13 +1,12 @@
 """16 bits train as well as float32, and float16's dynamic loss scale does what it is for."""
 
-import dataclasses
+import math
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from bright_records import SIZE, write_records
 
-from contrast_tfdata.images.phantom import EASY_OPTIONS, generate_patient
 from contrast_tfdata.model import starting_point
 from contrast_tfdata.model.contrast_net import ContrastNet
 from contrast_tfdata.model.runtime_plan import PRECISIONS
@@ -17,8 +16,8 @@ from contrast_tfdata.training.compiling import compile_model
 from contrast_tfdata.training.options import TrainingOptions
 
 RECIPE = TrainingOptions(learning_rate=1e-3)
-TRAINED_ON = 384
-"""Slices of the phantom, of 512; the other patients' are held out."""
+FIRST_EXPONENT = 30
+"""Of the loss scale, where float16 must find its own: with 2**30 the gradients of the first steps overflow."""
 FIRST_STEP_MOMENT = 0.1
 """Adam's first moment after one step, in gradients: 1 - beta_1."""
 
@@ -30,108 +29,38 @@ def compiled(precision: str, jit_compile: bool, **kwargs) -> ContrastNet:
     return model
 
 
-@dataclasses.dataclass(frozen=True)
-class Score:
-    """Of the float32 twin, as the commands score, on held-out images: share of right answers, mean cross-entropy."""
-
-    accuracy: float
-    loss: float
-
-
-def score(model: ContrastNet, images, labels) -> Score:
-    twin = starting_point.float32_twin(model)
-    logits = np.concatenate([twin(part).numpy()[:, 0] for part in np.array_split(images, 4)])
-    right = np.where(labels, logits, -logits)
-    return Score(float(np.mean(right > 0)), float(np.mean(np.log1p(np.exp(-right)))))
-
-
 @pytest.fixture(scope="module")
-def bright_score(tmp_path_factory):
-    """Trains from random weights on bright squares: 48 steps of 4, compiled with XLA."""
+def bright(tmp_path_factory):
+    """Where records of bright squares to learn from are, and the held-out images with their labels."""
     directory = tmp_path_factory.mktemp("precision") / "records"
     manifest = write_records(directory, (("train", 64), ("validation", 64)))
     source = {"records_dir": directory, "manifest": manifest, "options": PipelineOptions(4, static_shapes=True)}
     held_out = list(create_eval_dataset(**source, split="validation").as_numpy_iterator())
     images, labels = (np.concatenate([batch[part] for batch in held_out]) for part in (0, 1))
-
-    def train(precision: str) -> Score:
-        model = compiled(precision, jit_compile=True)
-        model.fit(create_train_dataset(**source, first_epoch=0, epochs=3), epochs=3, steps_per_epoch=16, verbose=0)
-        return score(model, images, labels[:, 0] > 0)
-
-    return train
+    return source, images, labels[:, 0] > 0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_every_precision_learns_from_nothing(precision, bright_score):
-    # Seen: 64 of 64 in each; chance gives 32, with a standard deviation of 4.
-    assert bright_score(precision).accuracy >= 60 / 64
-
-
-@pytest.fixture(scope="module")
-def phantom():
-    """One midline slice of each of 256 patients before and after a strong dose: (512, 190, 190) uint8, and labels.
-
-    The mmol/L of EASY_OPTIONS take 700 steps to learn.
-    """
-    options = dataclasses.replace(EASY_OPTIONS, matrix=SIZE, slices_per_class=1, max_offset_mm=0.0, plasma=(4.0, 5.0))
-    patients = [generate_patient(9, number, options) for number in range(256)]
-    images = [one.pixels for patient in patients for one in (*patient.pre, *patient.post)]
-    return np.stack(images), np.tile([False, True], 256)
-
-
-@pytest.fixture(scope="module")
-def float32_epoch(phantom):
-    """Returns the weights before the first epoch in which float32 learns, and its score after it.
-
-    The epochs before would take float16 minutes on a CPU. Which one it is depends on how a machine rounds. They are not
-    compiled with XLA, which would take longer to compile one than oneDNN takes for its steps.
-    """
-    model = compiled("float32", jit_compile=False)
-    weights, before = model.get_weights(), held_out_score(model, phantom)
-    for _ in range(20):
-        model = compiled("float32", jit_compile=False)  # with a new optimizer, as 16 bits will have
-        model.set_weights(weights)
-        fit(model, phantom)
-        after = held_out_score(model, phantom)
-        # Over five standard errors above chance.
-        if after.accuracy >= 0.75 and after.loss < before.loss - 0.06:
-            return weights, after
-        weights, before = model.get_weights(), after
-    pytest.fail(f"after 20 epochs: {before} before the last one, {after} after it")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
-def test_16_bits_learn_the_phantom_as_float32_does(precision, phantom, float32_epoch):
-    weights, expected = float32_epoch
+def test_every_precision_learns_from_nothing(precision, bright):
+    """48 steps of 4, compiled with XLA; those of float16 in which gradients overflow are left out."""
+    source, images, labels = bright
     model = compiled(precision, jit_compile=True)
-    model.set_weights(weights)
-    fit(model, phantom)
-    own = held_out_score(model, phantom)
-    # 6 of 128 slices: a standard error of the float32 accuracy is as large (4 %). Seen: 0.
-    assert own.accuracy == pytest.approx(expected.accuracy, abs=3 / 64)
-    # Less than a third of what the epoch takes off the loss, 0.13. Seen: 0.01, since no two runs add up alike.
-    assert own.loss == pytest.approx(expected.loss, abs=0.04)
+    if precision == "mixed_float16":
+        set_scale(model, 2.0**FIRST_EXPONENT)
+    model.fit(create_train_dataset(**source, first_epoch=0, epochs=3), epochs=3, steps_per_epoch=16, verbose=0)
+    twin = starting_point.float32_twin(model)
+    logits = np.concatenate([twin(part).numpy()[:, 0] for part in np.array_split(images, 4)])
+    # Seen: 64 of 64 in each; chance gives 32, with a standard deviation of 4.
+    assert np.mean((logits > 0) == labels) >= 60 / 64
+    if precision == "mixed_float16":
+        assert 0 < FIRST_EXPONENT - math.log2(float(model.optimizer.loss_scale)) < 16
 
 
-def held_out_score(model: ContrastNet, phantom) -> Score:
-    images, labels = phantom
-    return score(model, images[TRAINED_ON:], labels[TRAINED_ON:])
-
-
-def fit(model: ContrastNet, phantom) -> None:
-    """Takes one epoch of 48 steps of 8."""
-    images, labels = (part[:TRAINED_ON] for part in phantom)
-    data = tf.data.Dataset.from_tensor_slices((images, labels[:, np.newaxis].astype(np.float32), np.ones(TRAINED_ON)))
-    model.fit(data.shuffle(TRAINED_ON, seed=1).batch(8, drop_remainder=True), epochs=1, verbose=0)
-
-
-@pytest.fixture(scope="module", params=[False, True], ids=["plain", "xla"])
-def scaled(request) -> ContrastNet:
+@pytest.fixture(scope="module")
+def scaled() -> ContrastNet:
     """A network in float16 that one step has been taken with, so that the optimizer's moments are not 0."""
-    model = compiled("mixed_float16", request.param)
+    model = compiled("mixed_float16", jit_compile=False)
     train_on(model)
     return model
 
