@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from absl import app, flags
 from rich.console import Console
@@ -216,14 +216,6 @@ def _report(error: BaseException, text: str, code: int, debug: bool) -> int:
         traceback.print_exception(error)
     errors.print(f"error: {text}", style="bold red" if errors.is_terminal else None)
     return code
-
-
-def abandon(error: ContrastError) -> NoReturn:
-    """Ends the process with an error from a thread other than the main one, which may be stuck within TensorFlow."""
-    _report(error, str(error), error.exit_code, debug=False)
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    os._exit(error.exit_code)
 
 
 def _raise_interrupted(signum, frame) -> None:

@@ -124,9 +124,6 @@ _STRATEGY = flags.DEFINE_enum(
 _WAIT_FOR_WORKERS = flags.DEFINE_float(
     "wait_for_workers", 300.0, "seconds that multi_worker waits at the start until all workers are there", 0.0
 )
-_DATA_SERVICE = flags.DEFINE_string(
-    "data_service", None, "host:port of a tf.data service that makes the batches, instead of this process"
-)
 _RESUME = flags.DEFINE_enum("resume", "auto", ["auto", "never"], "go on from a checkpoint in --workdir, or start over")
 _CHECKPOINT_STEPS = flags.DEFINE_integer(
     "checkpoint_steps", 0, "save after so many steps of an epoch, too; 0: at its end only", lower_bound=0
@@ -242,7 +239,6 @@ def _fitted(run: "Run", job: "Job") -> "tuple[ContrastNet, History]":
     """Trains a network, or goes on with one, and returns it with what became of it epoch by epoch."""
     from contrast_tfdata import epoch_logs
     from contrast_tfdata.model import starting_point
-    from contrast_tfdata.pipeline import data_service
     from contrast_tfdata.training import loop
 
     with job.distribution.watching(), job.distribution.scope():
@@ -255,17 +251,14 @@ def _fitted(run: "Run", job: "Job") -> "tuple[ContrastNet, History]":
             init_weights=_INIT_WEIGHTS.value,
             preprocessing=job.manifest.preprocessing,
         )
-    with data_service.watching(job.pipeline.data_service, cli.abandon):
-        history = loop.train(
-            model,
-            job,
-            resume=_RESUME.value == "auto",
-            on_start=lambda: run.write_provenance(cli.flags_text(sys.modules[__name__])),
-            console=cli.console,
-            logs=epoch_logs.callbacks(
-                job.workdir / loop.LOGS, job.recipe(model), figures=job.distribution.cluster is None
-            ),
-        )
+    history = loop.train(
+        model,
+        job,
+        resume=_RESUME.value == "auto",
+        on_start=lambda: run.write_provenance(cli.flags_text(sys.modules[__name__])),
+        console=cli.console,
+        logs=epoch_logs.callbacks(job.workdir / loop.LOGS, job.recipe(model), figures=job.distribution.cluster is None),
+    )
     return model, history
 
 
@@ -318,11 +311,8 @@ def _start_tensorflow(cluster: clusters.Cluster | None) -> tuple["RuntimePlan", 
         deterministic=_DETERMINISTIC.value,
         distributed=strategy != "one_device",
     )
-    from contrast_tfdata.pipeline import data_service
     from contrast_tfdata.training import distribution
 
-    if _DATA_SERVICE.value:
-        data_service.check_address(_DATA_SERVICE.value)
     return plan, distribution.start(strategy, cluster)
 
 
@@ -429,7 +419,6 @@ def _pipeline_options(workdir: Path, rank: int = 0) -> PipelineOptions:
         cache_dir=workdir / f".contrast_tfdata-cache-{rank}",
         augmentation=Augmentation.parse(_AUGMENT.value),
         pairs=_PAIRS.value,
-        data_service=_DATA_SERVICE.value,
     )
 
 

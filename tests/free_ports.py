@@ -1,5 +1,6 @@
 """Ports of this machine that nobody listens on."""
 
+import contextlib
 import socket
 
 
@@ -15,3 +16,11 @@ def free_ports(count):
 def free_addresses(count):
     """Returns as many as host:port."""
     return [f"localhost:{port}" for port in free_ports(count)]
+
+
+def adjoining_port():
+    """Returns one whose next is free, too."""
+    for port in free_ports(50):
+        with contextlib.suppress(OSError), socket.create_server(("localhost", port + 1)):
+            return port
+    raise AssertionError("no two adjoining ports are free")

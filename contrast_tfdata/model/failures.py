@@ -2,8 +2,7 @@
 
 import tensorflow as tf
 
-from contrast_tfdata.errors import ContrastError, DataError, StorageError, UsageError
-from contrast_tfdata.pipeline.data_service import OUT_OF_ORDER
+from contrast_tfdata.errors import ContrastError, DataError, StorageError
 from contrast_tfdata.records.codec import PARSING
 
 _WHICH = "make_records --verify_only names shard and record"
@@ -25,8 +24,6 @@ def explain(error: Exception) -> ContrastError | None:
         return DataError(f"damaged records: {_first_line(text)}; {_WHICH}")
     if isinstance(error, tf.errors.InvalidArgumentError) and PARSING in text:
         return DataError(f"damaged records: {_first_line(text)}; {_WHICH}")
-    if isinstance(error, tf.errors.InvalidArgumentError) and OUT_OF_ORDER in text:
-        return UsageError("the tf.data service of --data_service has several workers; start it with one")
     if isinstance(error, tf.errors.ResourceExhaustedError):
         return ContrastError(f"out of memory; try a smaller --batch_size. {_first_line(text)}")
     if "xla" in text.lower():

@@ -12,7 +12,6 @@ import tensorflow as tf
 
 from contrast_tfdata.errors import DataError
 from contrast_tfdata.pipeline.augmentation import augment
-from contrast_tfdata.pipeline.data_service import made_by_service
 from contrast_tfdata.pipeline.folds import own_records
 from contrast_tfdata.pipeline.mixing import Division, PhantomPart
 from contrast_tfdata.pipeline.options import PipelineOptions
@@ -114,8 +113,6 @@ def create_train_dataset(
         lambda number, example: _finish(number, *example, options), num_parallel_calls=tf.data.AUTOTUNE
     )
     batches = batches.with_options(_tf_options(options.cache))
-    if options.data_service:
-        batches = made_by_service(batches, options.data_service)
     batches = batches.prefetch(_PREFETCHED)
     return batches.apply(tf.data.experimental.assert_cardinality((epochs - first_epoch) * division.steps - first_step))
 

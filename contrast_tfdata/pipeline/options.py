@@ -94,7 +94,6 @@ class PipelineOptions:
         pairs: keep a slice before and one after contrast of the same group and place together in a batch; of the same
             group alone where the records hold pictures, whose places are unknown.
         static_shapes: pad the last batch of an epoch, with weight 0, so that a compiled step serves every batch.
-        data_service: host:port of a tf.data service that makes the training batches; None: this process does.
     """
 
     batch_size: int = 64
@@ -106,7 +105,6 @@ class PipelineOptions:
     balance_patients: bool = False
     pairs: bool = False
     static_shapes: bool = False
-    data_service: str | None = None
 
     def __post_init__(self):
         if self.batch_size < 1:
@@ -115,8 +113,6 @@ class PipelineOptions:
             raise UsageError(f"cache must be one of {', '.join(CACHES)}. Received: cache={self.cache}")
         if self.cache == "disk" and self.cache_dir is None:
             raise UsageError("cache=disk needs a cache_dir")
-        if self.cache == "disk" and self.data_service:
-            raise UsageError("cache=disk would be on the disk of the data_service: take memory or none")
         if min(self.class_weights) < 0 or max(self.class_weights) <= 0:
             raise UsageError(f"class_weights must not be negative. Received: class_weights={self.class_weights}")
         if self.balance_patients and self.class_weights != (1.0, 1.0):

@@ -117,9 +117,9 @@ class Job:
 
     def recipe(self, model: ContrastNet) -> dict:
         """Everything that the result depends on; a run goes on only with the same."""
-        # Where examples are cached and batches made, and whether the last one is padded, changes nothing about the
-        # result; weights follow from the recipe's name for them.
-        left_out = {"cache", "cache_dir", "data_service", "static_shapes", "seed", "class_weights", "balance_patients"}
+        # Where examples are cached, and whether the last batch is padded, changes nothing about the result; weights
+        # follow from the recipe's name for them.
+        left_out = {"cache", "cache_dir", "static_shapes", "seed", "class_weights", "balance_patients"}
         batches = {name: value for name, value in dataclasses.asdict(self.batches).items() if name not in left_out}
         return {
             **dataclasses.asdict(self.training),

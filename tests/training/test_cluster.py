@@ -1,9 +1,11 @@
 """Workers that train together: what TF_CONFIG may say, and how they meet."""
 
 import json
+import re
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from free_ports import free_addresses
@@ -195,3 +197,9 @@ def test_silent_are_those_that_take_no_connection():
     assert clusters[0].silent() == [1]
     with socket.create_server(("localhost", clusters[1].port)):
         assert clusters[0].silent() == []
+
+
+def test_the_example_of_the_guide_is_one():
+    guide = (Path(__file__).parents[2] / "BUILD.md").read_text()
+    (text,) = re.findall(r'`(\{"cluster".*?\}\})`', guide)
+    assert Cluster.from_environment({"TF_CONFIG": text}).rank == json.loads(text)["task"]["index"]

@@ -5,17 +5,22 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from bright_records import write_records
-from free_ports import free_addresses
+from free_ports import adjoining_port, free_addresses
 from running import WORKDIR_FILES, read_rows, run, start, succeed
 
 from contrast_tfdata.model.weights import load_model
 
 pytestmark = [pytest.mark.processes, pytest.mark.slow]
+ROOT = Path(__file__).parents[2]
+GUIDE = (ROOT / "BUILD.md").read_text()
 EPOCHS = 6
 """Enough that a worker is killed before the last one."""
 RECIPE = (f"--epochs={EPOCHS}", "--batch_size=8", "--seed=3", "--precision=float32")
@@ -70,13 +75,15 @@ def alone(records, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def together(records, tmp_path_factory):
-    """The workdir of a run of two workers, and what each said."""
-    workdir = tmp_path_factory.mktemp("together") / "run"
-    with Workers(records, workdir) as both:
-        codes = both.wait()
-        said = [both.said(index) for index in range(2)]
-    assert codes == [0, 0], said
-    return workdir, said
+    """The workdir of a run of two workers, started as BUILD.md says, and what each said."""
+    folder = tmp_path_factory.mktemp("together")
+    (script,) = re.findall(r"^```bash\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+    words = ["bash", "-c", script, "launch.sh", *flags(records, folder / "run", *RECIPE)]
+    paths = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    result = subprocess.run(words, cwd=folder, env={**os.environ, **paths, "PORT": str(adjoining_port())}, check=False)
+    said = [(folder / f"worker-{index}.log").read_text() for index in range(2)]
+    assert result.returncode == 0, said
+    return folder / "run", said
 
 
 def history_of(workdir):
