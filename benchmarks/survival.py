@@ -31,7 +31,7 @@ BATCH, STEPS_PER_EPOCH = 64, 12
 def network() -> tf.keras.Model:
     """Returns the network as `train` compiles it on this machine in float32."""
     plan = runtime_plan.plan("float32")
-    model = starting_point.build(IMAGE_SIZE, pooling=plan.pooling, early_parts=plan.early_parts, seed=1)
+    model = starting_point.build(IMAGE_SIZE, pooling=plan.pooling, micro_batches=plan.micro_batches, seed=1)
     compile_model(model, TrainingOptions(), steps_per_epoch=STEPS_PER_EPOCH, jit_compile=plan.jit_compile)
     return model
 

@@ -38,7 +38,7 @@ def work() -> None:
     plan = runtime_plan.plan("float32", "false")
     where = distribution.start("multi_worker" if workers else "one_device", workers)
     with where.scope():
-        model = starting_point.build(IMAGE_SIZE, pooling=plan.pooling, early_parts=plan.early_parts, seed=1)
+        model = starting_point.build(IMAGE_SIZE, pooling=plan.pooling, micro_batches=plan.micro_batches, seed=1)
         compile_model(model, TrainingOptions(), steps_per_epoch=STEPS, jit_compile=False)
     images = np.random.default_rng(1).integers(0, 256, (BATCH, IMAGE_SIZE, IMAGE_SIZE), np.uint8)
     labels = (np.arange(BATCH) % 2).astype(np.float32)[:, np.newaxis]

@@ -237,7 +237,6 @@ def _prepared(plan: "RuntimePlan", distribution: "Distribution") -> "tuple[Run, 
 
 def _fitted(run: "Run", job: "Job") -> "tuple[ContrastNet, History]":
     """Trains a network, or goes on with one, and returns it with what became of it epoch by epoch."""
-    from contrast_tfdata import epoch_logs
     from contrast_tfdata.model import starting_point
     from contrast_tfdata.training import loop
 
@@ -245,7 +244,7 @@ def _fitted(run: "Run", job: "Job") -> "tuple[ContrastNet, History]":
         model = starting_point.build(
             job.manifest.image_size,
             pooling=job.plan.pooling,
-            early_parts=job.plan.early_parts,
+            micro_batches=job.plan.micro_batches,
             seed=job.training.seed,
             initial_logit=job.initial_logit,
             init_weights=_INIT_WEIGHTS.value,
@@ -257,7 +256,6 @@ def _fitted(run: "Run", job: "Job") -> "tuple[ContrastNet, History]":
         resume=_RESUME.value == "auto",
         on_start=lambda: run.write_provenance(cli.flags_text(sys.modules[__name__])),
         console=cli.console,
-        logs=epoch_logs.callbacks(job.workdir / loop.LOGS, job.recipe(model), figures=job.distribution.cluster is None),
     )
     return model, history
 

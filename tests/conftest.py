@@ -20,7 +20,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 _TOGETHER = {
     "trainings": ("test_loop", "test_starting_over", "test_surviving"),
-    "networks": ("test_conformance", "test_contrast_net", "test_inference", "test_parts"),
+    "networks": ("test_conformance", "test_contrast_net", "test_inference", "test_micro_batches"),
 }
 """Files that share what tests of one process have made: finished runs, traced networks."""
 

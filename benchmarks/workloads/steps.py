@@ -116,7 +116,9 @@ def compiled_own_network(plan: RuntimePlan) -> ContrastNet:
     """Returns this project's network, made and compiled as the command `train` does it."""
     runtime_plan.apply(plan)
     options = TrainingOptions()
-    network = starting_point.build(IMAGE_SIZE, pooling=plan.pooling, early_parts=plan.early_parts, seed=options.seed)
+    network = starting_point.build(
+        IMAGE_SIZE, pooling=plan.pooling, micro_batches=plan.micro_batches, seed=options.seed
+    )
     compile_model(network, options, steps_per_epoch=1, jit_compile=plan.jit_compile)
     return network
 

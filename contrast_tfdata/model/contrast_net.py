@@ -13,9 +13,7 @@ from contrast_tfdata.model.architecture import (
 )
 from contrast_tfdata.model.dropout import CountedDropout
 from contrast_tfdata.model.layers import ConvPool
-from contrast_tfdata.model.parts import apply_in_parts, with_at_least
-from contrast_tfdata.model.reference import reference_network
-from contrast_tfdata.model.score_counts import ScoreCounts
+from contrast_tfdata.model.micro_batches import MicroBatches
 
 _EARLY_BLOCKS = 2
 """Their features hold nine tenths of a training step's memory."""
@@ -31,7 +29,7 @@ class ContrastNet(tf.keras.Model):
     Args:
         image_size: side of the square input in pixels, at least 190.
         pooling: `native`, or where XLA compiles the step `folded`, on CPUs `patches` (see `layers.ConvPool`).
-        early_parts: parts of the batch that the first two blocks take one after the other (see `parts`).
+        micro_batches: parts of the batch that the first two blocks take one after the other (see `MicroBatches`).
         dropout: share of the flattened features dropped in training, 0 <= dropout < 1.
         dropout_seed: seed of the dropout alone (see `CountedDropout`); None follows the global seed.
         name: as for any Keras model.
@@ -45,7 +43,7 @@ class ContrastNet(tf.keras.Model):
         self,
         image_size: int = IMAGE_SIZE,
         pooling: str = "native",
-        early_parts: int = 1,
+        micro_batches: int = 1,
         dropout: float = DROPOUT,
         dropout_seed: int | None = None,
         name: str = "contrast_net",
@@ -54,18 +52,14 @@ class ContrastNet(tf.keras.Model):
         super().__init__(name=name, **kwargs)
         if not 0 <= dropout < 1:
             raise ValueError(f"`dropout` must be in [0, 1). Received: dropout={dropout}")
-        if early_parts < 1:
-            raise ValueError(f"`early_parts` must be at least 1. Received: early_parts={early_parts}")
         self.image_size = image_size
         self.pooling = pooling
-        self.early_parts = early_parts
+        self.micro_batches = micro_batches
         self.dropout_rate = dropout
         self.dropout_seed = dropout_seed
         self._visible = visible_size(image_size)
         self._make_layers()
-        # Past Keras's tracking, which counts a metric's state among the model's weights.
-        object.__setattr__(self, "_loss_mean", tf.keras.metrics.Mean(name="loss"))
-        object.__setattr__(self, "score_counts", ScoreCounts())
+        self._epoch_loss = _EpochLoss()
         # Creates the variables, so that weights can be read and set from the start.
         self(tf.zeros((1, image_size, image_size), tf.uint8))
 
@@ -81,6 +75,7 @@ class ContrastNet(tf.keras.Model):
             )
             for index, filters in enumerate(FILTERS)
         ]
+        self._early_blocks = MicroBatches(self._blocks[:_EARLY_BLOCKS], self.micro_batches, dtype=policy)
         self._flatten = tf.keras.layers.Flatten(name="flatten", dtype=policy)
         self._dropout = CountedDropout(self.dropout_rate, seed=self.dropout_seed, name="dropout", dtype=policy)
         self._dense = tf.keras.layers.Dense(
@@ -103,11 +98,7 @@ class ContrastNet(tf.keras.Model):
             ValueError: for another shape.
             TypeError: for another dtype.
         """
-        filled = with_at_least(inputs, self.early_parts)
-        x = self._visible_pixels(filled)
-        x = apply_in_parts(self._blocks[:_EARLY_BLOCKS], x, self.early_parts)
-        # What was added goes before dropout, which counts rows.
-        x = x if filled is inputs else x[: tf.shape(inputs)[0]]
+        x = self._early_blocks(self._visible_pixels(inputs))
         return self.logits_of(x, _EARLY_BLOCKS, training=training)
 
     def features(self, inputs, num_blocks: int) -> tf.Tensor:
@@ -141,15 +132,7 @@ class ContrastNet(tf.keras.Model):
     @property
     def metrics(self):
         """The mean loss of the epoch, and the compiled metrics."""
-        return [self._loss_mean, *super().metrics]
-
-    def test_step(self, data):
-        """Scores a batch as Keras does; `score_counts` counts its logits besides, for the caller to reset and read."""
-        x, y, sample_weight = tf.keras.utils.unpack_x_y_sample_weight(data)
-        y_pred = self(x, training=False)
-        self.compute_loss(x, y, y_pred, sample_weight)
-        self.score_counts.update_state(y, y_pred, sample_weight)
-        return self.compute_metrics(x, y, y_pred, sample_weight)
+        return [self._epoch_loss.mean, *super().metrics]
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None):
         """Returns the loss to minimise: the weighted mean over the batch, `sum(w * l) / sum(w)`.
@@ -172,19 +155,12 @@ class ContrastNet(tf.keras.Model):
             tf.ones_like(losses) if sample_weight is None else tf.cast(tf.reshape(sample_weight, (-1,)), tf.float32)
         )
         total, weight = tf.reduce_sum(losses * weights), tf.reduce_sum(weights)
-        self._add_to_mean(tf.math.divide_no_nan(total, weight), weight)
+        scaled = isinstance(self.optimizer, tf.keras.mixed_precision.LossScaleOptimizer)
+        self._epoch_loss.add(tf.math.divide_no_nan(total, weight), weight, skip_infinite=scaled)
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         if replicas > 1:
             weight = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, weight)
         return tf.math.divide_no_nan(total, weight) + tf.add_n([0.0, *self.losses]) / replicas
-
-    def _add_to_mean(self, loss: tf.Tensor, weight: tf.Tensor) -> None:
-        """Adds a batch's loss to the mean of the epoch."""
-        if isinstance(self.optimizer, tf.keras.mixed_precision.LossScaleOptimizer):
-            # Where float16 overflows, loss scaling skips the step. Anywhere else NaN must show in the mean.
-            finite = tf.math.is_finite(loss)
-            loss, weight = tf.where(finite, loss, 0.0), tf.where(finite, weight, 0.0)
-        self._loss_mean.update_state(loss, sample_weight=weight)
 
     def _example_losses(self, labels, logits):
         """Returns the loss of each example, (N,) float32, whatever reduction the compiled loss asks for."""
@@ -196,29 +172,30 @@ class ContrastNet(tf.keras.Model):
         labels = tf.cast(labels, tf.float32)
         return tf.reshape(function(labels, tf.cast(logits, tf.float32)), (-1,))
 
-    def summary(self, **kwargs):
-        """Prints the table of the slides: their layers, output shapes and parameter counts.
-
-        Args:
-            **kwargs: as for `tf.keras.Model.summary`, e.g. `print_fn`.
-        """
-        # Seeded by itself, so that printing draws nothing from the global generator.
-        network = reference_network(self.image_size, dropout=self.dropout_rate, seed=0)
-        network.summary(**{"line_length": 80, **kwargs})
-
     def get_config(self):
         """Returns the constructor's arguments."""
         return {
             "image_size": self.image_size,
             "pooling": self.pooling,
-            "early_parts": self.early_parts,
+            "micro_batches": self.micro_batches,
             "dropout": self.dropout_rate,
             "dropout_seed": self.dropout_seed,
             "name": self.name,
         }
 
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        """Builds a network with new weights from `get_config()`'s dictionary."""
-        del custom_objects  # It has no layers of others.
-        return cls(**config)
+
+class _EpochLoss:
+    """The mean loss of an epoch; a model that held the metric itself would count its state among the weights."""
+
+    def __init__(self):
+        self.mean = tf.keras.metrics.Mean(name="loss")
+
+    def add(self, loss: tf.Tensor, weight: tf.Tensor, *, skip_infinite: bool) -> None:
+        """Adds a batch's mean loss with its weight.
+
+        Where float16 overflows, loss scaling skips the step, and so does this. Anywhere else NaN must show in the mean.
+        """
+        if skip_infinite:
+            finite = tf.math.is_finite(loss)
+            loss, weight = tf.where(finite, loss, 0.0), tf.where(finite, weight, 0.0)
+        self.mean.update_state(loss, sample_weight=weight)

@@ -74,7 +74,7 @@ class RuntimePlan:
         onednn: whether TensorFlow's oneDNN operations are on (CPU).
         pooling: `ContrastNet`'s pooling: under XLA `folded` on a GPU and `patches` on a CPU, else `native`.
         static_shapes: whether batches must have one shape, since every new shape compiles anew.
-        early_parts: `ContrastNet`'s, in training: parts of a batch that the first two blocks take one after the other.
+        micro_batches: `ContrastNet`'s, in training: parts of a batch that the first blocks take one after the other.
         deterministic: whether operations must give the same bits every time.
         reasons: what was chosen and why, a sentence each.
     """
@@ -84,7 +84,7 @@ class RuntimePlan:
     onednn: bool
     pooling: str
     static_shapes: bool
-    early_parts: int = 1
+    micro_batches: int = 1
     deterministic: bool = False
     reasons: tuple[str, ...] = ()
 
@@ -205,7 +205,7 @@ def plan(
         onednn=device.onednn,
         pooling=pooling,
         static_shapes=jit or distributed,
-        early_parts=_choose_early_parts(chosen, jit, device),
+        micro_batches=_choose_micro_batches(chosen, jit, device),
         deterministic=deterministic,
         reasons=reasons,
     )
@@ -232,7 +232,7 @@ def _choose_pooling(jit: bool, device: Device) -> str:
     return "folded" if device.kind == "GPU" else "patches"
 
 
-def _choose_early_parts(precision: str, jit: bool, device: Device) -> int:
+def _choose_micro_batches(precision: str, jit: bool, device: Device) -> int:
     # On a CPU in float32, 4 parts take a quarter less memory for 0 to 3 % of the time (benchmarks/NOTES.md); bfloat16
     # takes little enough without. Compilers and GPUs order the work themselves.
     return 4 if device.kind == "CPU" and precision == "float32" and not jit else 1

@@ -18,7 +18,7 @@ def build(
     image_size: int,
     *,
     pooling: str,
-    early_parts: int = 1,
+    micro_batches: int = 1,
     seed: int,
     initial_logit: float = 0.0,
     init_weights: str | None = None,
@@ -31,7 +31,7 @@ def build(
     Args:
         image_size: side of the slices in pixels.
         pooling: as the runtime plan says.
-        early_parts: likewise.
+        micro_batches: likewise.
         seed: of weights and dropout.
         initial_logit: bias of the output among random weights.
         init_weights: `shipped`, workdir of another run, or an .h5 file of the slides' network.
@@ -48,7 +48,7 @@ def build(
     except ValueError as error:
         raise DataError(f"the network cannot take slices of this size: {error}; make the records larger") from error
     tf.keras.utils.set_random_seed(seed)
-    model = ContrastNet(image_size, pooling=pooling, early_parts=early_parts, dropout_seed=seed)
+    model = ContrastNet(image_size, pooling=pooling, micro_batches=micro_batches, dropout_seed=seed)
     if init_weights:
         model.set_weights(_read(init_weights, image_size, preprocessing))
     elif initial_logit:

@@ -1,6 +1,5 @@
 """Logs for TensorBoard, without which a training goes on."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import tensorflow as tf
@@ -16,28 +15,13 @@ class LogFiles(tf.keras.callbacks.TensorBoard):
         directory: of the logs.
         console: where to say it.
         profile_steps: first and last step, counted from 1, that TensorFlow's profiler watches, or None.
-        more: callbacks that write more of them, at the same moments.
     """
 
-    def __init__(
-        self,
-        directory: Path,
-        console: Console,
-        *,
-        profile_steps: tuple[int, int] | None = None,
-        more: Sequence[tf.keras.callbacks.Callback] = (),
-    ):
+    def __init__(self, directory: Path, console: Console, *, profile_steps: tuple[int, int] | None = None):
         super().__init__(str(directory), write_graph=False, profile_batch=profile_steps or 0)
         self._directory = directory
         self._console = console
-        self._more = more
         self._failed = False
-
-    def set_model(self, model):
-        """Takes the network, before training."""
-        super().set_model(model)
-        for each in self._more:
-            each.set_model(model)
 
     def on_train_begin(self, logs=None):
         """Opens a file for training."""
@@ -64,11 +48,9 @@ class LogFiles(tf.keras.callbacks.TensorBoard):
             self._told(moment, *arguments)
 
     def _told(self, moment: str, *arguments) -> None:
-        """Has all write what they write then; tells the first error, and none after it."""
+        """Writes what is written then; tells the first error, and none after it."""
         try:
             getattr(super(), moment)(*arguments)
-            for each in self._more:
-                getattr(each, moment)(*arguments)
         except (OSError, tf.errors.OpError) as error:
             if not self._failed:
                 self._console.print(

@@ -3,11 +3,10 @@
 import dataclasses
 import hashlib
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
 from rich.console import Console
 
 from contrast_tfdata.errors import DataError, InterruptedRunError
@@ -148,7 +147,6 @@ def train(
     resume: bool,
     on_start: Callable[[], None],
     console: Console,
-    logs: Sequence[tf.keras.callbacks.Callback] = (),
 ) -> list[dict[str, float]]:
     """Fits `model` in place; its weights are the run's result afterwards.
 
@@ -161,7 +159,6 @@ def train(
         resume: go on from a checkpoint where there is one; otherwise what stands there of an earlier run is removed.
         on_start: called once nothing stands against the run, before anything of it is written.
         console: for progress.
-        logs: callbacks that write more logs (see `LogFiles`).
 
     Returns:
         One dict per epoch: epoch (from 1), loss, accuracy and, with a validation split, val_loss, val_accuracy.
@@ -189,7 +186,7 @@ def train(
             on_start()
         if done.epoch < job.training.epochs:
             try:
-                _fit(model, job, checkpoints, stop, console, logs)
+                _fit(model, job, checkpoints, stop, console)
             finally:
                 if job.pipeline.cache == "disk":
                     shutil.rmtree(job.pipeline.cache_dir, ignore_errors=True)
@@ -217,14 +214,7 @@ def _make_checkpoints(model: ContrastNet, job: Job, stop: Stop) -> Checkpoints:
     )
 
 
-def _fit(
-    model: ContrastNet,
-    job: Job,
-    checkpoints: Checkpoints,
-    stop: Stop,
-    console: Console,
-    logs: Sequence[tf.keras.callbacks.Callback],
-) -> None:
+def _fit(model: ContrastNet, job: Job, checkpoints: Checkpoints, stop: Stop, console: Console) -> None:
     source = {"records_dir": job.records_dir, "manifest": job.manifest, "options": job.batches}
     done, steps = checkpoints.progress, job.steps_per_epoch
     first = {"first_epoch": done.epoch, "first_step": done.step, "epochs": job.training.epochs}
@@ -238,7 +228,7 @@ def _fit(
             job.workdir / CHECKPOINTS,
             lambda epoch, step: example_ids_of_step(**source, epoch=epoch, step=step, phantom=job.phantom),
         ),
-        *(_files(job, done, console, logs) if job.distribution.is_chief else ()),
+        *(_files(job, done, console) if job.distribution.is_chief else ()),
         display,
         *([stop] if isinstance(stop, StopTogether) else []),
         checkpoints,  # last: what it saves, and where it may end the training, the others have seen
@@ -258,12 +248,10 @@ def _fit(
         display.stop()
 
 
-def _files(
-    job: Job, done: Progress, console: Console, logs: Sequence[tf.keras.callbacks.Callback]
-) -> tuple[HistoryFile, LogFiles]:
+def _files(job: Job, done: Progress, console: Console) -> tuple[HistoryFile, LogFiles]:
     return (
         HistoryFile(job.workdir / FILE_NAME, done.history, console),
-        LogFiles(job.workdir / LOGS, console, profile_steps=job.profile_steps, more=logs),
+        LogFiles(job.workdir / LOGS, console, profile_steps=job.profile_steps),
     )
 
 

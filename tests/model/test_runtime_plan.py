@@ -66,7 +66,7 @@ def test_xla_on_a_cpu_multiplies_matrices():
 
 def test_early_blocks_take_parts_of_a_batch_where_that_saves_memory():
     parts = {
-        (precision, jit, device.name): plan(precision, jit, device=device).early_parts
+        (precision, jit, device.name): plan(precision, jit, device=device).micro_batches
         for precision in ("float32", "mixed_bfloat16")
         for jit in (False, True)
         for device in (BFLOAT16_CPU, gpu(9, 0))

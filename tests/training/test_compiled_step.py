@@ -32,8 +32,6 @@ FORWARD = BLOCKS + DENSE
 # Backward, every layer has a product for its kernel's gradient, and all but the first one for their input's.
 FORWARD_AND_BACKWARD = FORWARD + FORWARD + FORWARD - 1
 
-COUNTING = 1
-"""Product with which a validation counts logits by class and size (see `ScoreCounts`)."""
 SCATTERS = {"scatter", "select-and-scatter"}
 HANDED_ON = {"Placeholder", "Identity", "NoOp"}
 """Operations that compute nothing: a graph's inputs and outputs."""
@@ -50,7 +48,7 @@ def compiled(precision="float32", device="CPU", jit_compile=True, **recipe) -> C
     """Builds and compiles the network as the command does it for a device."""
     plan = runtime_plan.plan(precision, jit_compile, device=DEVICES[device])
     runtime_plan.apply(plan)
-    model = starting_point.build(SIZE, pooling=plan.pooling, early_parts=plan.early_parts, seed=1)
+    model = starting_point.build(SIZE, pooling=plan.pooling, micro_batches=plan.micro_batches, seed=1)
     compile_model(model, TrainingOptions(**recipe), steps_per_epoch=3, jit_compile=plan.jit_compile)
     return model
 
@@ -181,7 +179,7 @@ def test_the_command_compiles_one_program_to_train_and_one_to_validate(records, 
         assert not SCATTERS & found.keys()
         programs[function].append(found["dot"])
     # For two epochs, each of a full and a padded batch.
-    assert programs.pop("run_step") == [FORWARD_AND_BACKWARD, FORWARD + COUNTING]
+    assert programs.pop("run_step") == [FORWARD_AND_BACKWARD, FORWARD]
     # What else is compiled only scores: no part of the step is a program of its own.
     assert {count for counts in programs.values() for count in counts} == {FORWARD}
 
