@@ -13,13 +13,13 @@ import numpy as np
 import tensorflow as tf
 from scipy import ndimage
 
-from contrast_tfdata.images.phantom import PhantomOptions, SliceTruth, generate_patient
 from contrast_tfdata.images.preprocessing import Preprocessing, foreground_floor
 from contrast_tfdata.images.slices import Slice
 from contrast_tfdata.model import pretrained, views
 from contrast_tfdata.model.contrast_net import ContrastNet
 from contrast_tfdata.model.explanation import contributions, evidence_maps, features_and_gradient, on_pixels
 from contrast_tfdata.model.weights import load_model
+from contrast_tfdata.phantom import PhantomOptions, SliceTruth, generate_patient
 
 SEED = 777
 """Of the patients; the shipped weights were learned from those of another."""

@@ -11,7 +11,7 @@ import pydicom
 from PIL import Image
 from pydicom.uid import ExplicitVRLittleEndian
 
-from contrast_tfdata.images.phantom import PhantomOptions, generate_patient
+from contrast_tfdata.phantom import PhantomOptions, generate_patient
 
 SIDE = 512
 """Height and width of the pictures in pixels, as on the slides."""

@@ -1,7 +1,8 @@
 """Tell pre- from post-contrast sagittal T1 brain MRI.
 
-The stages, in the order in which data goes through them (imports run the same way, never back):
-`images` -> `records` -> `pipeline` -> `model` -> `training` -> `evaluation` -> `report`.
+The rooms, in the order in which data goes through them (imports run the same way, never back): `storage`, `images`,
+`phantom`, `intake`, `patients`, `records`, `pipeline`, `model`, `training`, `evaluation`, `scoring`, `exporting`,
+`report`, `console`, `runs`.
 Entry points: `python -m contrast_tfdata.make_records`, `.train`, `.evaluate`, `.predict`, `.export`.
 """
 
@@ -10,4 +11,7 @@ from contrast_tfdata.version import __version__
 CLASS_NAMES = ("no_gad", "with_gad")
 """Class names; a label is the position of its name here: 0 before contrast, 1 after."""
 
-__all__ = ["CLASS_NAMES", "__version__"]
+SPLITS = ("train", "validation", "test")
+"""What records are divided into, in this order everywhere."""
+
+__all__ = ["CLASS_NAMES", "SPLITS", "__version__"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from absl import flags
 
-from contrast_tfdata import cli, common_flags
+from contrast_tfdata.console import cli, common_flags
 from contrast_tfdata.errors import UsageError
 from contrast_tfdata.model import pretrained
 
@@ -32,10 +32,10 @@ def main(argv: list[str]) -> None:
     output_dir = _output_dir(workdir, split)
     plan = cli.start_tensorflow("float32", "auto")
 
-    from contrast_tfdata import outcome
     from contrast_tfdata.model import views
     from contrast_tfdata.model.weights import refuse_other_preprocessing
     from contrast_tfdata.records import manifest as manifests
+    from contrast_tfdata.runs import outcome
     from contrast_tfdata.scoring import carried, lineage, networks
 
     model, description = networks.load(_WORKDIR.value, pooling=plan.pooling)

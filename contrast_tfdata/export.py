@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from contrast_tfdata import cli, common_flags
+from contrast_tfdata.console import cli, common_flags
 from contrast_tfdata.errors import UsageError
 from contrast_tfdata.exporting import formats
 
@@ -61,9 +61,9 @@ def _samples(description: dict, split: str, form: formats.Format) -> tuple["Samp
         compared = samples.of_phantom(preprocessing, samples.COMPARED_SEED)
         return compared, samples.of_phantom(preprocessing, samples.REPRESENTATIVE_SEED) if is_quantized else None
 
-    from contrast_tfdata import outcome
     from contrast_tfdata.model.weights import refuse_other_preprocessing
     from contrast_tfdata.records import manifest as manifests
+    from contrast_tfdata.runs import outcome
 
     records_dir = Path(_RECORDS_DIR.value)
     manifest = manifests.load(records_dir)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from absl import flags
 
-from contrast_tfdata import cli, common_flags
+from contrast_tfdata.console import cli, common_flags
 from contrast_tfdata.errors import UsageError
 
 _TRAIN_DIR = flags.DEFINE_string("train_dir", None, "folder or .zip holding no_gad/ and with_gad/")
@@ -74,13 +74,13 @@ def main(argv: list[str]) -> None:
         return
     options, convert = _conversion_options(), _converter()
 
-    from contrast_tfdata.records import staging
+    from contrast_tfdata.storage import staging
 
     staging.refuse_existing(output_dir, overwrite=_OVERWRITE.value)
     sources = _find_sources()
     cli.quiet_tensorflow()
 
-    from contrast_tfdata.records import display
+    from contrast_tfdata.console import display
 
     with (
         staging.staged_directory(output_dir, overwrite=_OVERWRITE.value) as directory,
@@ -109,7 +109,8 @@ def _converter() -> Callable:
 
 
 def _convert_here(num_workers: int | None, sources, directory: Path, options, progress):
-    from contrast_tfdata.records import conversion, workers
+    from contrast_tfdata.intake import workers
+    from contrast_tfdata.records import conversion
 
     with workers.Workers(num_workers or workers.workers_for(len(sources.units))) as pool:
         return conversion.convert(sources, directory, options, pool, progress)
@@ -122,7 +123,7 @@ def _convert_with_beam(beam_options, sources, directory: Path, options, progress
 
 
 def _find_sources():
-    from contrast_tfdata.records import sources
+    from contrast_tfdata.intake import sources, units
 
     _refuse_mixed_sources()
     if _PHANTOM_PATIENTS.value:
@@ -130,7 +131,7 @@ def _find_sources():
     common = {"group_regex": _GROUP_REGEX.value, "max_bytes": _MAX_BYTES.value}
     if _TABLE.value:
         return sources.from_table(_source_path(_TABLE.value), **common)
-    pool = sources.DEVELOPMENT if _TEST_DIR.value else None
+    pool = units.DEVELOPMENT if _TEST_DIR.value else None
     found = sources.from_class_folders(_source_path(_TRAIN_DIR.value), split=pool, **common)
     if _TEST_DIR.value:
         found.extend(sources.from_class_folders(_source_path(_TEST_DIR.value), split="test", **common))
@@ -145,7 +146,7 @@ def _source_path(text: str) -> Path:
 def _phantom_options():
     import dataclasses
 
-    from contrast_tfdata.images.phantom import EASY_OPTIONS, PhantomOptions
+    from contrast_tfdata.phantom import EASY_OPTIONS, PhantomOptions
 
     kind = EASY_OPTIONS if _PHANTOM_KIND.value == "easy" else PhantomOptions()
     try:
@@ -171,8 +172,8 @@ def _sources_given() -> dict[str, object]:
 
 def _conversion_options():
     from contrast_tfdata.images.preprocessing import Preprocessing
-    from contrast_tfdata.images.selection import SliceSelection
-    from contrast_tfdata.records.options import ConversionOptions, PlanOptions
+    from contrast_tfdata.intake.selection import SliceSelection
+    from contrast_tfdata.patients.options import ConversionOptions, PlanOptions
 
     return ConversionOptions(
         plan=PlanOptions(
@@ -212,7 +213,7 @@ def _former_split():
 
 
 def _split_options():
-    from contrast_tfdata.records.splits import KERAS_VALIDATION_FRACTION, SplitOptions
+    from contrast_tfdata.patients.splits import KERAS_VALIDATION_FRACTION, SplitOptions
 
     if _TEST_FRACTION.value is not None and (_TEST_DIR.value or _split_rule() == "keras"):
         raise UsageError("--test_fraction is for a group split without --test_dir")

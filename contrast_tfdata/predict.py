@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from contrast_tfdata import cli, common_flags
+from contrast_tfdata.console import cli, common_flags
 from contrast_tfdata.errors import DataError, Problems, UsageError
 from contrast_tfdata.images.preprocessing import Preprocessing
-from contrast_tfdata.images.selection import SliceSelection
+from contrast_tfdata.intake.selection import SliceSelection
 from contrast_tfdata.model import pretrained
 
 if TYPE_CHECKING:
@@ -44,9 +44,9 @@ def main(argv: list[str]) -> None:
         tables.check_writable(output)
     plan = cli.start_tensorflow("float32", "auto")
 
+    from contrast_tfdata.console import display
+    from contrast_tfdata.intake.workers import Workers, workers_for
     from contrast_tfdata.model.inference import Predictor
-    from contrast_tfdata.records import display
-    from contrast_tfdata.records.workers import Workers, workers_for
     from contrast_tfdata.scoring import inputs
 
     model, averaged, preprocessing, choices, gate = _load_network(plan.pooling)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from contrast_tfdata import cli, common_flags, single_writer
+from contrast_tfdata.console import cli, common_flags
 from contrast_tfdata.errors import UsageError
 from contrast_tfdata.model import pretrained, views
 from contrast_tfdata.pipeline import mixing
 from contrast_tfdata.pipeline.options import CACHES, Augmentation, PipelineOptions
+from contrast_tfdata.storage import single_writer
 from contrast_tfdata.training import cluster as clusters
 from contrast_tfdata.training import options as training_options
 
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
 
     from contrast_tfdata.model.contrast_net import ContrastNet
     from contrast_tfdata.model.runtime_plan import RuntimePlan
-    from contrast_tfdata.outcome import Run
     from contrast_tfdata.records.manifest import Manifest
     from contrast_tfdata.report.figures import History
+    from contrast_tfdata.runs.outcome import Run
     from contrast_tfdata.training.distribution import Distribution
     from contrast_tfdata.training.loop import Job
 
@@ -151,7 +152,7 @@ def main(argv: list[str]) -> None:
 
 
 def _repeat(workdir: Path, run: "Callable[[], Mapping]") -> None:
-    from contrast_tfdata import several_runs
+    from contrast_tfdata.runs import several_runs
 
     repeats = [
         several_runs.Member(f"repeat-{number + 1}", {"seed": _SEED.value + number, "repeats": 1})
@@ -162,7 +163,7 @@ def _repeat(workdir: Path, run: "Callable[[], Mapping]") -> None:
 
 
 def _cross_validate(workdir: Path, run: "Callable[[], Mapping]") -> None:
-    from contrast_tfdata import cross_validation, several_runs
+    from contrast_tfdata.runs import cross_validation, several_runs
 
     folds = cross_validation.members(_FOLDS.value)
     rows = several_runs.run_all(workdir, folds, run, console=cli.console)
@@ -174,8 +175,9 @@ def _cross_validate(workdir: Path, run: "Callable[[], Mapping]") -> None:
 
 def _show_several(path: Path, title: str, rows: "Sequence[Mapping]") -> None:
     """Writes what several runs have in common as JSON and as a page beside it, and prints the one line of it."""
-    from contrast_tfdata import report, several_runs
+    from contrast_tfdata import report
     from contrast_tfdata.records import manifest as manifests
+    from contrast_tfdata.runs import several_runs
     from contrast_tfdata.scoring import lineage
 
     records_dir = cli.required_path(_RECORDS_DIR)
@@ -210,7 +212,7 @@ def _alone(workdir: Path) -> "Iterator[None]":
 
 def _prepared(plan: "RuntimePlan", distribution: "Distribution") -> "tuple[Run, Job]":
     """Checks the records, and says what is going to be done."""
-    from contrast_tfdata import outcome
+    from contrast_tfdata.runs import outcome
     from contrast_tfdata.scoring import lineage
     from contrast_tfdata.training import loop
 
@@ -262,8 +264,8 @@ def _fitted(run: "Run", job: "Job") -> "tuple[ContrastNet, History]":
 
 def _concluded(run: "Run", model: "ContrastNet", history: "History") -> dict:
     """Scores a trained network, chooses its operating point, and writes the results; returns its metrics."""
-    from contrast_tfdata import outcome
     from contrast_tfdata.model import starting_point
+    from contrast_tfdata.runs import outcome
 
     model = starting_point.float32_twin(model)
     validation, test = run.score(model, "validation"), run.score(model, "test")
@@ -286,9 +288,9 @@ def _concluded(run: "Run", model: "ContrastNet", history: "History") -> dict:
 
 def _checked_records(records_dir: Path) -> "Manifest":
     """Returns the manifest of the records, which were held to it; that of --fold where one is trained."""
-    from contrast_tfdata import outcome
     from contrast_tfdata.pipeline import folds
     from contrast_tfdata.records import manifest as manifests
+    from contrast_tfdata.runs import outcome
 
     manifest = manifests.load(records_dir)
     outcome.check_records(records_dir, manifest, full=_VERIFY.value == "full")
@@ -375,8 +377,8 @@ def _phantom_part() -> mixing.PhantomPart | None:
     """Returns the synthetic records, checked as the others are, or None where there are none."""
     if not _PHANTOM_RECORDS_DIR.value:
         return None
-    from contrast_tfdata import outcome
     from contrast_tfdata.records import manifest as manifests
+    from contrast_tfdata.runs import outcome
 
     phantom_dir = Path(_PHANTOM_RECORDS_DIR.value)
     manifest = manifests.load(phantom_dir)

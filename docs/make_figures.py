@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from contrast_tfdata.images.phantom import PhantomOptions, contact_sheet, generate_patient
+from contrast_tfdata.phantom import PhantomOptions, contact_sheet, generate_patient
 
 PATIENTS = 8
 SEED = 71

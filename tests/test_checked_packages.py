@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from contrast_tfdata.checked_packages import NEEDED, problems
+from contrast_tfdata.console.checked_packages import NEEDED, problems
 
 RIGHT = {"tensorflow": "2.15.1", "tensorflow-addons": "0.23.0", "keras": "2.15.0", "numpy": "1.26.4"}
 PROJECT = (Path(__file__).parent.parent / "pyproject.toml").read_text()

@@ -11,7 +11,7 @@ from image_files import dicom_bytes, encode, nifti_bytes, ramp
 from png_files import write_png
 from running import run, start, succeed
 
-from contrast_tfdata import cli
+from contrast_tfdata.console import cli
 from contrast_tfdata.errors import UsageError
 
 COMMANDS = ("make_records", "train", "evaluate", "predict")

@@ -8,12 +8,17 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "contrast_tfdata"
-STAGES = ("images", "records", "pipeline", "model", "training", "evaluation", "scoring", "exporting", "report")
+STAGES = (
+    "storage", "images", "phantom", "intake", "patients", "records", "pipeline", "model", "training", "evaluation",
+    "scoring", "exporting", "report", "console", "runs",
+)  # fmt: skip
 """In the order in which data goes through them; a stage may import itself and those before it."""
 DATA = ("pretrained",)
 """Folders that hold no module."""
 ENTRY_POINTS = ("make_records", "train", "evaluate", "predict", "export")
-FREE_OF_TENSORFLOW = ("images", "evaluation", "report")
+TOP_LEVEL = (*ENTRY_POINTS, "__init__", "errors", "version")
+"""Modules outside of every room: what anyone may import, and what nobody imports."""
+FREE_OF_TENSORFLOW = ("storage", "images", "phantom", "intake", "patients", "evaluation", "report")
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -45,7 +50,17 @@ def test_stages_import_only_what_comes_before(path):
         return
     later = STAGES[STAGES.index(stage) + 1 :]
     imported = {name.split(".")[1] for name in imports_of(path) if name.startswith("contrast_tfdata.")}
-    assert not imported & {*later, *ENTRY_POINTS, "cli", "common_flags", "outcome"}
+    assert not imported & {*later, *ENTRY_POINTS}
+
+
+def test_nothing_else_lies_outside_of_the_rooms():
+    assert sorted(path.stem for path in PACKAGE.glob("*.py")) == sorted(TOP_LEVEL)
+
+
+@pytest.mark.parametrize("name", ["errors", "version"])
+def test_what_lies_outside_imports_no_room(name):
+    imported = {each for each in imports_of(PACKAGE / f"{name}.py") if each.startswith("contrast_tfdata.")}
+    assert {each.split(".")[1] for each in imported} <= {"errors", "version"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))

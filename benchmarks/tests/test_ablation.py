@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.transfer import ablation
-from contrast_tfdata.images.phantom import PhantomOptions
+from contrast_tfdata.phantom import PhantomOptions
 
 RECIPE = (Path(__file__).parents[2] / "flags" / "pretrain.flags").read_text().splitlines()
 

@@ -3,11 +3,11 @@ import pytest
 import tensorflow as tf
 
 from benchmarks.explanation import MAPS, draw_scenes, enhancing_pixels, mean_and_error, shares, table
-from contrast_tfdata.images.phantom import SliceTruth
-from contrast_tfdata.images.phantom.tissue import Tissue
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.images.slices import Slice
 from contrast_tfdata.model.contrast_net import ContrastNet
+from contrast_tfdata.phantom import SliceTruth
+from contrast_tfdata.phantom.tissue import Tissue
 
 
 def test_a_share_is_that_of_the_positive_part():

@@ -19,8 +19,8 @@ from pathlib import Path
 from benchmarks.transfer import __main__ as transfer
 from benchmarks.transfer import commands, figures, folds, sources
 from contrast_tfdata import CLASS_NAMES
-from contrast_tfdata.images.files import list_files
 from contrast_tfdata.images.preprocessing import Preprocessing
+from contrast_tfdata.intake.files import list_files
 from contrast_tfdata.model import runtime_plan
 from contrast_tfdata.pipeline import mixing
 from contrast_tfdata.records import manifest as manifests

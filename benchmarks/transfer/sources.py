@@ -10,10 +10,10 @@ import numpy as np
 from benchmarks.transfer.figures import Scored
 from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.images import reading
-from contrast_tfdata.images.files import list_files
 from contrast_tfdata.images.histogram import match_foreground
 from contrast_tfdata.images.preprocessing import Preprocessing
-from contrast_tfdata.images.selection import SliceSelection, choose_slices
+from contrast_tfdata.intake.files import list_files
+from contrast_tfdata.intake.selection import SliceSelection, choose_slices
 
 PATIENT = {"jpeg": re.compile("([^_/]+)_[^/]*$"), "nifti": re.compile(r"([^/.]+)\.nii")}
 """For each folder of real images: its first group, searched in a file's name, is the patient (or what stands for it).

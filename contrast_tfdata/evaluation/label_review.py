@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from contrast_tfdata import CLASS_NAMES
-from contrast_tfdata.atomic_file import replacing
-from contrast_tfdata.csv_text import csv_line, guard_formula
 from contrast_tfdata.evaluation.metrics import log_losses
 from contrast_tfdata.evaluation.predictions import UNKNOWN_LABEL, Predictions, sigmoid
+from contrast_tfdata.storage.atomic_file import replacing
+from contrast_tfdata.storage.csv_text import csv_line, guard_formula
 
 SUSPECTS_FILE = "suspected-labels.csv"
 SUSPECTS_COLUMNS = ("split", "row", "path", "slice_index", "example_id", "group", "label", "label_probability")

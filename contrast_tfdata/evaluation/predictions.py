@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from contrast_tfdata.atomic_file import replacing
-from contrast_tfdata.csv_text import csv_line, guard_formula, unguard_formula
 from contrast_tfdata.errors import DataError
+from contrast_tfdata.storage.atomic_file import replacing
+from contrast_tfdata.storage.csv_text import csv_line, guard_formula, unguard_formula
 
 CSV_COLUMNS = ("path", "slice_index", "example_id", "group", "label", "logit", "probability", "prediction")
 """The header of a predictions file. `probability` and `prediction` follow from `logit`, so reading ignores them."""

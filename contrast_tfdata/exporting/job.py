@@ -19,8 +19,8 @@ from contrast_tfdata.exporting.samples import Sample
 from contrast_tfdata.exporting.served import ServedNetwork
 from contrast_tfdata.model import views
 from contrast_tfdata.model.inference import Predictor
-from contrast_tfdata.records import staging
 from contrast_tfdata.scoring import carried
+from contrast_tfdata.storage import staging
 
 SAVED_MODEL = staging.FolderKind("SavedModel", "saved_model.pb")
 FACTS_IN_FOLDER = Path("assets.extra", "contrast_tfdata.json")

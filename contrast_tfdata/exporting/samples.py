@@ -60,7 +60,7 @@ def of_phantom(preprocessing: Preprocessing, seed: int) -> Sample:
     Raises:
         DataError: the brain maps are not installed.
     """
-    from contrast_tfdata.images import phantom
+    from contrast_tfdata import phantom
 
     slices, labels = [], []
     for number in range(_PATIENTS):

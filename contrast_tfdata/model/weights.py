@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from contrast_tfdata.atomic_file import replacing
 from contrast_tfdata.errors import DataError, StorageError
 from contrast_tfdata.model import views
 from contrast_tfdata.model.architecture import weight_shapes
 from contrast_tfdata.model.contrast_net import ContrastNet
 from contrast_tfdata.model.h5_weights import read_h5_weights
+from contrast_tfdata.storage.atomic_file import replacing
 from contrast_tfdata.version import __version__
 
 __all__ = [

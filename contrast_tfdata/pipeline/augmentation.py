@@ -4,7 +4,7 @@ import math
 
 import tensorflow as tf
 
-from contrast_tfdata import addons
+from contrast_tfdata.pipeline import addons
 from contrast_tfdata.pipeline.options import Augmentation
 
 _DRAWS = 12

@@ -9,9 +9,9 @@ import tensorflow as tf
 
 from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.errors import DataError
+from contrast_tfdata.patients.splits import assign_folds
 from contrast_tfdata.records.codec import parse_group_and_label
 from contrast_tfdata.records.manifest import Manifest, SplitInfo
-from contrast_tfdata.records.splits import assign_folds
 
 DIVIDED = ("train", "validation")
 """Splits that are divided anew; the test split stays as it is, in every fold."""

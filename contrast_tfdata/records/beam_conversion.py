@@ -14,17 +14,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import itemgetter
 from pathlib import Path
 
-from contrast_tfdata import CLASS_NAMES
+from contrast_tfdata import CLASS_NAMES, SPLITS
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.images.slices import RejectedImageError
-from contrast_tfdata.records import codec, conversion, look_alikes, manifest, shards
+from contrast_tfdata.intake.decoding import decode
+from contrast_tfdata.intake.scanning import Progress, Rejection
+from contrast_tfdata.intake.sources import Sources
+from contrast_tfdata.patients import look_alikes
+from contrast_tfdata.patients.options import ConversionOptions
+from contrast_tfdata.patients.plan import Plan, PlannedUnit, labels_of, make_plan, shown_path
+from contrast_tfdata.records import codec, conversion, manifest, shards
 from contrast_tfdata.records.beam_workers import BeamWorkers, PipelineOptions, beam, complete_file
-from contrast_tfdata.records.decoding import decode
-from contrast_tfdata.records.options import ConversionOptions
-from contrast_tfdata.records.plan import Plan, PlannedUnit, labels_of, make_plan, shown_path
-from contrast_tfdata.records.scanning import Progress, Rejection
-from contrast_tfdata.records.sources import SPLITS, Sources
-from contrast_tfdata.records.staging import space_for
+from contrast_tfdata.storage.staging import space_for
 
 
 def convert(

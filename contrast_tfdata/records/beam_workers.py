@@ -14,7 +14,7 @@ from operator import itemgetter
 from pathlib import Path
 
 from contrast_tfdata.errors import ContrastError, InterruptedRunError, StorageError, UsageError
-from contrast_tfdata.records.workers import Item, Result
+from contrast_tfdata.intake.workers import Item, Result
 
 logging.disable(logging.WARNING)  # Said at import: which of Google's client libraries are not installed.
 try:

@@ -6,23 +6,24 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from contrast_tfdata import CLASS_NAMES
-from contrast_tfdata.csv_text import csv_line, guard_formula
+from contrast_tfdata import CLASS_NAMES, SPLITS
 from contrast_tfdata.errors import DataError, Problems
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.images.slices import RejectedImageError
-from contrast_tfdata.records import codec, copied_patients, descriptions, look_alikes, manifest, one_person, shards
-from contrast_tfdata.records.decoding import DecodedSlice, decode
-from contrast_tfdata.records.findings import no_class_to_train_on
-from contrast_tfdata.records.identity import example_id
-from contrast_tfdata.records.options import ConversionOptions
-from contrast_tfdata.records.plan import Plan, PlannedUnit, make_plan, shown_path
-from contrast_tfdata.records.scanning import Progress, Rejection, unusable
-from contrast_tfdata.records.sources import SPLITS, Sources
-from contrast_tfdata.records.staging import space_for
-from contrast_tfdata.records.thumbnails import THUMBNAIL_BYTES
+from contrast_tfdata.intake.decoding import DecodedSlice, decode
+from contrast_tfdata.intake.scanning import Progress, Rejection, unusable
+from contrast_tfdata.intake.sources import Sources
+from contrast_tfdata.intake.workers import Workers
+from contrast_tfdata.patients import copied_patients, look_alikes, one_person
+from contrast_tfdata.patients.findings import no_class_to_train_on
+from contrast_tfdata.patients.identity import example_id
+from contrast_tfdata.patients.options import ConversionOptions
+from contrast_tfdata.patients.plan import Plan, PlannedUnit, make_plan, shown_path
+from contrast_tfdata.patients.thumbnails import THUMBNAIL_BYTES
+from contrast_tfdata.records import codec, descriptions, manifest, shards
 from contrast_tfdata.records.verification import verify
-from contrast_tfdata.records.workers import Workers
+from contrast_tfdata.storage.csv_text import csv_line, guard_formula
+from contrast_tfdata.storage.staging import space_for
 
 REJECTED_FILE = "rejected.csv"
 

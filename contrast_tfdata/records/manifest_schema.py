@@ -5,9 +5,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from contrast_tfdata import CLASS_NAMES
+from contrast_tfdata import CLASS_NAMES, SPLITS
 
-SPLITS = ("train", "validation", "test")
 _SPLIT_RULES = ("group", "keras")
 _SHA256 = re.compile("[0-9a-f]{64}")
 _KEYS = {

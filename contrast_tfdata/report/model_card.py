@@ -7,11 +7,11 @@ from pathlib import Path
 
 import jinja2
 
-from contrast_tfdata.atomic_file import replacing
 from contrast_tfdata.report import findings
 from contrast_tfdata.report.checklists import checklist
 from contrast_tfdata.report.description import RunDescription
 from contrast_tfdata.report.page import environment, flat, split_rows, visible
+from contrast_tfdata.storage.atomic_file import replacing
 
 _MARKDOWN_MARKS = re.compile(r"([\\`*\[\]|])")
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from contrast_tfdata import CLASS_NAMES
-from contrast_tfdata.atomic_file import replacing
 from contrast_tfdata.report.page import environment
+from contrast_tfdata.storage.atomic_file import replacing
 from contrast_tfdata.version import __version__
 
 _SPREADS = (("Mean", "mean"), ("Standard deviation", "sd"), ("Smallest", "min"), ("Largest", "max"))

@@ -15,11 +15,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from contrast_tfdata.atomic_file import replacing
 from contrast_tfdata.errors import DataError
 from contrast_tfdata.report import findings
 from contrast_tfdata.report.model_card import markdown_environment
 from contrast_tfdata.report.page import flat
+from contrast_tfdata.storage.atomic_file import replacing
 
 CARD_FILE = "MODEL_CARD.md"
 MEASUREMENTS_FILE = "measurements.json"

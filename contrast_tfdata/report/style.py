@@ -12,7 +12,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from PIL import Image
 
-from contrast_tfdata.atomic_file import replacing
+from contrast_tfdata.storage.atomic_file import replacing
 
 # Two of the eight colours that M. Okabe and K. Ito (2008) chose to be told apart with any kind of colour vision.
 BLUE = "#0072B2"

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from contrast_tfdata.atomic_file import replacing
 from contrast_tfdata.evaluation.predictions import Predictions
 from contrast_tfdata.report import figures, findings
 from contrast_tfdata.report.description import RunDescription
@@ -15,6 +14,7 @@ from contrast_tfdata.report.gallery import Gallery, Pictures, collect, collect_s
 from contrast_tfdata.report.page import Chart, render
 from contrast_tfdata.report.series_table import SeriesTable, collect_series
 from contrast_tfdata.report.style import write_png
+from contrast_tfdata.storage.atomic_file import replacing
 
 logger = logging.getLogger(__name__)
 

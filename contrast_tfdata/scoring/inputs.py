@@ -13,18 +13,17 @@ from contrast_tfdata.errors import DataError
 from contrast_tfdata.evaluation import Choices, InputGate, Predictions
 from contrast_tfdata.evaluation.input_gate import series_refusal
 from contrast_tfdata.evaluation.predictions import UNKNOWN_LABEL
-from contrast_tfdata.images import file_warnings, files
 from contrast_tfdata.images.contrast_claims import Claim
 from contrast_tfdata.images.preprocessing import Preprocessing
-from contrast_tfdata.images.selection import SeriesKey, SliceSelection, choose_slices, series_key
 from contrast_tfdata.images.slices import FileFacts, RejectedImageError
-from contrast_tfdata.records.decoding import DecodedSlice, decode_unit
-from contrast_tfdata.records.grouping import patient_of
-from contrast_tfdata.records.identity import example_id, group_key
-from contrast_tfdata.records.scanning import Progress, Rejection, scan
-from contrast_tfdata.records.units import FileUnit
-from contrast_tfdata.records.workers import Workers
-from contrast_tfdata.scoring import bids
+from contrast_tfdata.intake import bids, file_warnings, files
+from contrast_tfdata.intake.decoding import DecodedSlice, decode_unit
+from contrast_tfdata.intake.scanning import Progress, Rejection, scan
+from contrast_tfdata.intake.selection import SeriesKey, SliceSelection, choose_slices, series_key
+from contrast_tfdata.intake.units import FileUnit
+from contrast_tfdata.intake.workers import Workers
+from contrast_tfdata.patients.grouping import patient_of
+from contrast_tfdata.patients.identity import example_id, group_key
 from contrast_tfdata.scoring.batching import score_stream
 from contrast_tfdata.scoring.verdicts import SeriesVerdict
 

@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from contrast_tfdata import CLASS_NAMES
-from contrast_tfdata.atomic_file import replacing
-from contrast_tfdata.csv_text import csv_line, guard_formula
 from contrast_tfdata.evaluation import Choices, Predictions, metrics_at
 from contrast_tfdata.evaluation.predictions import CSV_COLUMNS, UNKNOWN_LABEL
 from contrast_tfdata.scoring.inputs import Scores
 from contrast_tfdata.scoring.verdicts import HEADERS, INDETERMINATE, SeriesVerdict
+from contrast_tfdata.storage.atomic_file import replacing
+from contrast_tfdata.storage.csv_text import csv_line, guard_formula
 
 MAX_SHOWN = 40
 """Series that are shown; a file holds all of them."""

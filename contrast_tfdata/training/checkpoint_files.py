@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from contrast_tfdata.atomic_file import sync
+from contrast_tfdata.storage.atomic_file import sync
 
 KEPT = 2
 _MARK = "complete.json"

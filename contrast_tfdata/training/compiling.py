@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-from contrast_tfdata import addons
+from contrast_tfdata.pipeline import addons
 from contrast_tfdata.training.options import TrainingOptions
 from contrast_tfdata.training.schedules import make_learning_rate
 

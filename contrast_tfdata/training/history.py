@@ -6,7 +6,7 @@ from pathlib import Path
 import tensorflow as tf
 from rich.console import Console
 
-from contrast_tfdata.atomic_file import replacing
+from contrast_tfdata.storage.atomic_file import replacing
 
 FILE_NAME = "history.csv"
 

@@ -15,11 +15,11 @@ from contrast_tfdata.evaluation import InputGate
 from contrast_tfdata.evaluation.input_gate import LEAST_RANGES, MARGIN, series_refusal
 from contrast_tfdata.images import reading
 from contrast_tfdata.images.appearance import appearance
-from contrast_tfdata.images.files import list_files
-from contrast_tfdata.images.phantom.patient import generate_patient
 from contrast_tfdata.images.preprocessing import Preprocessing
-from contrast_tfdata.images.selection import SliceSelection, choose_slices
 from contrast_tfdata.images.slices import RejectedImageError, Slice
+from contrast_tfdata.intake.files import list_files
+from contrast_tfdata.intake.selection import SliceSelection, choose_slices
+from contrast_tfdata.phantom.patient import generate_patient
 
 GATE = InputGate.around(())
 PREPARED = Preprocessing()

@@ -21,7 +21,7 @@ from contrast_tfdata.model.architecture import weight_shapes
 from contrast_tfdata.model.contrast_net import ContrastNet
 from contrast_tfdata.model.ensemble import Ensemble
 from contrast_tfdata.model.weights import load_model, save_model
-from contrast_tfdata.records import staging
+from contrast_tfdata.storage import staging
 
 SIZE = 190
 DESCRIPTION = {
@@ -201,7 +201,7 @@ def test_folders_and_files_of_other_kinds_are_never_overwritten(tmp_path):
 
 KILLED = """
 import os, pathlib, signal, sys
-from contrast_tfdata.records import staging
+from contrast_tfdata.storage import staging
 with staging.staged_file(pathlib.Path(sys.argv[1]), overwrite=True, companion="m.onnx.json") as folder:
     (folder / "m.onnx").write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)

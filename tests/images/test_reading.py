@@ -108,7 +108,7 @@ def test_facts_and_slices_survive_pickling():
 
 def test_importing_needs_no_heavy_package():
     code = (
-        "import sys, contrast_tfdata.images.reading, contrast_tfdata.images.files, contrast_tfdata.images.selection, "
+        "import sys, contrast_tfdata.images.reading, contrast_tfdata.intake.files, contrast_tfdata.intake.selection, "
         "contrast_tfdata.images.preprocessing; "
         "print([m for m in ('tensorflow', 'keras', 'pydicom', 'nibabel', 'nilearn', 'scipy') if m in sys.modules])"
     )

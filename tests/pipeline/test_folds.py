@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from numbered_records import SIZE
 
 from contrast_tfdata.errors import DataError
+from contrast_tfdata.patients.splits import assign_folds
 from contrast_tfdata.pipeline import folds
 from contrast_tfdata.pipeline.datasets import create_eval_dataset, create_train_dataset
 from contrast_tfdata.pipeline.options import PipelineOptions
 from contrast_tfdata.records import codec
 from contrast_tfdata.records import manifest as manifests
-from contrast_tfdata.records.splits import assign_folds
 from contrast_tfdata.records.verification import read_split
 
 GROUPS = st.dictionaries(st.text("abcdef", min_size=1), st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=40)

@@ -10,12 +10,13 @@ import pytest
 from PIL import Image
 from running import run
 
+from contrast_tfdata import phantom
 from contrast_tfdata.errors import ContrastError, DataError, InterruptedRunError, StorageError, UsageError
-from contrast_tfdata.images import phantom
 from contrast_tfdata.images.preprocessing import Preprocessing
-from contrast_tfdata.records import beam_conversion, beam_workers, conversion, sources
-from contrast_tfdata.records.options import ConversionOptions
-from contrast_tfdata.records.workers import Workers
+from contrast_tfdata.intake import sources
+from contrast_tfdata.intake.workers import Workers
+from contrast_tfdata.patients.options import ConversionOptions
+from contrast_tfdata.records import beam_conversion, beam_workers, conversion
 
 PREPROCESSING = Preprocessing(image_size=24, interpolation="nearest", intensity="stored", aspect="stretch")
 PATIENT = "/([^_/]+)_[^/]*$"

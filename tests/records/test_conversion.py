@@ -13,17 +13,18 @@ import pytest
 from image_files import dicom_bytes
 from PIL import Image
 
+from contrast_tfdata import phantom
 from contrast_tfdata.errors import DataError
-from contrast_tfdata.images import phantom
 from contrast_tfdata.images.preprocessing import Preprocessing
-from contrast_tfdata.records import former, sources
+from contrast_tfdata.intake import sources, units
+from contrast_tfdata.intake.workers import Workers
+from contrast_tfdata.patients.identity import group_key
+from contrast_tfdata.patients.options import ConversionOptions, PlanOptions
+from contrast_tfdata.patients.splits import SplitOptions
+from contrast_tfdata.records import former
 from contrast_tfdata.records import manifest as manifests
 from contrast_tfdata.records.conversion import convert
-from contrast_tfdata.records.identity import group_key
-from contrast_tfdata.records.options import ConversionOptions, PlanOptions
-from contrast_tfdata.records.splits import SplitOptions
 from contrast_tfdata.records.verification import read_split, verify
-from contrast_tfdata.records.workers import Workers
 
 REGEX = "/([^_/]+)_[^/]*$"
 SMALL = Preprocessing(image_size=24, interpolation="nearest", intensity="stored", aspect="stretch")
@@ -31,7 +32,7 @@ SMALL = Preprocessing(image_size=24, interpolation="nearest", intensity="stored"
 
 def make(root, directory, *, workers=1, options=None, group_regex=REGEX, test_root=None, reorder=None):
     directory.mkdir()
-    pool = sources.DEVELOPMENT if test_root else None
+    pool = units.DEVELOPMENT if test_root else None
     found = sources.from_class_folders(root, split=pool, group_regex=group_regex, max_bytes=1 << 20)
     if test_root:
         found.extend(sources.from_class_folders(test_root, split="test", group_regex=group_regex, max_bytes=1 << 20))

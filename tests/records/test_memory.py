@@ -16,9 +16,10 @@ PLANNING = (
 import sys
 from pathlib import Path
 import numpy as np
-from contrast_tfdata.records import look_alikes, plan, sources
-from contrast_tfdata.records.options import ConversionOptions
-from contrast_tfdata.records.workers import Workers
+from contrast_tfdata.patients import look_alikes, plan
+from contrast_tfdata.intake import sources
+from contrast_tfdata.patients.options import ConversionOptions
+from contrast_tfdata.intake.workers import Workers
 
 tree, folder, regex = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3] or None
 found = sources.from_class_folders(tree, split=None, group_regex=regex, max_bytes=1 << 29)

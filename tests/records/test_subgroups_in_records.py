@@ -6,11 +6,12 @@ from image_files import dicom_bytes, ramp
 
 from contrast_tfdata.errors import DataError
 from contrast_tfdata.images.preprocessing import Preprocessing
-from contrast_tfdata.records import codec, sources
+from contrast_tfdata.intake import sources
+from contrast_tfdata.intake.workers import Workers
+from contrast_tfdata.patients.options import ConversionOptions
+from contrast_tfdata.records import codec
 from contrast_tfdata.records.conversion import convert
-from contrast_tfdata.records.options import ConversionOptions
 from contrast_tfdata.records.verification import read_split
-from contrast_tfdata.records.workers import Workers
 
 SMALL = Preprocessing(image_size=24, interpolation="nearest", intensity="stored", aspect="stretch")
 SCANNERS = (("SIEMENS", 1.5), ("GE MEDICAL SYSTEMS of Dr. Miller", 3.0), (None, None))

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from contrast_tfdata.report import write_runs_report
-from contrast_tfdata.several_runs import summarize
+from contrast_tfdata.runs.several_runs import summarize
 
 
 def rows(*areas, splits=("validation", "test")):

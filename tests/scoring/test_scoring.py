@@ -20,8 +20,8 @@ from contrast_tfdata.errors import DataError
 from contrast_tfdata.evaluation import Choices, IndeterminateBand, InputGate, OperatingPoint, Predictions
 from contrast_tfdata.images.contrast_claims import Claim
 from contrast_tfdata.images.preprocessing import Preprocessing
-from contrast_tfdata.images.selection import SliceSelection
-from contrast_tfdata.records.workers import Workers
+from contrast_tfdata.intake.selection import SliceSelection
+from contrast_tfdata.intake.workers import Workers
 from contrast_tfdata.scoring import inputs, tables, verdicts
 from contrast_tfdata.scoring.batching import score_stream
 from contrast_tfdata.scoring.verdicts import SeriesVerdict

@@ -8,12 +8,12 @@ import pytest
 from bright_records import write_records
 from running import run, succeed
 
-from contrast_tfdata import single_writer
 from contrast_tfdata.errors import UsageError
+from contrast_tfdata.storage import single_writer
 
 HOLDING = """
 import pathlib, sys
-from contrast_tfdata import single_writer
+from contrast_tfdata.storage import single_writer
 with single_writer.locked(pathlib.Path(sys.argv[1]), pathlib.Path("W")):
     print("held", flush=True)
     sys.stdin.read()

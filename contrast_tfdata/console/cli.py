@@ -1,0 +1,228 @@
+"""What all commands share: how they start, how they end, what a person sees on the way."""
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from absl import app, flags
+from rich.console import Console
+from rich.text import Text
+
+from contrast_tfdata.console import common_flags
+from contrast_tfdata.errors import ContrastError, InterruptedRunError, StorageError, UsageError, printable
+from contrast_tfdata.patients import group_keys  # noqa: F401  First, since it ends the command where the others could not be imported.
+from contrast_tfdata.storage.staging import storage_error
+
+if TYPE_CHECKING:
+    from contrast_tfdata.model.runtime_plan import RuntimePlan
+
+
+class _Terminal(Console):
+    """Shows text as it is: brackets in a file's name are no tags, and what would act on a terminal is spelled out."""
+
+    def __init__(self, *, stderr: bool = False):
+        super().__init__(stderr=stderr, highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+    def render_str(self, text: str, **options) -> Text:
+        """Turns text, that of a table's cell too, into what is shown."""
+        return super().render_str(printable(text, keep="\n\t"), **options)
+
+
+console = _Terminal()
+errors = _Terminal(stderr=True)
+
+
+def run(main: Callable[[], None]) -> None:
+    """Parses the command line, runs `main`, and exits with the code that DESIGN's contract gives each kind of failure.
+
+    Flags are refused before `main` runs, and so before it imports TensorFlow.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # A name of odd bytes must not end a run.
+    debug = common_flags.debug()
+    try:
+        refuse_circular_flagfiles(sys.argv[1:])
+    except UsageError as error:
+        sys.exit(_report(error, str(error), error.exit_code, debug=False))
+    app.run(lambda argv: sys.exit(_guarded(main, argv, debug.value)))
+
+
+def refuse_circular_flagfiles(arguments: Sequence[str], reading: Sequence[str] = ()) -> None:
+    """Raises UsageError where a flagfile names itself, or one that leads back to it; absl only prints a warning.
+
+    Args:
+        arguments: words of a command line, or lines of a flagfile.
+        reading: the flagfiles that lead to them, outermost first.
+    """
+    for name in filter(None, _flagfiles(arguments)):
+        path = os.path.realpath(os.path.expanduser(name))
+        if path in reading:
+            raise UsageError(f"the flagfile {path} leads back to itself: {' -> '.join([*reading, path])}")
+        if not os.path.isfile(path):
+            continue  # missing: absl says so; a pipe, as of <(...): can be read only once
+        with contextlib.suppress(OSError, ValueError):  # absl says what is wrong with a file that cannot be read
+            lines = Path(path).read_text(encoding="utf-8").splitlines()
+            refuse_circular_flagfiles([line.strip() for line in lines], [*reading, path])
+
+
+def _flagfiles(arguments: Sequence[str]) -> Iterator[str]:
+    words = iter(arguments)
+    for word in words:
+        flag, _, value = word.partition("=")
+        if word == "--":
+            return
+        if flag in ("--flagfile", "-flagfile"):
+            yield value if "=" in word else next(words, "")
+
+
+def refuse_arguments(argv: Sequence[str]) -> None:
+    """Raises UsageError where words without a flag were given (`--name value` without `=` leaves one for booleans)."""
+    if argv:
+        raise UsageError(f"arguments without a flag: {' '.join(argv)}; write --name=value")
+
+
+def required_path(holder: flags.FlagHolder) -> Path:
+    """Returns a flag's value as a path; raises UsageError where it was not given."""
+    if not holder.value:
+        raise UsageError(f"--{holder.name} is needed; --help lists all flags")
+    return Path(holder.value)
+
+
+def choice(holder: flags.FlagHolder, default: str, allowed: Sequence[str]) -> str:
+    """Returns the value of a flag of which a command takes only some values; raises UsageError for another one."""
+    value = holder.value or default
+    if value not in allowed:
+        raise UsageError(f"--{holder.name} must be one of {', '.join(allowed)} here. Received: {value}")
+    return value
+
+
+def count(holder: flags.FlagHolder) -> int | None:
+    """Returns a flag's whole number of at least 1, or None for `auto`; raises UsageError for anything else."""
+    text = holder.value
+    if text == "auto":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise UsageError(f"--{holder.name} must be auto or a whole number of at least 1. Received: {text}")
+    return int(text)
+
+
+def group_secret(holder: flags.FlagHolder) -> bytes:
+    """Returns the key of the hash that stands for patients: from the file that the flag names, else the user's own.
+
+    Raises:
+        UsageError: the file cannot be read or is empty, or the user's own key cannot be made.
+    """
+    if holder.value:
+        return group_keys.read(Path(holder.value))
+    try:
+        return group_keys.own()
+    except UsageError as error:
+        raise UsageError(f"{error}; name a key file with --{holder.name}") from error
+
+
+def flag_values(module: ModuleType) -> dict[str, object]:
+    """Returns the value of each flag that a command takes, by name."""
+    return {flag.name: flag.value for flag in _flags_of(module)}
+
+
+def flags_text(module: ModuleType) -> str:
+    """Returns the flags of a command as a flagfile that repeats it."""
+    lines = (flag.serialize() for flag in _flags_of(module))
+    return "".join(f"{line}\n" for line in lines if line)
+
+
+def _flags_of(module: ModuleType) -> list[flags.Flag]:
+    return sorted(flags.FLAGS.get_key_flags_for_module(module), key=lambda flag: flag.name)
+
+
+@contextlib.contextmanager
+def changed_flags(values: Mapping[str, object]) -> Iterator[None]:
+    """Gives flags other values within the block, as if they had been given so; raises UsageError for one out of range.
+
+    Args:
+        values: by name.
+    """
+    before = {name: flags.FLAGS[name].value for name in values}
+    try:
+        for name, value in values.items():
+            flags.FLAGS[name].parse(str(value))
+        yield
+    except flags.IllegalFlagValueError as error:
+        raise UsageError(str(error)) from error
+    finally:
+        for name, value in before.items():
+            flags.FLAGS[name].value = value
+
+
+def start_tensorflow(
+    precision: str, jit_compile: str, *, deterministic: bool = False, distributed: bool = False
+) -> "RuntimePlan":
+    """Sets the environment, imports TensorFlow, decides how networks run, and makes that the process's policy."""
+    from contrast_tfdata.model import runtime_plan
+
+    runtime_plan.configure_environment()
+    quiet_tensorflow()
+    plan = runtime_plan.plan(precision, jit_compile, deterministic=deterministic, distributed=distributed)
+    runtime_plan.apply(plan)
+    return plan
+
+
+def _guarded(main: Callable[[Sequence[str]], None], argv: Sequence[str], debug: bool) -> int:
+    signal.signal(signal.SIGTERM, _raise_interrupted)
+    try:
+        main(argv[1:])
+    except ContrastError as error:
+        return _report(error, str(error), error.exit_code, debug)
+    except KeyboardInterrupt as error:
+        return _report(
+            error, "interrupted; what was complete before is unchanged", InterruptedRunError.exit_code, debug
+        )
+    except OSError as error:
+        return _report(error, _describe_os_error(error), StorageError.exit_code, debug)
+    except Exception as error:
+        explained = _explain_tensorflow_error(error)
+        if explained:
+            return _report(error, str(explained), explained.exit_code, debug)
+        text = f"internal error: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        advice = "run again with --debug for the traceback, and report it"
+        return _report(error, f"{text}\n{advice}", ContrastError.exit_code, debug)
+    return 0
+
+
+def _explain_tensorflow_error(error: Exception) -> ContrastError | None:
+    if "tensorflow" not in sys.modules:
+        return None
+    from contrast_tfdata.model import failures
+
+    return failures.explain(error)
+
+
+def _describe_os_error(error: OSError) -> str:
+    return str(storage_error(Path(error.filename), error)) if isinstance(error.filename, str) else str(error)
+
+
+def _report(error: BaseException, text: str, code: int, debug: bool) -> int:
+    if debug:
+        traceback.print_exception(error)
+    errors.print(f"error: {text}", style="bold red" if errors.is_terminal else None)
+    return code
+
+
+def _raise_interrupted(signum, frame) -> None:
+    raise InterruptedRunError("stopped by SIGTERM; what was complete before is unchanged")
+
+
+def quiet_tensorflow() -> None:
+    """Keeps TensorFlow's start-up notes, which mean nothing to a user of these commands, out of the output.
+
+    To be called before TensorFlow is imported; what the user set in the environment stays.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)

@@ -1,0 +1,66 @@
+"""A first look at every file: what it is, and whether it can be used."""
+
+import dataclasses
+import sys
+from collections.abc import Callable, Sequence
+
+from contrast_tfdata.errors import Problems
+from contrast_tfdata.images.slices import FileFacts, RejectedImageError
+from contrast_tfdata.intake.units import Unit
+from contrast_tfdata.intake.workers import Workers
+
+Progress = Callable[[str, int, int], None]
+"""Called as progress(stage, done, total)."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Rejection:
+    """A file that cannot be used: where, a stable reason, a line for a person."""
+
+    path: str
+    code: str
+    detail: str
+
+
+def unusable(rejected: Sequence[Rejection], what_else: str) -> Problems:
+    """Returns the files that cannot be used, as what a user has to mend; `what_else` ends the headline."""
+    return Problems(
+        f"{len(rejected)} files cannot be used (--on_bad_image=skip leaves them out); {what_else}:",
+        [f"{each.path}: {each.code}: {each.detail}" for each in rejected],
+    )
+
+
+def scan(
+    units: Sequence[tuple[str, Unit]], workers: Workers, progress: Progress
+) -> tuple[list[tuple[str, Unit, FileFacts]], list[Rejection]]:
+    """Scans units in parallel; returns those that can be used, with their facts, and the others' rejections.
+
+    Args:
+        units: each with the name under which a person finds it again.
+        workers: processes that scan.
+        progress: is told the stage `scan`.
+    """
+    scanned, rejected = [], []
+    progress("scan", 0, len(units))
+    results = zip(units, workers.map(_scan_one, (unit for _, unit in units)), strict=True)
+    for done, ((name, unit), found) in enumerate(results, start=1):
+        progress("scan", done, len(units))
+        if isinstance(found, RejectedImageError):
+            rejected.append(Rejection(name, found.code, found.detail))
+        else:
+            scanned.append((name, unit, _with_shared_text(found)))
+    return scanned, rejected
+
+
+def _with_shared_text(facts: FileFacts) -> FileFacts:
+    """Returns the facts with the one string of each text that all files hold: each worker sends its own copy."""
+    texts = {name: getattr(facts, name) for name in ("format", "patient_id", "study_uid", "series_uid")}
+    return dataclasses.replace(facts, **{name: text and sys.intern(text) for name, text in texts.items()})
+
+
+def _scan_one(unit: Unit) -> FileFacts | RejectedImageError:
+    """Runs in a worker process; a rejection is returned, so that the others go on."""
+    try:
+        return unit.scan()
+    except RejectedImageError as error:
+        return error

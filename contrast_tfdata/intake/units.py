@@ -1,0 +1,97 @@
+"""Units of conversion: what one worker turns into slices at one go (a file, or a synthetic patient)."""
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from contrast_tfdata import __version__
+from contrast_tfdata.images import reading
+from contrast_tfdata.images.slices import FileFacts, Slice
+from contrast_tfdata.images.sniffing import expected_format
+from contrast_tfdata.intake.files import FileRef
+
+if TYPE_CHECKING:
+    from contrast_tfdata.phantom import PhantomOptions
+
+DEVELOPMENT = "development"
+"""Pool of files from a training folder that has a test folder beside it: train or validation, never test."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FileUnit:
+    """A file with the label that its folder or table row gives it.
+
+    Attributes:
+        file: where its bytes are.
+        label: 0 or 1; -1 where a file is only to be predicted.
+        split: pool that folder or table fixes (see `assignment.Member`), else None.
+        group: patient key as found by regex or table, not yet hashed; None where unknown.
+        subgroups: what the table says of it besides, in pairs as in `FileFacts.subgroups`, which they precede.
+    """
+
+    file: FileRef
+    label: int
+    split: str | None = None
+    group: str | None = None
+    subgroups: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def path(self) -> str:
+        """Relative path, with `/`, as written into the records."""
+        return self.file.path
+
+    def scan(self) -> FileFacts:
+        """Reads the bytes and what can be learned without decoding pixels; raises RejectedImageError."""
+        facts = reading.scan(self.file.read())
+        if self.subgroups:
+            # The table knows better than a header what the user wants to tell apart.
+            together = {**dict(facts.subgroups), **dict(self.subgroups)}
+            facts = dataclasses.replace(facts, subgroups=tuple(sorted(together.items())))
+        if expected_format(self.path) in (None, facts.format):
+            return facts
+        return dataclasses.replace(facts, warnings=(*facts.warnings, "name_disagrees"))
+
+    def read(self, facts: FileFacts, indices: Sequence[int]) -> list[tuple[int, Slice]]:
+        """Returns (label, slice) for the slices `indices`.
+
+        Raises:
+            RejectedImageError: the file cannot be decoded, or is no longer the one that was scanned.
+        """
+        return [(self.label, each) for each in reading.read(self.file.read(), facts, indices)]
+
+
+@dataclasses.dataclass(frozen=True)
+class PhantomUnit:
+    """A synthetic patient: some slices before contrast, as many after it."""
+
+    seed: int
+    patient: int
+    options: "PhantomOptions"
+    split: str | None = None
+
+    @property
+    def path(self) -> str:
+        """A name in place of a path."""
+        return f"phantom/patient-{self.patient:05d}"
+
+    @property
+    def group(self) -> str:
+        """A synthetic patient is its own group."""
+        return self.path
+
+    def scan(self) -> FileFacts:
+        """Describes the patient; its digest stands for all that its pixels depend on. There is no file: 0 bytes."""
+        recipe = f"phantom {__version__} seed {self.seed} patient {self.patient} {self.options}"
+        return FileFacts(hashlib.sha256(recipe.encode()).digest(), "phantom", 0, 2 * self.options.slices_per_class)
+
+    def read(self, facts: FileFacts, indices: Sequence[int]) -> list[tuple[int, Slice]]:
+        """Returns (label, slice): of the slices before contrast, then those after it, those at `indices`."""
+        from contrast_tfdata import phantom  # Here: its SciPy is most of what a worker would have to import.
+
+        patient = phantom.generate_patient(self.seed, self.patient, self.options)
+        both = [(0, each) for each in patient.pre] + [(1, each) for each in patient.post]
+        return [both[index] for index in indices]
+
+
+Unit = FileUnit | PhantomUnit

@@ -1,0 +1,75 @@
+"""Files that look alike and stand in different splits: found on thumbnails made while converting, and listed."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from contrast_tfdata.patients import near_duplicates
+from contrast_tfdata.patients.findings import first_of
+from contrast_tfdata.patients.plan import Parted, Plan, PlannedUnit, parted_by_split, side_of
+from contrast_tfdata.patients.thumbnails import ThumbnailFile
+from contrast_tfdata.storage.csv_text import csv_line, guard_formula
+
+FILE_NAME = "look_alikes.csv"
+
+_COLUMNS = ("split", "path", "other_split", "other_path", "similarity")
+
+
+@contextlib.contextmanager
+def comparing(plan: Plan, directory: Path) -> Iterator["Thumbnails"]:
+    """Gives a block that decodes a plan's units a place for their thumbnails; sets `Plan.parted` at its end, if open.
+
+    They are kept on the disk of `directory` meanwhile.
+    """
+    with ThumbnailFile(directory) as kept:
+        thumbnails = Thumbnails(kept, wanted=plan.parted is None)
+        yield thumbnails
+        if thumbnails.wanted:
+            plan.parted = thumbnails.find_parted(plan.split.rule)
+
+
+class Thumbnails:
+    """Thumbnails of units.
+
+    Args:
+        kept: where they are kept.
+        wanted: whether they are to be made.
+    """
+
+    def __init__(self, kept: ThumbnailFile, *, wanted: bool):
+        self.wanted = wanted
+        self._kept = kept
+        self._units: list[PlannedUnit] = []
+
+    def add(self, unit: PlannedUnit, thumbnail: np.ndarray | None) -> None:
+        """Keeps a unit's thumbnail, as `images.thumbnail` makes it; where none are wanted, it is None."""
+        if thumbnail is not None:
+            self._kept.append(thumbnail)
+            self._units.append(unit)
+
+    def find_parted(self, rule: str) -> list[Parted]:
+        """Returns the units of different splits that look alike."""
+        sides = [side_of(unit.split, rule) for unit in self._units]
+        return parted_by_split(self._units, near_duplicates.find_pairs(self._kept, sides))
+
+
+def warnings(parted: Sequence[Parted]) -> list[str]:
+    """Returns the line that says how many look alike, with the first of them; none where there are none."""
+    if not parted:
+        return []
+    what = f"{len(parted)} pairs of files look alike and stand in several splits ({FILE_NAME} lists them)"
+    return [f"NEAR-DUPLICATES: {what}: {first_of(parted, _both)}"]
+
+
+def _both(parted: Parted) -> str:
+    return " = ".join(f"{unit.split} {unit.source}" for unit in (parted.first, parted.second))
+
+
+def csv_lines(parted: Sequence[Parted]) -> Iterator[str]:
+    """Yields the lines of the file that lists all of them."""
+    yield csv_line(_COLUMNS)
+    for each in parted:
+        first, second = ((unit.split, unit.unit.path) for unit in (each.first, each.second))
+        yield csv_line(map(guard_formula, (*first, *second, f"{each.similarity:.3f}")))

@@ -1,0 +1,46 @@
+"""What decides how files become records, besides the files."""
+
+import dataclasses
+
+from contrast_tfdata.images.preprocessing import Preprocessing
+from contrast_tfdata.intake.selection import SliceSelection
+from contrast_tfdata.patients.former import FormerSplit
+from contrast_tfdata.patients.splits import SplitOptions
+
+
+@dataclasses.dataclass(frozen=True)
+class PlanOptions:
+    """What decides which slices become records, and in which split.
+
+    Attributes:
+        split: how examples are divided.
+        selection: which slices of a volume or series are taken.
+        secret: key of the hash that stands for a patient in records, at most 64 bytes; empty for none.
+        allow_leakage: go on although the same bytes or patients stand in train and test.
+        former: records made before whose split is to be kept, or None.
+        hash_paths: whether the hash of a known patient stands for it in the paths that records hold.
+    """
+
+    split: SplitOptions = SplitOptions()
+    selection: SliceSelection = SliceSelection()
+    secret: bytes = b""
+    allow_leakage: bool = False
+    former: FormerSplit | None = None
+    hash_paths: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class ConversionOptions:
+    """How files become records.
+
+    Attributes:
+        plan: splits, selection, hashing.
+        preprocessing: intensity and size.
+        num_shards: files per split; None for as many as sizes suggest.
+        skip_bad_images: leave out what cannot be used, and list it, instead of failing.
+    """
+
+    plan: PlanOptions = PlanOptions()
+    preprocessing: Preprocessing = Preprocessing()
+    num_shards: int | None = None
+    skip_bad_images: bool = False

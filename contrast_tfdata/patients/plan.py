@@ -1,0 +1,305 @@
+"""The plan of a conversion: which slices of which files become records, in which split and order."""
+
+import dataclasses
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from contrast_tfdata import CLASS_NAMES, SPLITS
+from contrast_tfdata.errors import Problems
+from contrast_tfdata.images.slices import FileFacts
+from contrast_tfdata.intake import file_warnings
+from contrast_tfdata.intake.scanning import Progress, Rejection, scan
+from contrast_tfdata.intake.selection import SliceSelection, choose_slices
+from contrast_tfdata.intake.sources import Sources
+from contrast_tfdata.intake.units import FileUnit, PhantomUnit, Unit
+from contrast_tfdata.intake.workers import Workers
+from contrast_tfdata.patients import assignment, duplicates, grouping
+from contrast_tfdata.patients.duplicates import Scanned
+from contrast_tfdata.patients.findings import Findings, no_class_to_train_on
+from contrast_tfdata.patients.identity import example_id, group_key
+from contrast_tfdata.patients.near_duplicates import Pair
+from contrast_tfdata.patients.options import ConversionOptions, PlanOptions
+from contrast_tfdata.patients.source_names import hide_patient
+from contrast_tfdata.patients.splits import SplitOptions
+
+PATIENTS_UNKNOWN = (
+    "patient independence unverified: no patient is known for some files, so slices of one patient may stand on both "
+    "sides of the split, although files that look alike were kept together; name patients with --group_regex, a table "
+    "column or DICOM PatientID"
+)
+KERAS_SPLIT_LEAKS = (
+    "patient independence unverified: the split goes by file as on the slides, so slices of one patient, and pictures "
+    "that look alike (between these two they are not looked for), may stand in both training and validation"
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PlannedUnit:
+    """A unit with the slices to take from it, its hashed group, its path as records hold it, and its split."""
+
+    unit: Unit
+    facts: FileFacts
+    indices: tuple[int, ...]
+    group: str
+    source: str
+    split: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Parted:
+    """Two units that look alike, in two splits."""
+
+    first: PlannedUnit
+    second: PlannedUnit
+    similarity: float
+
+
+@dataclasses.dataclass
+class Plan:
+    """What is to be written.
+
+    Attributes:
+        units: per split, in the order in which their records will stand.
+        rejected: files that cannot be used.
+        skipped: files passed over without being faulty, by reason.
+        duplicates: exact copies that were left out.
+        patients_known: whether every group is a patient.
+        split: the split's options as they were applied.
+        warnings: lines for people.
+        parted: units that look alike and stand in different splits; None where that is still to be found out.
+        copied: for each image that stands under several known patients, a copy of each.
+    """
+
+    units: dict[str, list[PlannedUnit]]
+    rejected: list[Rejection]
+    skipped: Counter
+    duplicates: int
+    patients_known: bool
+    split: SplitOptions
+    warnings: list[str]
+    parted: list[Parted] | None = None
+    copied: list[list[Scanned]] = dataclasses.field(default_factory=list)
+
+
+Chosen = tuple[Unit, FileFacts, tuple[int, ...]]
+
+
+def make_plan(
+    sources: Sources, conversion: ConversionOptions, workers: Workers, progress: Progress, folder: Path
+) -> Plan:
+    """Scans all files and decides where each goes; keeps on the disk of `folder` meanwhile what is large.
+
+    Raises:
+        DataError: listing found problems, the same bytes stand in both classes, a class has no usable image; or, unless
+            allowed, an image or a patient stands in train and test. All kinds are listed, and with them the files that
+            cannot be used; those alone are left for when the others have been decoded, as that finds more of them.
+    """
+    options = conversion.plan
+    scanned, rejected = _scan(sources, workers, progress)
+    findings = Findings(options.allow_leakage, list(sources.notes), list(sources.problems))
+    kept = _without_copies(scanned, options.split.rule, findings)
+    findings.warnings += file_warnings.lines((unit.path, facts) for unit, facts in kept)
+    findings.warnings += grouping.patient_id_warnings(kept)
+    chosen = _choose_slices(kept, options.selection)
+    names = [grouping.name_of(unit, facts) for unit, facts, _ in chosen]
+    pools = _pools(chosen, names, options, findings)
+    findings.problems += _missing_classes(sources, chosen)
+    findings.refuse([] if conversion.skip_bad_images else rejected)
+    warnings, patients_known, pairs = findings.warnings, all(name.known for name in names), None
+    if options.split.rule == "keras":
+        groups = [name.text for name in names]
+        splits, applied = _split_by_position(sources, chosen, warnings), options.split
+    else:
+        if not patients_known:
+            pairs = grouping.find_look_alikes(chosen, workers, progress, folder)
+        applied = assignment.effective_options([unit.split for unit in sources.units], options.split)
+        groups = grouping.join(names, pools, pairs or [])
+        splits = assignment.split_by_group(_members(chosen, groups, pools), applied)
+        warnings += _joined_warnings(pairs or [], groups)
+        warnings += [] if patients_known else [PATIENTS_UNKNOWN]
+    hashed = {group: group_key(group, options.secret) for group in set(groups)}  # One string for each group.
+    paths = (source_of(unit, facts, options) for unit, facts, _ in chosen)
+    parts = zip(chosen, map(hashed.get, groups), paths, splits, strict=True)
+    planned = [PlannedUnit(*unit, *more) for unit, *more in parts]
+    parted = _parted(planned, pairs, options.split.rule)
+    if options.split.rule == "group":
+        # By content, hence in no order that means anything: training without a cache needs only a small shuffle buffer.
+        planned.sort(key=lambda each: each.unit.path)
+        planned.sort(key=lambda each: each.facts.sha256)  # In two steps, which need no pairs of both as keys.
+    units = {split: [each for each in planned if each.split == split] for split in SPLITS}
+    skipped = sources.skipped + Counter({"outside --slice_range": len(kept) - len(chosen)})
+    copied = duplicates.under_several_patients(scanned, workers) if len(kept) < len(scanned) else []
+    return Plan(units, rejected, skipped, len(scanned) - len(kept), patients_known, applied, warnings, parted, copied)
+
+
+def _scan(sources: Sources, workers: Workers, progress: Progress) -> tuple[list[Scanned], list[Rejection]]:
+    usable, unreadable = scan([(shown_path(unit), unit) for unit in sources.units], workers, progress)
+    unlisted = [Rejection(each.path, each.code, each.detail) for each in sources.rejected]
+    return [(unit, facts) for _, unit, facts in usable], unlisted + unreadable
+
+
+def source_of(unit: Unit, facts: FileFacts, options: PlanOptions) -> str:
+    """Returns a path as records hold it: under whatever name the patient is known, the path does not give it away."""
+    names = grouping.written_names(unit, facts) if options.hash_paths and isinstance(unit, FileUnit) else []
+    return hide_patient(unit.path, names[0], options.secret, also=names[1:]) if names else unit.path
+
+
+def shown_path(unit: Unit) -> str:
+    """A unit's path for messages; below a test folder it says so, since the same name may stand in both."""
+    return f"test: {unit.path}" if unit.split == "test" else unit.path
+
+
+def _without_copies(scanned: list[Scanned], rule: str, findings: Findings) -> list[Scanned]:
+    both = duplicates.find_contradictions(scanned)
+    findings.add("the same image stands in both classes; only one can be right, so remove the other:", both)
+    findings.add_leaks("the same image stands in several splits", duplicates.find_leaks(scanned))
+    if rule != "keras":
+        return duplicates.drop_copies(scanned)
+    copies = duplicates.count_copies(scanned)
+    if copies:
+        findings.warnings.append(f"{copies} exact copies of images kept, as on the slides")
+    return scanned
+
+
+def _choose_slices(scanned: list[Scanned], selection: SliceSelection) -> list[Chosen]:
+    """Returns the units of which something is selected, with the slices; each class's part of a series counts alone.
+
+    So does each patient's whom the user names: the header of an anonymised file may tell nobody apart.
+    """
+    parts: dict[tuple, dict[str, FileFacts]] = defaultdict(dict)
+    for unit, facts in scanned:
+        if isinstance(unit, FileUnit) and not _is_picture(facts):
+            parts[_part(unit, facts)][unit.path] = facts
+    indices = {key: choose_slices(part, selection) for key, part in parts.items()}
+    chosen, the_only_one = [], (0,)
+    for unit, facts in scanned:
+        if isinstance(unit, PhantomUnit):
+            wanted = tuple(range(facts.num_slices))
+        elif _is_picture(facts):
+            wanted = the_only_one
+        else:
+            wanted = tuple(indices[_part(unit, facts)][unit.path])
+        if wanted:
+            chosen.append((unit, facts, wanted))
+    return chosen
+
+
+def _part(unit: FileUnit, facts: FileFacts) -> tuple[int, str | None, str | None]:
+    return unit.label, unit.split, grouping.name_of(unit, facts).text if unit.group else None
+
+
+def _is_picture(facts: FileFacts) -> bool:
+    """Whether a file has one slice and no series, so that the slice is used whatever the selection."""
+    return facts.num_slices == 1 and facts.series_uid is None
+
+
+def _split_by_position(sources: Sources, chosen: Sequence[Chosen], warnings: list[str]) -> list[str]:
+    """Returns the slides' split of each unit."""
+    warnings.append(KERAS_SPLIT_LEAKS)
+    listed = [assignment.Member("", (unit.label,), unit.split, unit.path) for unit in sources.units]
+    split_of = assignment.split_by_position(listed)
+    return ["test" if unit.split == "test" else split_of[unit.path] for unit, _, _ in chosen]
+
+
+def _members(chosen: Sequence[Chosen], groups: Sequence[str], pools: Sequence[str | None]) -> list[assignment.Member]:
+    return [
+        assignment.Member(group, tuple(labels_of(unit, indices)), pool, unit.path)
+        for (unit, _, indices), group, pool in zip(chosen, groups, pools, strict=True)
+    ]
+
+
+def _pools(
+    chosen: Sequence[Chosen], names: Sequence[grouping.Name], options: PlanOptions, findings: Findings
+) -> list[str | None]:
+    """Returns where each unit is fixed to: by its folder or table, and by former records whose split is to be kept."""
+    pools = [unit.split for unit, _, _ in chosen]
+    if options.split.rule == "keras":
+        return pools
+    if options.former is not None:
+        _keep_former(pools, chosen, names, options, findings)
+    # Look-alikes need not be known for it: those that are fixed to different pools are never joined.
+    parted = assignment.contradictions(_members(chosen, [name.text for name in names], pools))
+    findings.add_leaks("patients stand in several splits", parted)
+    return pools
+
+
+def _keep_former(
+    pools: list[str | None],
+    chosen: Sequence[Chosen],
+    names: Sequence[grouping.Name],
+    options: PlanOptions,
+    findings: Findings,
+) -> None:
+    """Fixes in `pools` what stands in the former records to its split there."""
+    moved, kept = [], 0
+    for number, ((unit, facts, indices), name) in enumerate(zip(chosen, names, strict=True)):
+        example_ids = (example_id(facts.sha256, position) for position in indices)
+        before = options.former.split_of(example_ids, group_key(name.text, options.secret))
+        if before is None:
+            continue
+        if assignment.compatible({before, unit.split or before}):
+            pools[number] = before
+            kept += 1
+        else:
+            moved.append(f"{shown_path(unit)}: {before} before")
+    findings.add_leaks("files stand in another split than in the records whose split is to be kept", moved)
+    source = f"the records {options.former.fingerprint[:12]}"
+    line = f"{kept} of {len(chosen)} files are in the split that they or their patients have in {source}"
+    findings.warnings.append(line)
+
+
+def _joined_warnings(pairs: Sequence[Pair], groups: Sequence[str]) -> list[str]:
+    together = sum(groups[pair.first] == groups[pair.second] for pair in pairs)
+    return [f"{together} pairs of files look alike and were kept in one group"] if together else []
+
+
+def _parted(planned: Sequence[PlannedUnit], pairs: Sequence[Pair] | None, rule: str) -> list[Parted] | None:
+    """Returns `Plan.parted`: look-alikes on which no group depends can be found on what is decoded anyway."""
+    if pairs is not None:
+        return parted_by_split(planned, pairs)
+    sides = {side_of(each.split, rule) for each in planned if isinstance(each.unit, FileUnit)}
+    return None if len(sides) > 1 else []
+
+
+def side_of(split: str, rule: str) -> int:
+    """Number of what a look-alike must not stand on both sides of; train and validation of the slides are one."""
+    return SPLITS.index(split if rule == "group" or split == "test" else "train")
+
+
+def parted_by_split(units: Sequence[PlannedUnit], pairs: Iterable[Pair]) -> list[Parted]:
+    """Returns the look-alikes, given by position, that the split parts; only splits and paths decide their order."""
+    found = []
+    for pair in pairs:
+        first, second = sorted((units[pair.first], units[pair.second]), key=_split_and_path)
+        if first.split != second.split:
+            found.append(Parted(first, second, pair.similarity))
+    return sorted(found, key=places)
+
+
+def places(parted: Parted) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Returns where both stand, split and path of each."""
+    return _split_and_path(parted.first), _split_and_path(parted.second)
+
+
+def _split_and_path(unit: PlannedUnit) -> tuple[str, str]:
+    return unit.split, unit.unit.path
+
+
+def _missing_classes(sources: Sources, chosen: Sequence[Chosen]) -> list[Problems]:
+    """Returns what is missing to train on, unless listing has said so already."""
+    trained = ((unit, indices) for unit, _, indices in chosen if unit.split not in ("validation", "test"))
+    usable = {label for unit, indices in trained for label in labels_of(unit, indices)}
+    listed = {unit.label for unit in sources.units if isinstance(unit, FileUnit)}
+    return [
+        no_class_to_train_on([name])
+        for label, name in enumerate(CLASS_NAMES)
+        if label not in usable and (label in listed or not sources.problems)
+    ]
+
+
+def labels_of(unit: Unit, indices: Iterable[int]) -> list[int]:
+    """Returns the label of each slice of a unit."""
+    if isinstance(unit, PhantomUnit):
+        return [int(index >= unit.options.slices_per_class) for index in indices]
+    return [unit.label for _ in indices]

@@ -1,0 +1,280 @@
+"""What train and evaluate leave in a folder: predictions, metrics, report, model, and what is needed to repeat them."""
+
+import dataclasses
+import json
+import os
+import platform
+import sys
+from collections.abc import Collection, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from rich.console import Console
+
+from contrast_tfdata import __version__, report
+from contrast_tfdata.errors import DataError
+from contrast_tfdata.evaluation import (
+    Choices,
+    ConfounderScores,
+    OperatingPoint,
+    Predictions,
+    summarize,
+)
+from contrast_tfdata.evaluation.abstention import DEFAULT_MAX_ERROR
+from contrast_tfdata.evaluation.label_review import SUSPECTS_FILE, write_suspects
+from contrast_tfdata.images.perturbations import Perturbation
+from contrast_tfdata.model import pretrained
+from contrast_tfdata.model.contrast_net import ContrastNet
+from contrast_tfdata.model.ensemble import Ensemble, members_of
+from contrast_tfdata.model.explanation import evidence_maps
+from contrast_tfdata.model.runtime_plan import RuntimePlan
+from contrast_tfdata.model.views import PLAIN
+from contrast_tfdata.model.weights import load_description, save_model, sha256_of
+from contrast_tfdata.records import manifest as manifests
+from contrast_tfdata.records import verification
+from contrast_tfdata.records.manifest import Manifest
+from contrast_tfdata.report import findings
+from contrast_tfdata.scoring.splits import (
+    Scoring,
+    check_split,
+    gate_around,
+    read_images,
+    score_perturbed,
+    score_split,
+    told_of,
+)
+from contrast_tfdata.storage.atomic_file import replacing
+
+MAX_VERIFIED_BYTES = 2 << 30
+"""Records up to this size are read before use: 0.6 s for 1,500 slices. Of larger ones sizes and counts are checked."""
+_PACKAGES = ("tensorflow", "tensorflow-addons", "keras", "numpy", "scikit-learn", "pillow")
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A folder that holds what became of a network on some records.
+
+    Attributes:
+        directory: the folder; made where it does not exist.
+        records_dir: the records.
+        manifest: theirs.
+        plan: how the network runs.
+        batch_size: slices scored at once.
+        views: a slice's logit is the mean over these views of it.
+        doubts: why the network may have been trained on patients that it is scored on (see `scoring.lineage`).
+    """
+
+    directory: Path
+    records_dir: Path
+    manifest: Manifest
+    plan: RuntimePlan
+    batch_size: int
+    views: tuple[str, ...] = PLAIN
+    doubts: tuple[str, ...] = ()
+
+    def write_provenance(self, flags_text: str) -> None:
+        """Writes flags.txt and environment.json: what it takes to repeat the run."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with replacing(self.directory / "flags.txt") as file:
+            file.write(flags_text)
+        self._write_json("environment.json", self._environment())
+
+    def announce(self, console: Console) -> None:
+        """Says how the network will run, and what the records and the network's origin warn of."""
+        for reason in self.plan.reasons:
+            console.print(f"plan: {reason}")
+        for warning in (*self.manifest.warnings, *self.doubts):
+            console.print(f"warning: {warning}")
+
+    def score(self, model: ContrastNet | Ensemble, split: str, *, required: bool = False) -> Predictions | None:
+        """Scores a split; None where the records have none, unless it is required (then DataError)."""
+        if required and split not in self.manifest.splits:
+            raise DataError(f"{self.records_dir}: no {split} split; it has {', '.join(self.manifest.splits)}")
+        return score_split(model, self._scoring(), split)
+
+    def check(self, model: ContrastNet | Ensemble, split: str) -> dict[str, ConfounderScores]:
+        """Measures by the split's name what could fake its AUC; nothing where the records have no such split."""
+        return {split: check_split(model, self._scoring(), split)} if split in self.manifest.splits else {}
+
+    def perturb(self, model: ContrastNet | Ensemble, split: str) -> dict[str, dict[Perturbation, np.ndarray]]:
+        """Scores by the split's name its slices after each perturbation; the split must exist."""
+        return {split: score_perturbed(model, self._scoring(), split)}
+
+    def summarize(
+        self,
+        validation: Predictions | None,
+        test: Predictions | None,
+        *,
+        operating_point: OperatingPoint | Choices | None = None,
+        criterion: str = "accuracy",
+        max_error: float = DEFAULT_MAX_ERROR,
+        checks: Mapping[str, ConfounderScores] | None = None,
+        perturbed: Mapping[str, Mapping[Perturbation, np.ndarray]] | None = None,
+    ) -> dict:
+        """Writes metrics.json and tables of slices; chooses the operating point on validation unless one is given."""
+        scored = {"validation": validation, "test": test}
+        present = {split: predictions for split, predictions in scored.items() if predictions is not None}
+        told = {split: told_of(self._scoring(), split) for split in present}
+        metrics = summarize(validation, test, operating_point, criterion, checks, max_error, perturbed, told)
+        self._write_json("metrics.json", metrics)
+        for split, predictions in scored.items():
+            if predictions is not None:
+                path = self.directory / f"predictions-{split}.csv"
+                predictions.write_csv(path, metrics["operating_point"]["threshold"])
+            else:
+                (self.directory / f"predictions-{split}.csv").unlink(missing_ok=True)  # of an earlier run here
+        write_suspects(self.directory / SUSPECTS_FILE, present)
+        return metrics
+
+    def save_model(self, model: ContrastNet, metrics: Mapping, flags: Mapping[str, object]) -> None:
+        """Writes model/: weights and everything that prediction needs."""
+        description = {
+            "preprocessing": self.manifest.preprocessing,
+            **{key: metrics[key] for key in ("operating_point", "indeterminate_band", "temperature")},
+            "input_gate": gate_around(self.records_dir, self.manifest, "train").to_dict(),
+            "class_names": list(self.manifest.class_names),
+            "views": list(self.views),
+            "records": self.manifest.fingerprint,
+            "patients_known": self.manifest.patients_known,
+            "flags": dict(flags),
+        }
+        save_model(self.directory / "model", model, description)
+
+    def write_report(
+        self,
+        metrics: Mapping,
+        validation: Predictions | None,
+        test: Predictions | None,
+        history: Sequence[Mapping[str, float]],
+        flags: Mapping[str, object],
+        model: ContrastNet | Ensemble,
+        console: Console,
+    ) -> Path:
+        """Writes figures/, report.html and MODEL_CARD.md; returns the path of the page."""
+        run = report.RunDescription(
+            title="Pre- or post-contrast sagittal T1",
+            command_line=" ".join(sys.argv),
+            flags=flags,
+            environment=self._environment(),
+            manifest=json.loads(self.manifest.to_text()),
+            model={
+                "network": "ContrastNet" if len(members_of(model)) == 1 else f"{len(members_of(model))} ContrastNets",
+                "parameters": model.count_params(),
+                "weights_sha256": ", ".join(map(sha256_of, members_of(model))),
+                "precision": self.plan.precision,
+                "views": self.views,
+            },
+            warnings=self.manifest.warnings,
+            doubts=self.doubts,
+        )
+        images = self._images(report.pictures_wanted(metrics, validation, test))
+        page = report.write_report(
+            self.directory,
+            metrics=metrics,
+            validation=validation,
+            test=test,
+            history=history,
+            images=images,
+            maps=self._maps(model, images),
+            run=run,
+            warn=lambda text: console.print(f"warning: {text}"),
+        )
+        report.write_model_card(self.directory / "MODEL_CARD.md", metrics=metrics, run=run)
+        return page
+
+    def _scoring(self) -> Scoring:
+        return Scoring(self.records_dir, self.manifest, self.batch_size, self.plan.jit_compile, self.views)
+
+    def _images(self, wanted: Mapping[str, Collection[str]]) -> dict[str, np.ndarray]:
+        images = {}
+        for split, example_ids in wanted.items():
+            images |= read_images(self.records_dir, self.manifest, split, example_ids)
+        return images
+
+    def _maps(self, model: ContrastNet | Ensemble, images: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        if not images:
+            return {}
+        slices, networks = np.stack(list(images.values())), members_of(model)
+        # The mean over an ensemble's members: its logit is the mean of theirs.
+        maps = sum(evidence_maps(each, slices, self.views) for each in networks) / len(networks)
+        return dict(zip(images, maps, strict=True))
+
+    def _environment(self) -> dict:
+        plan = dataclasses.asdict(self.plan)
+        return {
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "cores": os.cpu_count(),
+            "devices": [device.name for device in tf.config.list_physical_devices()],
+            "packages": {"contrast_tfdata": __version__, **{name: metadata.version(name) for name in _PACKAGES}},
+            "plan": {**plan, "reasons": list(plan["reasons"])},
+            "records": self.manifest.fingerprint,
+        }
+
+    def _write_json(self, name: str, content: Mapping) -> None:
+        with replacing(self.directory / name) as file:
+            json.dump(content, file, indent=2, allow_nan=False)
+            file.write("\n")
+
+
+def check_records(records_dir: Path, manifest: Manifest, *, full: bool) -> None:
+    """Holds records to their manifest before they are used: every byte of them, up to a few seconds' worth.
+
+    Args:
+        records_dir: the records.
+        manifest: theirs.
+        full: read them all, however large they are.
+
+    Raises:
+        DataError: lists what is damaged, missing or not theirs.
+    """
+    if full or manifests.total_bytes(manifest) <= MAX_VERIFIED_BYTES:
+        verification.verify_records(records_dir, manifest)
+    else:
+        manifests.check(records_dir, manifest)
+
+
+def say_confounders(metrics: Mapping, console: Console) -> None:
+    """Says what scores that look at no anatomy reach, and what the network reaches without brightness."""
+    if sentence := findings.confounder_sentence(metrics):
+        console.print(sentence)
+    for warning in findings.confounder_warnings(metrics):
+        console.print(f"warning: {warning}")
+
+
+def inherited_point(init_weights: str | None) -> OperatingPoint | None:
+    """Returns the threshold of the weights that a run began with, for one that has no split to choose its own on.
+
+    On patients of other scanners it does better than 0.5 after fine-tuning, too (benchmarks/TRANSFER.md).
+
+    Args:
+        init_weights: as `starting_point.build` takes them.
+
+    Returns:
+        The point; None for random weights and for an .h5 file, which has none.
+
+    Raises:
+        DataError: the weights cannot be read.
+    """
+    if not init_weights or pretrained.is_weight_file(init_weights):
+        return None
+    description = load_description(pretrained.model_folder(init_weights))
+    reason = "there is no validation split, so that of the weights this run began with is kept"
+    return dataclasses.replace(OperatingPoint.from_dict(description["operating_point"]), reason=reason)
+
+
+def headline(metrics: Mapping, report_path: Path) -> str:
+    """The one line with which a command ends: AUC, accuracy, errors, path."""
+    for split in ("test", "validation"):
+        figures = metrics[split]
+        if figures:
+            auc = "undefined (one class)" if figures["auc"] is None else f"{figures['auc']:.4f}"
+            (_, false_positive), (false_negative, _) = figures["confusion_matrix"]
+            return (
+                f"{split} AUC {auc}, accuracy {figures['accuracy']:.4f} at the threshold "
+                f"{metrics['operating_point']['threshold']:.3f} ({metrics['operating_point']['chosen_on']}), "
+                f"{false_positive + false_negative} errors in {figures['num_examples']}: {report_path}"
+            )
+    return f"neither validation nor test split, so nothing was measured: {report_path}"

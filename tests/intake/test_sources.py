@@ -1,0 +1,282 @@
+"""Finding labelled files."""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from png_files import write_png
+
+from contrast_tfdata.errors import DataError, UsageError
+from contrast_tfdata.intake import sources
+
+LIMIT = 1 << 20
+
+
+def find(root, group_regex=None):
+    return sources.from_class_folders(root, split=None, group_regex=group_regex, max_bytes=LIMIT)
+
+
+def problems_of(found):
+    return "\n".join(each.text() for each in found.problems)
+
+
+def test_files_come_by_class_then_name(png_tree):
+    units = find(png_tree((3, 2))).units
+    assert [(unit.label, unit.path) for unit in units] == [
+        (0, "no_gad/p0000_00000.png"),
+        (0, "no_gad/p0000_00001.png"),
+        (0, "no_gad/p0000_00002.png"),
+        (1, "with_gad/p1000_00000.png"),
+        (1, "with_gad/p1000_00001.png"),
+    ]
+
+
+def test_group_regex_names_the_patient(png_tree):
+    units = find(png_tree((5, 1)), group_regex="/([^_/]+)_[^/]*$").units
+    assert [unit.group for unit in units] == ["p0000"] * 4 + ["p0001", "p1000"]
+
+
+def test_every_path_without_a_patient_is_listed(png_tree):
+    root = png_tree((1, 1))
+    write_png(root / "no_gad" / "stray.png", 1)
+    said = problems_of(find(root, group_regex="/([^_/]+)_[^/]*$"))
+    assert said.splitlines() == [
+        f"{root}: --group_regex finds no patient in 1 of 3 paths; change it, or move these files away:",
+        "  no_gad/stray.png",
+    ]
+
+
+def test_a_pattern_that_suits_few_paths_is_shown_on_some(png_tree):
+    said = problems_of(find(png_tree((60, 60)), group_regex="/(p0000)_[^/]*$"))
+    assert "no patient in 116 of 120 paths" in said
+    assert said.endswith("... and 66 more")
+
+
+def test_fault_23_blanks_around_a_patient_are_not_of_the_name(png_tree, tmp_path):
+    root = png_tree((1, 1))
+    write_png(root / "no_gad" / " p0000 _9.png", 9)
+    found = find(root, group_regex="/([^_/]+)_[^/]*$")
+    assert {unit.group for unit in found.units if unit.label == 0} == {"p0000"}
+    table = root / "table.csv"
+    table.write_text("path,label,group\nno_gad/p0000_00000.png,0,P1\nno_gad/ p0000 _9.png,0, P1 \n")
+    units = sources.from_table(table, group_regex=None, max_bytes=LIMIT).units
+    assert [unit.group for unit in units] == ["P1", "P1"]
+
+
+def test_nothing_but_blanks_is_no_patient(png_tree):
+    root = png_tree((1, 1))
+    write_png(root / "no_gad" / " _9.png", 9)
+    assert "no patient in 1 of 3 paths" in problems_of(find(root, group_regex="/([^_/]+)_[^/]*$"))
+    table = root / "table.csv"
+    table.write_text("path,label,group\nno_gad/p0000_00000.png,0,  \n")
+    (unit,) = sources.from_table(table, group_regex="/([^_/]+)_[^/]*$", max_bytes=LIMIT).units
+    assert unit.group == "p0000"
+
+
+def test_an_empty_match_is_no_patient(png_tree):
+    found = find(png_tree((1, 1)), group_regex="(x*)")
+    assert [unit.group for unit in found.units] == [None, None]
+    assert "no patient in 2 of 2 paths" in problems_of(found)
+
+
+@pytest.mark.parametrize(("regex", "words"), [("(", "not a regular expression"), ("p.*", "needs a group")])
+def test_bad_group_regex(png_tree, regex, words):
+    with pytest.raises(UsageError, match=words):
+        find(png_tree((1, 1)), group_regex=regex)
+
+
+def test_fault_01_missing_root_shows_what_is_there(png_tree, tmp_path):
+    png_tree((1, 1), root=tmp_path / "Training")
+    with pytest.raises(DataError, match=r"nowhere.*Expected .*no_gad.*with_gad.*Found in .*: Training"):
+        find(tmp_path / "nowhere")
+
+
+def test_fault_01_missing_class_folders_show_what_is_there(tmp_path):
+    write_png(tmp_path / "pictures" / "deep" / "a.png", 1)
+    write_png(tmp_path / "b.png", 1)
+    with pytest.raises(DataError, match=r"Expected .*no_gad.*with_gad.*Found: b.png, pictures, pictures/deep$"):
+        find(tmp_path)
+
+
+def test_fault_01_missing_class_folder_shows_what_is_there(png_tree):
+    root = png_tree((2, 1))
+    shutil.rmtree(root / "with_gad")
+    assert problems_of(find(root)) == f"no image in {root}/with_gad; each class needs some. Found: no_gad (2 files)"
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+def test_fault_02_class_without_image(png_tree, tmp_path, kind):
+    root = png_tree((2, 1))
+    shutil.rmtree(root / "with_gad")
+    (root / "with_gad").mkdir()
+    said = problems_of(find(as_kind(root, tmp_path, kind)))
+    assert re.fullmatch(
+        r"no image in .*/with_gad; each class needs some. Found: no_gad .2 files., with_gad .0 files.", said
+    )
+
+
+def test_fault_02_neither_class_has_an_image(tmp_path):
+    for name in ("no_gad", "with_gad"):
+        (tmp_path / "Train" / name).mkdir(parents=True)
+    said = problems_of(find(tmp_path))
+    assert [line.partition(";")[0] for line in said.splitlines()] == [
+        f"no image in {tmp_path}/Train/{name}" for name in ("no_gad", "with_gad")
+    ]
+
+
+def as_kind(root, tmp_path, kind):
+    """The folder itself, or a .zip of it, which has an entry for each folder."""
+    return root if kind == "folder" else shutil.make_archive(str(tmp_path / "pictures"), "zip", root)
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+@pytest.mark.parametrize("content", ["a.png", "deep/a.png", ".DS_Store", "deep/Thumbs.db", None])
+@pytest.mark.parametrize("base", [".", "Train"])
+def test_fault_03_unknown_class_is_named(png_tree, tmp_path, base, content, kind):
+    root = png_tree((1, 1), root=tmp_path / "pictures" / base).parent if base != "." else png_tree((1, 1))
+    (root / base / "perhaps_gad").mkdir()
+    if content:
+        write_png(tmp_path / "a.png", 1)
+        (root / base / "perhaps_gad" / content).parent.mkdir(exist_ok=True)
+        shutil.copy(tmp_path / "a.png", root / base / "perhaps_gad" / content)
+    found = find(as_kind(root, tmp_path, kind))
+    assert "unknown class folders: perhaps_gad;" in problems_of(found)
+    assert [unit.label for unit in found.units] == [0, 1]
+
+
+def test_fault_03_05_folders_of_the_system_are_no_classes(png_tree, tmp_path):
+    root = png_tree((1, 1))
+    for name in (".git/objects", "__MACOSX/no_gad", ".ipynb_checkpoints"):
+        (root / name).mkdir(parents=True)
+    assert len(find(root).units) == len(find(as_kind(root, tmp_path, "zip")).units) == 2
+
+
+def test_folders_below_a_class_are_no_classes(png_tree, tmp_path):
+    root = png_tree((1, 1))
+    (root / "no_gad" / "empty").mkdir()
+    assert len(find(root).units) == 2
+
+
+@pytest.mark.parametrize("names", [("Train", "No_Gad", "WITH_GAD"), ("train", "no_gad", "with_gad")])
+def test_fault_04_nesting_and_case(tmp_path, names):
+    outer, *classes = names
+    for seed, name in enumerate(classes):
+        write_png(tmp_path / outer / name / "a.png", seed)
+    found = find(tmp_path)
+    assert [unit.label for unit in found.units] == [0, 1]
+    assert any(outer in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("given", "resolved"), [("data/train", "data/Train"), ("DATA/train", "data/Train"), ("data/Train", None)]
+)
+@pytest.mark.parametrize("nested", ["", "Train"])
+def test_fault_04_root_in_another_case(png_tree, tmp_path, monkeypatch, given, resolved, nested):
+    png_tree((1, 1), root=tmp_path / "data" / "Train" / nested)
+    monkeypatch.chdir(tmp_path)
+    for path in (Path(given), tmp_path / given):
+        found = find(path)
+        assert [unit.label for unit in found.units] == [0, 1]
+        notes = [note for note in found.notes if "one level down" not in note]
+        assert [f"{resolved} was taken" in note and given in note for note in notes] == [True] * bool(resolved)
+        assert len(found.notes) - len(notes) == bool(nested)
+
+
+def test_fault_04_roots_that_only_case_tells_apart(png_tree, tmp_path):
+    for name in ("Train", "TRAIN"):
+        png_tree((1, 1), root=tmp_path / name)
+    with pytest.raises(DataError, match=r"/train does not exist, but .*/TRAIN and .*/Train do"):
+        find(tmp_path / "train")
+    assert find(tmp_path / "Train").notes == []
+
+
+def test_fault_04_archive_in_another_case(png_tree, tmp_path):
+    archive = as_kind(png_tree((1, 1)), tmp_path, "zip")
+    found = find(Path(archive).with_name("Pictures.ZIP"))
+    assert len(found.units) == 2
+    assert archive in found.notes[0]
+
+
+def test_fault_05_system_files_are_counted(png_tree):
+    root = png_tree((1, 1))
+    for name in (".DS_Store", "Thumbs.db", "__MACOSX/._x.png"):
+        (root / "no_gad" / name).parent.mkdir(exist_ok=True)
+        (root / "no_gad" / name).write_bytes(b"x")
+    found = find(root)
+    assert len(found.units) == 2
+    assert found.skipped["system files"] == 3
+
+
+def test_files_beside_the_classes_are_counted(png_tree):
+    root = png_tree((1, 1))
+    (root / "LICENSE.txt").write_text("terms")
+    assert find(root).skipped["outside the class folders"] == 1
+
+
+def test_fault_24_link_out_of_the_root(png_tree, tmp_path):
+    root = png_tree((1, 1))
+    outside = write_png(tmp_path / "outside.png", 99)
+    os.symlink(outside, root / "no_gad" / "link.png")
+    found = find(root)
+    assert len(found.units) == 2
+    assert found.skipped["link_outside"] == 1
+    assert any("link.png" in line for line in found.passed_over)
+
+
+def test_fault_25_fifo_does_not_block(png_tree):
+    root = png_tree((1, 1))
+    os.mkfifo(root / "no_gad" / "pipe.png")
+    found = find(root)
+    assert len(found.units) == 2
+    assert found.skipped["not_a_file"] == 1
+
+
+def test_fault_12_large_file_is_rejected_unread(png_tree):
+    root = png_tree((1, 1))
+    with open(root / "no_gad" / "large.png", "wb") as file:
+        file.truncate(LIMIT + 1)
+    found = find(root)
+    assert [(each.path, each.code) for each in found.rejected] == [("no_gad/large.png", "too_large")]
+
+
+def test_zip_is_read_in_place(png_tree, tmp_path):
+    root = png_tree((3, 2))
+    archive = shutil.make_archive(str(tmp_path / "pictures"), "zip", root)
+    from_zip, from_folder = find(archive).units, find(root).units
+    assert [unit.path for unit in from_zip] == [unit.path for unit in from_folder]
+    assert [unit.scan() for unit in from_zip] == [unit.scan() for unit in from_folder]
+
+
+def test_table(tmp_path):
+    for seed, name in enumerate(("a.png", "sub/b.png", "c.png")):
+        write_png(tmp_path / name, seed)
+    table = tmp_path / "table.csv"
+    table.write_text(f"path,label,group,split\na.png,no_gad,P1,\nsub/b.png,1,P2,test\n{tmp_path}/c.png,0,,train\n")
+    units = sources.from_table(table, group_regex=None, max_bytes=LIMIT).units
+    assert [(unit.label, unit.group, unit.split) for unit in units] == [
+        (0, "P1", None),
+        (1, "P2", "test"),
+        (0, None, "train"),
+    ]
+    assert len({unit.scan().sha256 for unit in units}) == 3
+
+
+def test_table_lists_every_bad_row(tmp_path):
+    write_png(tmp_path / "a.png", 1)
+    table = tmp_path / "table.csv"
+    table.write_text("path,label,split\na.png,maybe,\nmissing.png,0,\na.png,1,holdout\n")
+    text = problems_of(sources.from_table(table, group_regex=None, max_bytes=LIMIT))
+    assert all(f"line {number}" in text for number in (2, 3, 4))
+    assert "maybe" in text
+    assert "missing.png" in text
+    assert "holdout" in text
+
+
+@pytest.mark.parametrize("text", ["file,label\n", "path\n", "path,label,age\n", ""])
+def test_table_without_its_columns(tmp_path, text):
+    table = tmp_path / "table.csv"
+    table.write_text(text)
+    with pytest.raises(DataError, match="path,label"):
+        sources.from_table(table, group_regex=None, max_bytes=LIMIT)
