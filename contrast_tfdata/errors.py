@@ -2,7 +2,8 @@
 
 import dataclasses
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 MAX_LISTED_PROBLEMS = 50
 """How many problems a message lists before it only counts the rest."""
@@ -71,6 +72,21 @@ class InterruptedRunError(ContrastError):
     """The run was asked to stop and can be resumed."""
 
     exit_code = 75
+
+
+def differences(told: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Returns in which keys mappings differ, a line each that says what every one of them has.
+
+    Args:
+        told: the mappings, at least one, by what a person calls them.
+    """
+    first, *others = told.values()
+    keys = sorted({key for each in told.values() for key in each})
+    return [
+        f"{key}: " + ", ".join(f"{name} {each.get(key)!r}" for name, each in told.items())
+        for key in keys
+        if any(each.get(key) != first.get(key) for each in others)
+    ]
 
 
 def printable(text: str, keep: str = "") -> str:

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from contrast_tfdata.exporting.cuts import UNANSWERED, Cuts
 from contrast_tfdata.model import views as model_views
+from contrast_tfdata.model.ensemble import mean_logits
 
 INPUT = "slices"
 OUTPUTS = ("logit", "probability", "prediction", "decision")
@@ -34,14 +35,10 @@ class ServedNetwork(tf.Module):
         self.signature = (tf.TensorSpec((None, size, size), tf.uint8, name=INPUT),)
 
         def answer(slices):
-            return _answers(_mean_logits(network, slices, views), cuts)
+            pairs = [(network, view) for view in model_views.make(slices, views)]
+            return _answers(tf.reshape(mean_logits(pairs), (-1,)), cuts)
 
         self.answer = tf.function(answer, input_signature=self.signature)
-
-
-def _mean_logits(network: tf.Module, slices: tf.Tensor, views: Sequence[str]) -> tf.Tensor:
-    logits = [network(view, training=False) for view in model_views.make(slices, views)]
-    return tf.reshape(tf.add_n(logits) / len(logits), (-1,))
 
 
 def _answers(logits: tf.Tensor, cuts: Cuts) -> dict[str, tf.Tensor]:

@@ -68,26 +68,12 @@ def series_key(facts: FileFacts) -> SeriesKey | None:
     return known_patient(facts.patient_id), facts.study_uid, facts.series_uid
 
 
-def order_series(facts: Mapping[str, FileFacts]) -> dict[str, int]:
-    """Returns each file's slice index: its place in its DICOM series, and 0 for a file of no series.
-
-    Files of one series (see `series_key`) are sorted by position, those without a position last, ties by path: the
-    result does not depend on the order of `facts`.
-
-    Args:
-        facts: what is known of each file, by path.
-    """
-    indices = dict.fromkeys(facts, 0)
-    for paths in _series(facts).values():
-        indices.update({path: index for index, path in enumerate(paths)})
-    return indices
-
-
 def choose_slices(facts: Mapping[str, FileFacts], selection: SliceSelection) -> dict[str, list[int]]:
     """Returns for each file the slice indices to read, an empty list where its slice lies outside the selection.
 
     A volume is selected from by its number of slices, a DICOM series by its number of files; a picture, and a DICOM
-    file of no series, is always used.
+    file of no series, is always used. Files of one series (see `series_key`) are sorted by position, those without a
+    position last, ties by path: the result does not depend on the order of `facts`.
 
     Args:
         facts: what is known of each file, by path; duplicates of a slice must be gone, or they count as slices.

@@ -1,10 +1,25 @@
-"""Several networks that answer as one."""
+"""Several networks, or several views of a slice, that answer as one: by the mean of their logits."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import tensorflow as tf
 
 from contrast_tfdata.model.contrast_net import ContrastNet
+
+
+def mean_logits(pairs: Iterable[tuple[Any, tf.Tensor]]) -> tf.Tensor:
+    """Returns the mean of the logits, (N, 1) float32, that each network gives to its slices.
+
+    Args:
+        pairs: of what is called as a `ContrastNet` is, and (N, S, S[, C]) slices; N is the same for all.
+    """
+    logits = []
+    for network, slices in pairs:
+        # One after the other: TensorFlow would start all, with the memory of all.
+        with tf.control_dependencies(logits[-1:]):
+            logits.append(network(tf.identity(slices), training=False))
+    return tf.add_n(logits) / len(logits)
 
 
 class Ensemble(tf.Module):
@@ -29,12 +44,7 @@ class Ensemble(tf.Module):
         """Returns the mean of the members' logits, (N, 1) float32, of images as `ContrastNet` takes them."""
         if training:
             raise ValueError("An ensemble is not trained; its members are.")
-        logits = []
-        for member in self.members:
-            # One after the other: TensorFlow would start all, with the memory of all.
-            with tf.control_dependencies(logits[-1:]):
-                logits.append(member(tf.identity(images), training=False))
-        return tf.add_n(logits) / len(logits)
+        return mean_logits([(member, images) for member in self.members])
 
     def count_params(self) -> int:
         """Returns how many numbers all members hold together."""

@@ -1,11 +1,12 @@
 """Images to logits with one compiled program: batches of one size, the last one padded."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from contrast_tfdata.model import views as model_views
+from contrast_tfdata.model.ensemble import mean_logits
 
 
 class Predictor:
@@ -33,7 +34,9 @@ class Predictor:
             raise ValueError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
         self._batch_size = batch_size
         self._views = model_views.checked(views)
-        self._forward = tf.function(lambda batches: _mean_logits(model, batches), jit_compile=jit_compile)
+        self._forward = tf.function(
+            lambda batches: mean_logits([(model, batch) for batch in batches]), jit_compile=jit_compile
+        )
 
     def __call__(self, images: np.ndarray | tf.Tensor) -> np.ndarray:
         """Returns the logits, (N,) float32, of images as `ContrastNet` takes them; N may be 0."""
@@ -49,32 +52,3 @@ class Predictor:
     def _padded(self, images: np.ndarray) -> np.ndarray:
         missing = self._batch_size - len(images)
         return np.pad(images, [(0, missing)] + [(0, 0)] * (images.ndim - 1)) if missing else images
-
-
-def _mean_logits(model: tf.keras.Model, batches: Sequence[tf.Tensor]) -> tf.Tensor:
-    """Returns the mean of the logits that batches of one shape get, (N, 1)."""
-    logits = []
-    for batch in batches:
-        # One after the other: TensorFlow would start all, with the memory of all.
-        with tf.control_dependencies(logits[-1:]):
-            logits.append(model(tf.identity(batch), training=False))
-    return tf.add_n(logits) / len(logits)
-
-
-def predict_logits(
-    model: tf.keras.Model,
-    batches: Iterable[np.ndarray | tf.Tensor],
-    batch_size: int = 64,
-    *,
-    jit_compile: bool = False,
-) -> np.ndarray:
-    """Returns the logits of all batches' images in order, (N,) float32.
-
-    Args:
-        model: a `ContrastNet`.
-        batches: images as `ContrastNet` takes them, any number in each, all of one size, dtype and rank.
-        batch_size: images per run of the compiled forward pass.
-        jit_compile: whether XLA compiles it.
-    """
-    predictor = Predictor(model, batch_size, jit_compile=jit_compile)
-    return np.concatenate([np.zeros(0, np.float32), *map(predictor, batches)])

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from contrast_tfdata.errors import DataError, StorageError
+from contrast_tfdata.errors import DataError, StorageError, differences
 from contrast_tfdata.model import views
 from contrast_tfdata.model.architecture import weight_shapes
 from contrast_tfdata.model.contrast_net import ContrastNet
@@ -162,13 +162,8 @@ def refuse_other_preprocessing(
     trained = description["preprocessing"]
     if not isinstance(trained, Mapping):
         raise DataError(f"{name}: damaged: `preprocessing` in {_DESCRIPTION_FILE} is {trained!r}.")
-    differences = [
-        f"{key}: records {preprocessing.get(key)!r}, network {trained.get(key)!r}"
-        for key in sorted(preprocessing.keys() | trained.keys())
-        if preprocessing.get(key) != trained.get(key)
-    ]
-    if differences:
-        raise DataError.listing(f"{name}: the records were made in another way than the network's:", differences)
+    if found := differences({"records": preprocessing, "network": trained}):
+        raise DataError.listing(f"{name}: the records were made in another way than the network's:", found)
 
 
 def _pack(model: ContrastNet) -> bytes:

@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 from typing import NamedTuple
 
-from contrast_tfdata.errors import DataError, UsageError
+from contrast_tfdata.errors import DataError, UsageError, differences
 from contrast_tfdata.records.manifest import Manifest
 
 
@@ -71,15 +71,10 @@ def refuse_other_preprocessing(phantom: PhantomPart, manifest: Manifest) -> None
     Raises:
         DataError: they were made in another way; every difference is listed.
     """
-    real, synthetic = manifest.preprocessing, phantom.manifest.preprocessing
-    differences = [
-        f"{key}: real {real.get(key)!r}, synthetic {synthetic.get(key)!r}"
-        for key in sorted(real.keys() | synthetic.keys())
-        if real.get(key) != synthetic.get(key)
-    ]
-    if differences:
+    found = differences({"real": manifest.preprocessing, "synthetic": phantom.manifest.preprocessing})
+    if found:
         raise DataError.listing(
             f"{phantom.records_dir}: the synthetic records were made in another way than the real ones; make one of "
             "them again with the other's flags:",
-            differences,
+            found,
         )

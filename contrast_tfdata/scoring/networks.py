@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from contrast_tfdata.errors import DataError, UsageError
+from contrast_tfdata.errors import DataError, UsageError, differences
 from contrast_tfdata.evaluation import Choices, IndeterminateBand, InputGate, OperatingPoint
 from contrast_tfdata.evaluation.predictions import sigmoid
 from contrast_tfdata.model import pretrained, views
@@ -144,17 +144,12 @@ def _runs_in(path: Path) -> list[str]:
 
 
 def _refuse_differences(names: Sequence[str], descriptions: Sequence[Mapping[str, Any]]) -> None:
-    told = [
-        {**_as_mapping(each["preprocessing"]), "views": list(views.stored(each)), "class_names": each["class_names"]}
-        for each in descriptions
-    ]
-    differences = [
-        f"{key}: " + ", ".join(f"{name} {each.get(key)!r}" for name, each in zip(names, told, strict=True))
-        for key in sorted({key for each in told for key in each})
-        if any(each.get(key) != told[0].get(key) for each in told)
-    ]
-    if differences:
-        raise DataError.listing("these networks do not see the same slices, so they are no ensemble:", differences)
+    told = {
+        name: {**_as_mapping(each["preprocessing"]), "views": views.stored(each), "class_names": each["class_names"]}
+        for name, each in zip(names, descriptions, strict=True)
+    }
+    if found := differences(told):
+        raise DataError.listing("these networks do not see the same slices, so they are no ensemble:", found)
 
 
 def _as_mapping(value: Any) -> Mapping:

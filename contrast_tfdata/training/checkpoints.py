@@ -9,7 +9,15 @@ import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
-from contrast_tfdata.errors import ContrastError, DataError, InterruptedRunError, StorageError, UsageError
+from contrast_tfdata.errors import (
+    ContrastError,
+    DataError,
+    InterruptedRunError,
+    Problems,
+    StorageError,
+    UsageError,
+    differences,
+)
 from contrast_tfdata.model.failures import reason
 from contrast_tfdata.training import checkpoint_files
 from contrast_tfdata.training.stopping import Stop, StopRequest
@@ -179,17 +187,12 @@ class Checkpoints(tf.keras.callbacks.Callback):
         return [variable for metric in self.model.metrics for variable in metric.variables]
 
     def _refuse_other(self, before: dict) -> None:
-        now = self.progress.recipe
-        differences = [
-            f"  {key}: was {before.get(key)!r}, now {now.get(key)!r}"
-            for key in sorted(before.keys() | now.keys())
-            if before.get(key) != now.get(key)
-        ]
-        if differences:
-            raise UsageError(
-                f"{self._directory}: a run with other flags or data stands here; use another --workdir, or "
-                "--resume=never to start over:\n" + "\n".join(differences)
+        found = differences({"was": before, "now": self.progress.recipe})
+        if found:
+            headline = (
+                "a run with other flags or data stands here; use another --workdir, or --resume=never to start over:"
             )
+            raise UsageError(Problems(f"{self._directory}: {headline}", found).text())
 
 
 def last_good(directory: Path) -> str:

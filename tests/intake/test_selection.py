@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from contrast_tfdata.errors import UsageError
 from contrast_tfdata.images.slices import FileFacts
-from contrast_tfdata.intake.selection import SliceSelection, choose_slices, order_series, series_key
+from contrast_tfdata.intake.selection import SliceSelection, choose_slices, series_key
 
 
 def slice_of(series: str | None, position: float | None) -> FileFacts:
@@ -56,6 +56,12 @@ def test_bad_steps_are_named(step):
         SliceSelection(slice_step=step)
 
 
+def places_of(facts):
+    """Returns each file's slice index where all slices are used."""
+    chosen = choose_slices(facts, SliceSelection((Fraction(0), Fraction(1))))
+    return {path: index for path, (index,) in chosen.items()}
+
+
 def test_series_is_ordered_by_position_then_path():
     facts = {
         "d": slice_of("one", None),
@@ -67,8 +73,8 @@ def test_series_is_ordered_by_position_then_path():
         "lonely": slice_of(None, 7.0),
     }
     expected = {"c": 0, "a": 1, "b": 2, "d": 3, "x": 0, "picture": 0, "lonely": 0}
-    assert order_series(facts) == expected
-    assert order_series(dict(reversed(facts.items()))) == expected
+    assert places_of(facts) == expected
+    assert places_of(dict(reversed(facts.items()))) == expected
 
 
 def test_one_series_number_for_everybody_joins_neither_patients_nor_studies():
@@ -81,7 +87,7 @@ def test_one_series_number_for_everybody_joins_neither_patients_nor_studies():
     }
     chosen = choose_slices(facts, SliceSelection())
     assert [path for path, indices in chosen.items() if indices] == [f"{number}/1" for number in range(5)]
-    assert order_series(facts) == {path: int(path[-1]) for path in facts}
+    assert places_of(facts) == {path: int(path[-1]) for path in facts}
 
 
 def test_placeholders_of_several_kinds_are_one_series():
@@ -90,7 +96,7 @@ def test_placeholders_of_several_kinds_are_one_series():
         f"{place}": FileFacts(b"0", "dicom", 1, 1, patient, "1", "one", float(place))
         for place, patient in enumerate(ids)
     }
-    assert order_series(facts) == {"0": 0, "1": 1, "2": 2}
+    assert places_of(facts) == {"0": 0, "1": 1, "2": 2}
     assert len({series_key(each) for each in facts.values()}) == 1
     assert series_key(FileFacts(b"0", "png", 1)) is None
 

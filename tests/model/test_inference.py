@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 from network_cases import SMALLER, images_of, shared_net
 
-from contrast_tfdata.model.inference import Predictor, predict_logits
+from contrast_tfdata.model.inference import Predictor
 
 
 @pytest.fixture(scope="module")
@@ -29,11 +29,6 @@ def test_every_remainder_of_the_batch_size(network, in_threes, images, count):
     assert logits.shape == (count,)
     if count:
         np.testing.assert_allclose(logits, network(images[:count]).numpy()[:, 0], atol=1e-5)
-
-
-def test_batches_of_any_size_keep_their_order(network, images):
-    batches = [images[:1], tf.constant(images[1:5]), images[5:]]
-    np.testing.assert_allclose(predict_logits(network, batches, 4), network(images).numpy()[:, 0], atol=1e-5)
 
 
 def test_it_is_compiled_once(images):
@@ -84,7 +79,7 @@ def test_unknown_views_are_refused(network):
 
 
 def test_nothing_gives_nothing(network):
-    assert predict_logits(network, []).shape == (0,)
+    assert Predictor(network)(np.zeros((0, SMALLER, SMALLER), np.uint8)).shape == (0,)
 
 
 def test_bad_batch_size_is_refused(network):
