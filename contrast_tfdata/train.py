@@ -12,7 +12,7 @@ from contrast_tfdata.console import cli, common_flags
 from contrast_tfdata.errors import UsageError
 from contrast_tfdata.model import pretrained, views
 from contrast_tfdata.pipeline import mixing
-from contrast_tfdata.pipeline.options import CACHES, Augmentation, PipelineOptions
+from contrast_tfdata.pipeline.options import CACHES, CLASS_WEIGHTS, Augmentation, PipelineOptions
 from contrast_tfdata.storage import single_writer
 from contrast_tfdata.training import cluster as clusters
 from contrast_tfdata.training import options as training_options
@@ -88,7 +88,7 @@ _EMA = flags.DEFINE_float("ema", 0.0, "largest decay of the moving average of we
 _CLASS_WEIGHTS = flags.DEFINE_enum(
     "class_weights",
     "none",
-    list(training_options.CLASS_WEIGHTS),
+    list(CLASS_WEIGHTS),
     "inversely proportional to a class's share in the training split (balanced) or in each batch (batch), or such that "
     "each patient of a class counts the same too (balanced_patients)",
 )

@@ -15,7 +15,7 @@ from contrast_tfdata.pipeline.augmentation import augment
 from contrast_tfdata.pipeline.folds import own_records
 from contrast_tfdata.pipeline.mixing import Division, PhantomPart
 from contrast_tfdata.pipeline.options import PipelineOptions
-from contrast_tfdata.pipeline.weighing import make_weigher
+from contrast_tfdata.pipeline.weighing import balance_batch, make_weigher
 from contrast_tfdata.records.codec import parse_example, parse_id, parse_place
 from contrast_tfdata.records.manifest import Manifest, SplitInfo
 
@@ -112,6 +112,8 @@ def create_train_dataset(
     batches = batches.map(
         lambda number, example: _finish(number, *example, options), num_parallel_calls=tf.data.AUTOTUNE
     )
+    if options.class_weights == "batch":
+        batches = batches.map(balance_batch)
     batches = batches.with_options(_tf_options(options.cache))
     batches = batches.prefetch(_PREFETCHED)
     return batches.apply(tf.data.experimental.assert_cardinality((epochs - first_epoch) * division.steps - first_step))
@@ -196,7 +198,7 @@ def _phantom_batches(
     weighed = _weighing_parser(
         phantom.records_dir,
         phantom.manifest,
-        dataclasses.replace(options, class_weights=(1.0, 1.0), balance_patients=False),
+        dataclasses.replace(options, class_weights="none"),
     )
     # Where a run starts follows from its step alone: within the pass that an uninterrupted run would be in.
     first, last = first_step * division.synthetic, steps * division.synthetic
@@ -230,7 +232,7 @@ def _split(records_dir: Path, manifest: Manifest, name: str) -> SplitInfo:
 
 def _weighing_parser(records_dir: Path, manifest: Manifest, options: PipelineOptions) -> _Parser:
     """Returns what makes (image, label, weight) of a record."""
-    weigh = make_weigher(records_dir, _split(records_dir, manifest, "train"), options)
+    weigh = make_weigher(records_dir, _split(records_dir, manifest, "train"), options.class_weights)
 
     def parse(serialized: tf.Tensor) -> tuple[tf.Tensor, ...]:
         image, label = parse_example(serialized, manifest.image_size)

@@ -6,6 +6,7 @@ from pathlib import Path
 from contrast_tfdata.errors import UsageError
 
 CACHES = ("memory", "disk", "none")
+CLASS_WEIGHTS = ("none", "balanced", "balanced_patients", "batch")
 FILL_MODES = ("constant", "nearest", "reflect", "wrap")
 _LIMITS = {
     "rotation": 180,
@@ -88,9 +89,9 @@ class PipelineOptions:
         cache: where decoded examples stay after the first epoch: `memory`, `disk` or `none`.
         cache_dir: folder for the disk cache.
         augmentation: random transforms of training images.
-        class_weights: weight of each class in the training loss.
-        balance_patients: instead of these, weights with which each class counts the same, and so does each patient in
-            a class.
+        class_weights: what a training slice weighs in the loss (see `weighing`): `none`: 1; `balanced`: inversely
+            proportional to its class's share in the split; `balanced_patients`: so that each class counts the same,
+            and so does each patient in a class; or `batch`: inversely proportional to its class's share in each batch.
         pairs: keep a slice before and one after contrast of the same group and place together in a batch; of the same
             group alone where the records hold pictures, whose places are unknown.
         static_shapes: pad the last batch of an epoch, with weight 0, so that a compiled step serves every batch.
@@ -101,25 +102,18 @@ class PipelineOptions:
     cache: str = "memory"
     cache_dir: Path | None = None
     augmentation: Augmentation = Augmentation()
-    class_weights: tuple[float, float] = (1.0, 1.0)
-    balance_patients: bool = False
+    class_weights: str = "none"
     pairs: bool = False
     static_shapes: bool = False
 
     def __post_init__(self):
         if self.batch_size < 1:
             raise UsageError(f"batch_size must be at least 1. Received: batch_size={self.batch_size}")
-        if self.cache not in CACHES:
-            raise UsageError(f"cache must be one of {', '.join(CACHES)}. Received: cache={self.cache}")
+        for name, allowed in (("cache", CACHES), ("class_weights", CLASS_WEIGHTS)):
+            if getattr(self, name) not in allowed:
+                raise UsageError(f"{name} must be one of {', '.join(allowed)}. Received: {name}={getattr(self, name)}")
         if self.cache == "disk" and self.cache_dir is None:
             raise UsageError("cache=disk needs a cache_dir")
-        if min(self.class_weights) < 0 or max(self.class_weights) <= 0:
-            raise UsageError(f"class_weights must not be negative. Received: class_weights={self.class_weights}")
-        if self.balance_patients and self.class_weights != (1.0, 1.0):
-            raise UsageError(
-                "balance_patients weighs classes too: leave class_weights at 1. Received: "
-                f"class_weights={self.class_weights}"
-            )
 
 
 def _parse_value(name: str, value: str, kind: type):

@@ -7,7 +7,6 @@ from pathlib import Path
 import tensorflow as tf
 
 from contrast_tfdata.pipeline.folds import count_slices
-from contrast_tfdata.pipeline.options import PipelineOptions
 from contrast_tfdata.records.codec import parse_group_and_label
 from contrast_tfdata.records.manifest import SplitInfo
 
@@ -15,15 +14,31 @@ Weigher = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 """From a record, a scalar string, and its label, a float32 scalar, to the slice's weight, a float32 scalar."""
 
 
-def make_weigher(records_dir: Path, split: SplitInfo, options: PipelineOptions) -> Weigher:
-    """Returns what gives each training slice its weight: by its class, or by its class and patient.
+def make_weigher(records_dir: Path, split: SplitInfo, rule: str) -> Weigher:
+    """Returns what gives each slice of a split its weight: by its class, by its class and patient, or 1.
 
     By patient, the split is read once for it; its images are skipped, not decoded.
+
+    Args:
+        records_dir: the records.
+        split: of them.
+        rule: `PipelineOptions.class_weights`; for `batch`, which no slice decides by itself, see `balance_batch`.
     """
-    if options.balance_patients:
+    if rule == "balanced_patients":
         return _by_patient(patient_weights(count_slices(records_dir, split)))
-    weights = tf.constant(options.class_weights, tf.float32)
+    weights = tf.constant(class_weights(split.classes) if rule == "balanced" else (1.0, 1.0), tf.float32)
     return lambda serialized, label: tf.gather(weights, tf.cast(label, tf.int32))
+
+
+def class_weights(counts: Mapping[str, int]) -> tuple[float, float]:
+    """Returns the weight of each class, n / (2 n_class), scikit-learn's rule; 0 for one that has no slice.
+
+    Args:
+        counts: slices per class, class 0 first.
+    """
+    total = sum(counts.values())
+    first, second = (total / (2 * count) if count else 0.0 for count in counts.values())
+    return (first, second)
 
 
 def patient_weights(counts: Mapping[tuple[bytes, int], int]) -> dict[tuple[bytes, int], float]:
@@ -54,3 +69,26 @@ def _by_patient(weights: Mapping[tuple[bytes, int], float]) -> Weigher:
         return tf.gather(values, positions.lookup(tf.strings.join([group, tf.strings.as_string(stored)], "/")))
 
     return weigh
+
+
+def balance_batch(images: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Weighs a batch so that each class has half of its weight.
+
+    A random batch has more slices now of one class, now of the other. While a network does not tell them apart yet,
+    that moves all logits up or down at random; weights take this noise out of the gradient.
+
+    Args:
+        images: (B, ...), returned as they are.
+        labels: (B, 1) float32, 0 or 1.
+        weights: (B,) float32, >= 0; 0 for padding, which stays.
+
+    Returns:
+        images, labels, and weights with the same sum; a batch of one class alone keeps its own.
+    """
+    second = weights * labels[:, 0]
+    first = weights - second
+    sums = tf.reduce_sum(first), tf.reduce_sum(second)
+    halves = [
+        tf.math.divide_no_nan(each, total) * sum(sums) / 2 for each, total in zip((first, second), sums, strict=True)
+    ]
+    return images, labels, tf.where((sums[0] > 0) & (sums[1] > 0), sum(halves), weights)

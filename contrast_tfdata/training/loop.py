@@ -21,7 +21,6 @@ from contrast_tfdata.pipeline.datasets import (
 from contrast_tfdata.pipeline.mixing import PhantomPart, refuse_other_preprocessing
 from contrast_tfdata.pipeline.options import PipelineOptions
 from contrast_tfdata.records.manifest import Manifest
-from contrast_tfdata.training.balancing import balance_batch
 from contrast_tfdata.training.checkpoints import Checkpoints, Progress
 from contrast_tfdata.training.compiling import beginning_at_step, compile_model, take_averaged_weights
 from contrast_tfdata.training.distribution import Distribution, StopTogether
@@ -91,10 +90,8 @@ class Job:
     @property
     def batches(self) -> PipelineOptions:
         """The pipeline's options with all that recipe, plan and data add to them."""
-        weights = self.training.weight_of_classes(self.manifest.splits["train"].classes)
-        by_patient = self.training.class_weights == "balanced_patients"
         return dataclasses.replace(
-            self.pipeline, class_weights=weights, balance_patients=by_patient, static_shapes=self.plan.static_shapes
+            self.pipeline, class_weights=self.training.class_weights, static_shapes=self.plan.static_shapes
         )
 
     @property
@@ -116,9 +113,8 @@ class Job:
 
     def recipe(self, model: ContrastNet) -> dict:
         """Everything that the result depends on; a run goes on only with the same."""
-        # Where examples are cached, and whether the last batch is padded, changes nothing about the result; weights
-        # follow from the recipe's name for them.
-        left_out = {"cache", "cache_dir", "static_shapes", "seed", "class_weights", "balance_patients"}
+        # Where examples are cached, and whether the last batch is padded, changes nothing about the result.
+        left_out = {"cache", "cache_dir", "static_shapes", "seed"}
         batches = {name: value for name, value in dataclasses.asdict(self.batches).items() if name not in left_out}
         return {
             **dataclasses.asdict(self.training),
@@ -220,8 +216,6 @@ def _fit(model: ContrastNet, job: Job, checkpoints: Checkpoints, stop: Stop, con
     first = {"first_epoch": done.epoch, "first_step": done.step, "epochs": job.training.epochs}
     _announce(job, done, console)
     batches = create_train_dataset(**source, **first, phantom=job.phantom)
-    if job.training.class_weights == "batch":
-        batches = batches.map(balance_batch)
     display = ProgressDisplay(console, job.training.epochs, steps)
     callbacks = [
         StopOnNonFiniteLoss(

@@ -4,11 +4,11 @@ import dataclasses
 import math
 
 from contrast_tfdata.errors import DataError, UsageError
+from contrast_tfdata.pipeline.options import CLASS_WEIGHTS
 
 SCHEDULES = ("constant", "cosine")
 OPTIMIZERS = ("adam", "adamw", "lamb")
 LOSSES = ("cross_entropy", "focal")
-CLASS_WEIGHTS = ("none", "balanced", "balanced_patients", "batch")
 INITIAL_BIASES = ("none", "class_balance")
 FINAL_WEIGHTS = ("last", "best")
 
@@ -47,9 +47,7 @@ class TrainingOptions:
         focal_gamma: exponent of the focal loss (2 in its paper).
         focal_alpha: weight of class 1 in the focal loss (0.25 in its paper).
         ema_decay: 0 for none, else the largest decay of the moving average of weights that becomes the result.
-        class_weights: `none`; `balanced`: inversely proportional to the class's share in the training split;
-            `balanced_patients`: so that each class counts the same there, and so does each patient in a class; or
-            `batch`: inversely proportional to the class's share in each batch.
+        class_weights: what a slice weighs in the loss, as in `PipelineOptions`.
         initial_bias: of the output: `none` (0), or `class_balance`: the log odds of class 1 in the training split.
         final_weights: `last`, or `best`: of the epoch with the smallest validation loss.
     """
@@ -94,21 +92,6 @@ class TrainingOptions:
                 "weight_decay and focal_gamma must not be negative, focal_alpha must be between 0 and 1. Received: "
                 f"weight_decay={self.weight_decay}, focal_gamma={self.focal_gamma}, focal_alpha={self.focal_alpha}"
             )
-
-    def weight_of_classes(self, counts: dict[str, int]) -> tuple[float, float]:
-        """Returns the loss weight of each class over the split; `balanced` is n / (2 n_class), scikit-learn's rule.
-
-        Those of `batch` differ from batch to batch (see `balancing`), those of `balanced_patients` from patient to
-        patient (see `pipeline.weighing`); here both are 1.
-
-        Args:
-            counts: examples per class in the training split, class 0 first.
-        """
-        if self.class_weights != "balanced":
-            return (1.0, 1.0)
-        total = sum(counts.values())
-        first, second = (total / (2 * count) if count else 0.0 for count in counts.values())
-        return (first, second)
 
     def initial_logit(self, counts: dict[str, int]) -> float:
         """Returns the bias with which the output begins: the constant logit of least cross-entropy, or 0 for `none`.

@@ -79,7 +79,9 @@ def groups_of(directory, split):
 @pytest.mark.parametrize(("cache", "number"), [("memory", 2), ("none", 4), ("disk", 2)])
 def test_each_slice_is_validated_on_once_and_trained_on_in_the_other_folds(records, cache, number):
     directory, manifest = records
-    options = PipelineOptions(batch_size=7, cache=cache, cache_dir=directory / "cache", balance_patients=True)
+    options = PipelineOptions(
+        batch_size=7, cache=cache, cache_dir=directory / "cache", class_weights="balanced_patients"
+    )
     validated = []
     for fold in range(1, number + 1):
         view = folds.view(directory, manifest, fold=fold, folds=number, seed=3)

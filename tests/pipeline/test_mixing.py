@@ -132,12 +132,12 @@ def test_each_source_is_paired_within_itself(sources):
 
 def test_weights_are_for_real_slices_and_labels_stay_with_their_images(sources):
     records, phantom = sources(7)
-    options = PipelineOptions(batch_size=5, class_weights=(0.5, 2.0), static_shapes=True)
+    options = PipelineOptions(batch_size=5, class_weights="balanced", static_shapes=True)
     for images, labels, weights in batches_of(records, phantom, options):
         numbers, kept = images[:, 0, 0].astype(int), weights > 0
         np.testing.assert_array_equal(labels[kept, 0], numbers[kept] % 2)
-        # 7 stand for the 9 for which 3 batches have room.
-        expected = np.where(numbers >= FIRST_PHANTOM, 1.0, np.where(numbers % 2, 2.0, 0.5) * 9 / 7)
+        # 7, four of class 0, stand for the 9 for which 3 batches have room.
+        expected = np.where(numbers >= FIRST_PHANTOM, 1.0, np.where(numbers % 2, 7 / 6, 7 / 8) * 9 / 7)
         np.testing.assert_allclose(weights[kept], expected[kept], rtol=1e-6)
 
 

@@ -9,11 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numbered_records import write_numbered
 
-from contrast_tfdata.errors import UsageError
 from contrast_tfdata.pipeline.datasets import create_train_dataset
 from contrast_tfdata.pipeline.folds import count_slices
 from contrast_tfdata.pipeline.options import PipelineOptions
-from contrast_tfdata.pipeline.weighing import patient_weights
+from contrast_tfdata.pipeline.weighing import class_weights, patient_weights
 
 groups_and_labels = st.tuples(st.integers(0, 30).map(lambda number: b"%d" % number), st.integers(0, 1))
 
@@ -47,7 +46,7 @@ def test_counts_by_group_and_label(tmp_path):
 @pytest.mark.parametrize("pairs", [False, True])
 def test_each_slice_has_the_weight_of_its_patient_and_padding_none(tmp_path, pairs):
     manifest = write_numbered(tmp_path / "records", SLICES)
-    options = PipelineOptions(batch_size=5, balance_patients=True, pairs=pairs, static_shapes=True)
+    options = PipelineOptions(batch_size=5, class_weights="balanced_patients", pairs=pairs, static_shapes=True)
     found = {}
     for image, _, weight in batches(tmp_path / "records", manifest, options):
         kept = weight.numpy() > 0
@@ -57,7 +56,7 @@ def test_each_slice_has_the_weight_of_its_patient_and_padding_none(tmp_path, pai
 
 def test_a_group_that_was_not_counted_fails(tmp_path):
     manifest = write_numbered(tmp_path / "records", SLICES)
-    dataset = batches(tmp_path / "records", manifest, PipelineOptions(balance_patients=True, cache="none"))
+    dataset = batches(tmp_path / "records", manifest, PipelineOptions(class_weights="balanced_patients", cache="none"))
     write_numbered(tmp_path / "others", [("z", 0, 0)] * 8)
     shard = manifest.splits["train"].shards[0].name
     (tmp_path / "others" / shard).replace(tmp_path / "records" / shard)
@@ -67,11 +66,6 @@ def test_a_group_that_was_not_counted_fails(tmp_path):
 
 def batches(directory, manifest, options):
     return create_train_dataset(records_dir=directory, manifest=manifest, options=options, first_epoch=0, epochs=1)
-
-
-def test_class_weights_beside_them_are_refused():
-    with pytest.raises(UsageError, match="balance_patients weighs classes too"):
-        PipelineOptions(balance_patients=True, class_weights=(0.5, 2.0))
 
 
 def test_counting_reads_no_pixels(tmp_path):
@@ -84,3 +78,12 @@ def test_counting_reads_no_pixels(tmp_path):
             example.features.feature["image/raw"].bytes_list.value[0] = b""
             writer.write(example.SerializeToString())
     assert sum(count_slices(tmp_path / "records", manifest.splits["train"]).values()) == np.size(WEIGHTS)
+
+
+def test_balanced_weights_are_those_of_scikit_learn():
+    from sklearn.utils.class_weight import compute_class_weight
+
+    labels = [0] * 556 + [1] * 166
+    expected = compute_class_weight("balanced", classes=np.array([0, 1]), y=labels)
+    weights = class_weights({"no_gad": 556, "with_gad": 166})
+    np.testing.assert_allclose(weights, expected)

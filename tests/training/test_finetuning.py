@@ -72,7 +72,7 @@ def test_recipes_tell_all_rules_for_weights_apart(folders, tmp_path):
     names = ("none", "balanced", "balanced_patients", "batch")
     jobs = [make_job(folders, tmp_path, dataclasses.replace(ONE_EPOCH, class_weights=name)) for name in names]
     assert [job.recipe(model)["class_weights"] for job in jobs] == list(names)
-    assert [job.batches.balance_patients for job in jobs] == [False, False, True, False]
+    assert [job.batches.class_weights for job in jobs] == list(names)
 
 
 def test_the_first_bias_is_that_of_the_mixture(folders, tmp_path):

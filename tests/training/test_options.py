@@ -53,17 +53,6 @@ def test_bad_values_are_named(change):
     assert name in TrainingOptions.__dataclass_fields__
 
 
-def test_balanced_weights_are_those_of_scikit_learn():
-    import numpy as np
-    from sklearn.utils.class_weight import compute_class_weight
-
-    labels = [0] * 556 + [1] * 166
-    expected = compute_class_weight("balanced", classes=np.array([0, 1]), y=labels)
-    weights = TrainingOptions(class_weights="balanced").weight_of_classes({"no_gad": 556, "with_gad": 166})
-    np.testing.assert_allclose(weights, expected)
-    assert TrainingOptions().weight_of_classes({"no_gad": 556, "with_gad": 166}) == (1.0, 1.0)
-
-
 SHARES = {"no_gad": 556, "with_gad": 166}
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from contrast_tfdata.training.balancing import balance_batch
+from contrast_tfdata.pipeline.weighing import balance_batch
 
 
 def balanced(labels, weights):
