@@ -15,9 +15,12 @@ from absl import app, flags
 from rich.console import Console
 from rich.text import Text
 
-from contrast_tfdata.console import common_flags
+from contrast_tfdata.console import (
+    checked_packages,  # noqa: F401  First, since it ends the command where the others could not be imported.
+    common_flags,
+)
 from contrast_tfdata.errors import ContrastError, InterruptedRunError, StorageError, UsageError, printable
-from contrast_tfdata.patients import group_keys  # noqa: F401  First, since it ends the command where the others could not be imported.
+from contrast_tfdata.patients import group_keys
 from contrast_tfdata.storage.staging import storage_error
 
 if TYPE_CHECKING:

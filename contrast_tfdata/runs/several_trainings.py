@@ -1,0 +1,53 @@
+"""What `train --repeats` and `train --folds` do: several trainings, and one page of them all."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from contrast_tfdata import report
+from contrast_tfdata.records import manifest as manifests
+from contrast_tfdata.runs import cross_validation, several_runs
+from contrast_tfdata.runs.request import TrainingRequest
+from contrast_tfdata.scoring import lineage
+
+
+def train(request: TrainingRequest, run: Callable[[], Mapping], console: Console) -> None:
+    """Trains once for each seed or fold, and writes how the figures vary.
+
+    Args:
+        request: for several trainings.
+        run: does one of them, as the flags are at that moment, and returns its metrics.
+        console: where to say what is done.
+    """
+    if request.folds:
+        _cross_validate(request, run, console)
+    else:
+        _repeat(request, run, console)
+
+
+def _repeat(request: TrainingRequest, run: Callable[[], Mapping], console: Console) -> None:
+    repeats = [
+        several_runs.Member(f"repeat-{number + 1}", {"seed": request.training.seed + number, "repeats": 1})
+        for number in range(request.repeats)
+    ]
+    rows = several_runs.run_all(request.workdir, repeats, run, console=console)
+    _show(request, request.workdir / "repeats.json", f"{len(rows)} runs that differ in their seed", rows, console)
+
+
+def _cross_validate(request: TrainingRequest, run: Callable[[], Mapping], console: Console) -> None:
+    folds = cross_validation.members(request.folds)
+    rows = several_runs.run_all(request.workdir, folds, run, console=console)
+    table = cross_validation.write_out_of_fold(request.workdir, rows)
+    console.print(f"each slice by the network of the fold that left it out: {table}")
+    path = request.workdir / cross_validation.SUMMARY_FILE
+    _show(request, path, f"{len(rows)} runs that validate on other patients", rows, console)
+
+
+def _show(request: TrainingRequest, path: Path, title: str, rows: Sequence[Mapping], console: Console) -> None:
+    """Writes what several runs have in common as JSON and as a page beside it, and prints the one line of it."""
+    manifest = manifests.load(request.records_dir)
+    doubts = lineage.doubts_about_start(request.init_weights, request.records_dir, manifest)
+    summary = several_runs.write_summary(path, rows)
+    page = report.write_runs_report(path.parent, title, rows, summary, doubts)
+    console.print(several_runs.headline(summary, len(rows), page))
