@@ -43,17 +43,17 @@ def main(argv: list[str]) -> None:
         cli.console.print(line)
     manifest = manifests.load(records_dir)
     outcome.check_records(records_dir, manifest, full=_VERIFY.value == "full")
+    manifests.require_split(records_dir, manifest, split)
     refuse_other_preprocessing(manifest.preprocessing, description, workdir)
     doubts = lineage.doubts(networks.descriptions(_WORKDIR.value, description), records_dir, manifest, [split])
     run = outcome.Run(output_dir, records_dir, manifest, plan, _BATCH_SIZE.value, views.stored(description), doubts)
     run.announce(cli.console)
     run.write_provenance(cli.flags_text(sys.modules[__name__]))
-    scores = {split: run.score(model, split, required=True)}
-    choices = carried.choices(description)
-    checks = run.check(model, split)
-    perturbed = run.perturb(model, split) if _ROBUSTNESS.value else None
+    scorer, choices = run.scorer(model), carried.choices(description)
+    scores = {split: scorer.score(split, check=True)}
+    perturbed = {split: scorer.score_perturbed(split)} if _ROBUSTNESS.value else None
     validation, test = scores.get("validation"), scores.get("test")
-    metrics = run.summarize(validation, test, operating_point=choices, checks=checks, perturbed=perturbed)
+    metrics = run.summarize(validation, test, operating_point=choices, perturbed=perturbed)
     given = cli.flag_values(sys.modules[__name__])
     report = run.write_report(metrics, validation, test, [], given, model, cli.console)
     outcome.say_confounders(metrics, cli.console)

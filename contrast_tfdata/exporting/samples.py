@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from contrast_tfdata.errors import DataError
 from contrast_tfdata.images.preprocessing import Preprocessing
-from contrast_tfdata.records.manifest import Manifest
+from contrast_tfdata.records.manifest import Manifest, require_split
 from contrast_tfdata.records.verification import read_split
 
 MAX_COMPARED = 1000
@@ -45,9 +44,7 @@ def of_records(records_dir: Path, manifest: Manifest, split: str, most: int) -> 
     Raises:
         DataError: there is no such split.
     """
-    if split not in manifest.splits:
-        raise DataError(f"{records_dir}: no {split} split; it has {', '.join(manifest.splits)}")
-    info = manifest.splits[split]
+    info = require_split(records_dir, manifest, split)
     step = math.ceil(info.records / most)
     records = list(islice(read_split(records_dir, info), 0, None, step))
     pixels, labels = np.stack([each.pixels for each in records]), np.array([each.label for each in records])

@@ -10,14 +10,13 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from contrast_tfdata.errors import DataError
 from contrast_tfdata.pipeline.augmentation import augment
 from contrast_tfdata.pipeline.folds import own_records
 from contrast_tfdata.pipeline.mixing import Division, PhantomPart
 from contrast_tfdata.pipeline.options import PipelineOptions
 from contrast_tfdata.pipeline.weighing import balance_batch, make_weigher
 from contrast_tfdata.records.codec import parse_example, parse_id, parse_place
-from contrast_tfdata.records.manifest import Manifest, SplitInfo
+from contrast_tfdata.records.manifest import Manifest, SplitInfo, require_split
 
 SHUFFLE_BYTES = 128_000_000
 """Most that is shuffled together: 1,168 slices of 331 x 331, so all 901 of the slides' training folder."""
@@ -85,7 +84,7 @@ def create_train_dataset(
     Raises:
         DataError: there is no training split.
     """
-    split = _split(records_dir, manifest, "train")
+    split = require_split(records_dir, manifest, "train")
     division = divide_epoch(split.records, options.batch_size, phantom)
     weighed = _weighing_parser(records_dir, manifest, options)
     shuffled = _shuffled_passes(records_dir, manifest, options, weighed, "train")
@@ -130,7 +129,7 @@ def create_eval_dataset(
     Raises:
         DataError: there is no such split.
     """
-    info = _split(records_dir, manifest, split)
+    info = require_split(records_dir, manifest, split)
     examples = _read(records_dir, info, lambda each: parse_example(each, manifest.image_size), in_turn=False)
     batches = examples.batch(options.batch_size)
     # Padded, not dropped: no example is lost, and one compiled step serves all.
@@ -159,7 +158,7 @@ def example_ids_of_step(
         step: within the epoch, from 0.
         phantom: likewise.
     """
-    split = _split(records_dir, manifest, "train")
+    split = require_split(records_dir, manifest, "train")
     division = divide_epoch(split.records, options.batch_size, phantom)
     options = dataclasses.replace(options, cache="none")
     shuffled = _shuffled_passes(records_dir, manifest, options, _parse_id_alone)
@@ -174,7 +173,7 @@ def _shuffled_passes(
     records_dir: Path, manifest: Manifest, options: PipelineOptions, parse: _Parser, cache_name: str = ""
 ) -> Callable[[tf.Tensor], tf.data.Dataset]:
     """Returns a function from a seed to one pass over the training split, example by example, in that seed's order."""
-    split = _split(records_dir, manifest, "train")
+    split = require_split(records_dir, manifest, "train")
     examples = _read_in_turn(records_dir, split, options, parse)
     if options.pairs:
         examples = _pair_up(examples)
@@ -210,7 +209,7 @@ def _phantom_examples(
     phantom: PhantomPart, options: PipelineOptions, parse: _Parser, first: int, last: int
 ) -> tf.data.Dataset:
     """The synthetic examples from `first` to `last` - 1, counted over all epochs."""
-    split = _split(phantom.records_dir, phantom.manifest, "train")
+    split = require_split(phantom.records_dir, phantom.manifest, "train")
     shuffled = _shuffled_passes(phantom.records_dir, phantom.manifest, options, parse, "phantom")
     passes = tf.data.Dataset.range(first // split.records, -(-last // split.records))
     examples = passes.flat_map(lambda each: shuffled(options.seed + _PHANTOM_SEEDS + each))
@@ -224,15 +223,9 @@ def _one_behind_the_other(real, synthetic, real_weight: float):
     return tf.nest.map_structure(lambda *parts: tf.concat(parts, axis=0), real, synthetic)
 
 
-def _split(records_dir: Path, manifest: Manifest, name: str) -> SplitInfo:
-    if name not in manifest.splits:
-        raise DataError(f"{records_dir}: no {name} split; it has {', '.join(manifest.splits)}")
-    return manifest.splits[name]
-
-
 def _weighing_parser(records_dir: Path, manifest: Manifest, options: PipelineOptions) -> _Parser:
     """Returns what makes (image, label, weight) of a record."""
-    weigh = make_weigher(records_dir, _split(records_dir, manifest, "train"), options.class_weights)
+    weigh = make_weigher(records_dir, require_split(records_dir, manifest, "train"), options.class_weights)
 
     def parse(serialized: tf.Tensor) -> tuple[tf.Tensor, ...]:
         image, label = parse_example(serialized, manifest.image_size)

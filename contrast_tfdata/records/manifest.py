@@ -118,6 +118,13 @@ def load(records_dir: Path) -> Manifest:
     return _parse(path, content)
 
 
+def require_split(records_dir: Path, manifest: Manifest, name: str) -> SplitInfo:
+    """Returns a split of records; raises DataError where they have none of this name."""
+    if name not in manifest.splits:
+        raise DataError(f"{records_dir}: no {name} split; it has {', '.join(manifest.splits)}")
+    return manifest.splits[name]
+
+
 def check(records_dir: Path, manifest: Manifest) -> None:
     """Compares names, sizes and numbers of records with the manifest; `verification` reads the records themselves.
 

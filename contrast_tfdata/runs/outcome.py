@@ -14,14 +14,7 @@ import tensorflow as tf
 from rich.console import Console
 
 from contrast_tfdata import __version__, report
-from contrast_tfdata.errors import DataError
-from contrast_tfdata.evaluation import (
-    Choices,
-    ConfounderScores,
-    OperatingPoint,
-    Predictions,
-    summarize,
-)
+from contrast_tfdata.evaluation import Choices, OperatingPoint, summarize
 from contrast_tfdata.evaluation.abstention import DEFAULT_MAX_ERROR
 from contrast_tfdata.evaluation.label_review import SUSPECTS_FILE, write_suspects
 from contrast_tfdata.images.perturbations import Perturbation
@@ -36,15 +29,7 @@ from contrast_tfdata.records import manifest as manifests
 from contrast_tfdata.records import verification
 from contrast_tfdata.records.manifest import Manifest
 from contrast_tfdata.report import findings
-from contrast_tfdata.scoring.splits import (
-    Scoring,
-    check_split,
-    gate_around,
-    read_images,
-    score_perturbed,
-    score_split,
-    told_of,
-)
+from contrast_tfdata.scoring.splits import Scorer, SplitScores, gate_around, read_images
 from contrast_tfdata.storage.atomic_file import replacing
 
 MAX_VERIFIED_BYTES = 2 << 30
@@ -88,44 +73,42 @@ class Run:
         for warning in (*self.manifest.warnings, *self.doubts):
             console.print(f"warning: {warning}")
 
-    def score(self, model: ContrastNet | Ensemble, split: str, *, required: bool = False) -> Predictions | None:
-        """Scores a split; None where the records have none, unless it is required (then DataError)."""
-        if required and split not in self.manifest.splits:
-            raise DataError(f"{self.records_dir}: no {split} split; it has {', '.join(self.manifest.splits)}")
-        return score_split(model, self._scoring(), split)
-
-    def check(self, model: ContrastNet | Ensemble, split: str) -> dict[str, ConfounderScores]:
-        """Measures by the split's name what could fake its AUC; nothing where the records have no such split."""
-        return {split: check_split(model, self._scoring(), split)} if split in self.manifest.splits else {}
-
-    def perturb(self, model: ContrastNet | Ensemble, split: str) -> dict[str, dict[Perturbation, np.ndarray]]:
-        """Scores by the split's name its slices after each perturbation; the split must exist."""
-        return {split: score_perturbed(model, self._scoring(), split)}
+    def scorer(self, model: ContrastNet | Ensemble) -> Scorer:
+        """Returns the network as what scores these records."""
+        options = {"batch_size": self.batch_size, "jit_compile": self.plan.jit_compile, "views": self.views}
+        return Scorer(model, self.records_dir, self.manifest, **options)
 
     def summarize(
         self,
-        validation: Predictions | None,
-        test: Predictions | None,
+        validation: SplitScores | None,
+        test: SplitScores | None,
         *,
         operating_point: OperatingPoint | Choices | None = None,
         criterion: str = "accuracy",
         max_error: float = DEFAULT_MAX_ERROR,
-        checks: Mapping[str, ConfounderScores] | None = None,
         perturbed: Mapping[str, Mapping[Perturbation, np.ndarray]] | None = None,
     ) -> dict:
         """Writes metrics.json and tables of slices; chooses the operating point on validation unless one is given."""
         scored = {"validation": validation, "test": test}
-        present = {split: predictions for split, predictions in scored.items() if predictions is not None}
-        told = {split: told_of(self._scoring(), split) for split in present}
-        metrics = summarize(validation, test, operating_point, criterion, checks, max_error, perturbed, told)
+        present = {split: scores for split, scores in scored.items() if scores is not None}
+        metrics = summarize(
+            validation and validation.predictions,
+            test and test.predictions,
+            operating_point,
+            criterion,
+            {split: scores.confounders for split, scores in present.items() if scores.confounders},
+            max_error,
+            perturbed,
+            {split: scores.metadata for split, scores in present.items()},
+        )
         self._write_json("metrics.json", metrics)
-        for split, predictions in scored.items():
-            if predictions is not None:
-                path = self.directory / f"predictions-{split}.csv"
-                predictions.write_csv(path, metrics["operating_point"]["threshold"])
+        for split, scores in scored.items():
+            path = self.directory / f"predictions-{split}.csv"
+            if scores is None:
+                path.unlink(missing_ok=True)  # of an earlier run here
             else:
-                (self.directory / f"predictions-{split}.csv").unlink(missing_ok=True)  # of an earlier run here
-        write_suspects(self.directory / SUSPECTS_FILE, present)
+                scores.predictions.write_csv(path, metrics["operating_point"]["threshold"])
+        write_suspects(self.directory / SUSPECTS_FILE, {split: each.predictions for split, each in present.items()})
         return metrics
 
     def save_model(self, model: ContrastNet, metrics: Mapping, flags: Mapping[str, object]) -> None:
@@ -145,8 +128,8 @@ class Run:
     def write_report(
         self,
         metrics: Mapping,
-        validation: Predictions | None,
-        test: Predictions | None,
+        validation: SplitScores | None,
+        test: SplitScores | None,
         history: Sequence[Mapping[str, float]],
         flags: Mapping[str, object],
         model: ContrastNet | Ensemble,
@@ -169,12 +152,13 @@ class Run:
             warnings=self.manifest.warnings,
             doubts=self.doubts,
         )
-        images = self._images(report.pictures_wanted(metrics, validation, test))
+        scored = validation and validation.predictions, test and test.predictions
+        images = self._images(report.pictures_wanted(metrics, *scored))
         page = report.write_report(
             self.directory,
             metrics=metrics,
-            validation=validation,
-            test=test,
+            validation=scored[0],
+            test=scored[1],
             history=history,
             images=images,
             maps=self._maps(model, images),
@@ -183,9 +167,6 @@ class Run:
         )
         report.write_model_card(self.directory / "MODEL_CARD.md", metrics=metrics, run=run)
         return page
-
-    def _scoring(self) -> Scoring:
-        return Scoring(self.records_dir, self.manifest, self.batch_size, self.plan.jit_compile, self.views)
 
     def _images(self, wanted: Mapping[str, Collection[str]]) -> dict[str, np.ndarray]:
         images = {}

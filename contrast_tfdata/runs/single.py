@@ -122,15 +122,15 @@ def _conclude(
 ) -> dict:
     """Scores a trained network, chooses its operating point, and writes the results; returns its metrics."""
     model = starting_point.float32_twin(model)
-    validation, test = run.score(model, "validation"), run.score(model, "test")
-    checks = run.check(model, "validation" if test is None else "test")
+    scorer = run.scorer(model)
+    test = scorer.score("test", check=True)
+    validation = scorer.score("validation", check=test is None)
     metrics = run.summarize(
         validation,
         test,
         operating_point=outcome.inherited_point(request.init_weights) if validation is None else None,
         criterion=request.criterion,
         max_error=request.max_error,
-        checks=checks,
     )
     run.save_model(model, metrics, request.flags)
     report = run.write_report(metrics, validation, test, history, request.flags, model, console)

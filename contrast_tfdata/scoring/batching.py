@@ -2,8 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from typing import TypeVar
 
 import numpy as np
+
+Item = TypeVar("Item")
 
 
 def score_stream(
@@ -16,10 +19,12 @@ def score_stream(
         slices: (S, S) uint8 each; none is kept longer than its batch.
         batch_size: slices scored at once.
     """
-    logits = [predict(np.stack(batch)) for batch in _batches(iter(slices), batch_size)]
+    logits = [predict(np.stack(batch)) for batch in batches(slices, batch_size)]
     return np.concatenate([np.zeros(0, np.float32), *logits])
 
 
-def _batches(slices: Iterator[np.ndarray], size: int) -> Iterator[list[np.ndarray]]:
-    while batch := list(islice(slices, size)):
+def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Yields lists of `size` items in their order; the last one may be shorter."""
+    items = iter(items)
+    while batch := list(islice(items, size)):
         yield batch

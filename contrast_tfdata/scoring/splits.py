@@ -18,17 +18,32 @@ from contrast_tfdata.model.views import PLAIN
 from contrast_tfdata.records.codec import SliceRecord
 from contrast_tfdata.records.manifest import Manifest
 from contrast_tfdata.records.verification import read_split
-from contrast_tfdata.scoring.batching import score_stream
+from contrast_tfdata.scoring.batching import batches, score_stream
 
 MAX_MEASURED = 2000
 """Slices that a gate is made of: about three seconds."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Scoring:
-    """Where records are, and how a network scores them.
+class SplitScores:
+    """What one pass over a split's records gave, in their order.
 
     Attributes:
+        predictions: a row a slice.
+        metadata: what each record says about its slice, by kind.
+        confounders: what could fake the figures; None where nobody asked.
+    """
+
+    predictions: Predictions
+    metadata: list[dict[str, str]]
+    confounders: ConfounderScores | None = None
+
+
+class Scorer:
+    """A network, compiled once, and the records that it scores.
+
+    Args:
+        model: a `ContrastNet`, or an ensemble of them.
         records_dir: the records.
         manifest: theirs.
         batch_size: slices scored at once.
@@ -36,100 +51,77 @@ class Scoring:
         views: a logit is the mean over these views of its slice.
     """
 
-    records_dir: Path
-    manifest: Manifest
-    batch_size: int
-    jit_compile: bool
-    views: Sequence[str] = PLAIN
+    def __init__(
+        self,
+        model: tf.keras.Model,
+        records_dir: Path,
+        manifest: Manifest,
+        *,
+        batch_size: int,
+        jit_compile: bool,
+        views: Sequence[str] = PLAIN,
+    ):
+        self._predict = Predictor(model, batch_size, jit_compile=jit_compile, views=views)
+        self._records_dir = records_dir
+        self._manifest = manifest
+        self._batch_size = batch_size
 
-    def records(self, split: str) -> Iterator[SliceRecord]:
-        """Yields a split's records in their order; it must exist."""
-        return read_split(self.records_dir, self.manifest.splits[split])
+    def score(self, split: str, *, check: bool = False) -> SplitScores | None:
+        """Reads and scores every record of a split once.
 
-    def predictor(self, model: tf.keras.Model) -> Predictor:
-        """Returns a `ContrastNet` as a function from slices to logits."""
-        return Predictor(model, self.batch_size, jit_compile=self.jit_compile, views=self.views)
+        Args:
+            split: its name.
+            check: score each slice again without its brightness, and measure what is trivial about it.
 
+        Returns:
+            The scores; None where there is no such split.
 
-def score_split(model: tf.keras.Model, scoring: Scoring, split: str) -> Predictions | None:
-    """Scores every record of a split once, in the order of the records.
+        Raises:
+            DataError: a record cannot be read; names it.
+        """
+        if split not in self._manifest.splits:
+            return None
+        rows, metadata, trivial, logits, matched = [], [], [], [], []
+        for batch in batches(self._records(split), self._batch_size):
+            rows += [(each.source, each.slice_index, each.example_id, each.group, each.label) for each in batch]
+            metadata += [dict(each.subgroups) for each in batch]
+            logits.append(self._predict(np.stack([each.pixels for each in batch])))
+            if check:
+                trivial += map(_trivial, batch)
+                matched.append(self._predict(np.stack([match_foreground(each.pixels) for each in batch])))
+        predictions = Predictions(*zip(*rows, strict=True), np.concatenate(logits))
+        columns = {name: np.array([each[name] for each in trivial]) for name in trivial[0]} if check else {}
+        checked = ConfounderScores(np.concatenate(matched), columns) if check else None
+        return SplitScores(predictions, metadata, checked)
 
-    Args:
-        model: a `ContrastNet`.
-        scoring: how, and which records.
-        split: name of the split.
+    def score_perturbed(self, split: str, seed: int = 0) -> dict[Perturbation, np.ndarray]:
+        """Scores every record of a split after each perturbation; needs the time of `score` for each of them.
 
-    Returns:
-        The predictions; None where there is no such split.
+        Args:
+            split: its name; it must exist.
+            seed: of what the perturbations draw.
 
-    Raises:
-        DataError: a record cannot be read; names it.
-    """
-    if split not in scoring.manifest.splits:
-        return None
-    rows = []
+        Returns:
+            (n,) logits in the order of the records, by perturbation.
 
-    def pixels() -> Iterator[np.ndarray]:
-        for record in scoring.records(split):
-            rows.append((record.source, record.slice_index, record.example_id, record.group, record.label))
-            yield record.pixels
+        Raises:
+            DataError: a record cannot be read; names it.
+        """
 
-    logits = score_stream(scoring.predictor(model), pixels(), scoring.batch_size)
-    return Predictions(*zip(*rows, strict=True), logits)
+        def changed(perturbation: Perturbation) -> Iterator[np.ndarray]:
+            for number, record in enumerate(self._records(split)):
+                yield perturbation(record.pixels, seed, number)
 
+        return {each: score_stream(self._predict, changed(each), self._batch_size) for each in PERTURBATIONS}
 
-def check_split(model: tf.keras.Model, scoring: Scoring, split: str) -> ConfounderScores:
-    """Scores every record of a split again without its brightness, and measures what is trivial about it.
-
-    Arguments are those of `score_split`.
-
-    Returns:
-        The scores, in the order of the records, as `score_split` has them.
-
-    Raises:
-        DataError: a record cannot be read; names it.
-    """
-    rows = []
-
-    def matched() -> Iterator[np.ndarray]:
-        for record in scoring.records(split):
-            size = {"file_bytes": record.source_bytes, "image_pixels": math.prod(record.source_shape)}
-            rows.append({**trivial_scores(record.pixels), **size})
-            yield match_foreground(record.pixels)
-
-    logits = score_stream(scoring.predictor(model), matched(), scoring.batch_size)
-    return ConfounderScores(logits, {name: np.array([row[name] for row in rows]) for name in rows[0]})
-
-
-def score_perturbed(
-    model: tf.keras.Model, scoring: Scoring, split: str, seed: int = 0
-) -> dict[Perturbation, np.ndarray]:
-    """Scores every record of a split again after each perturbation; needs the time of `score_split` for each of them.
-
-    Arguments are those of `score_split`, and the seed of what the perturbations draw.
-
-    Returns:
-        (n,) logits in the order of the records, as `score_split` has them, by perturbation.
-
-    Raises:
-        DataError: a record cannot be read; names it.
-    """
-    predictor = scoring.predictor(model)
-
-    def changed(perturbation: Perturbation) -> Iterator[np.ndarray]:
-        for number, record in enumerate(scoring.records(split)):
-            yield perturbation(record.pixels, seed, number)
-
-    return {each: score_stream(predictor, changed(each), scoring.batch_size) for each in PERTURBATIONS}
+    def _records(self, split: str) -> Iterator[SliceRecord]:
+        return read_split(self._records_dir, self._manifest.splits[split])
 
 
-def told_of(scoring: Scoring, split: str) -> list[dict[str, str]]:
-    """Returns what each record of a split says about its slice, by kind, in the order of the records.
-
-    Raises:
-        DataError: a record cannot be read; names it.
-    """
-    return [dict(record.subgroups) for record in scoring.records(split)]
+def _trivial(record: SliceRecord) -> dict[str, float]:
+    """Returns scores of a slice for which nobody has to look at anatomy, by name."""
+    size = {"file_bytes": record.source_bytes, "image_pixels": math.prod(record.source_shape)}
+    return {**trivial_scores(record.pixels), **size}
 
 
 def gate_around(records_dir: Path, manifest: Manifest, split: str) -> InputGate:

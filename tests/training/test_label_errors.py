@@ -11,7 +11,7 @@ from contrast_tfdata.evaluation.label_review import contradicted_labels
 from contrast_tfdata.model import starting_point
 from contrast_tfdata.model.runtime_plan import RuntimePlan
 from contrast_tfdata.pipeline.options import PipelineOptions
-from contrast_tfdata.scoring.splits import Scoring, score_split
+from contrast_tfdata.scoring.splits import Scorer
 from contrast_tfdata.training import loop
 from contrast_tfdata.training.options import TrainingOptions
 
@@ -28,9 +28,9 @@ def test_fault_70_a_network_trained_on_flipped_labels_ranks_those_of_other_split
     job = loop.Job(tmp_path / "records", manifest, tmp_path / "run", training, pipeline, plan)
     model = starting_point.build(SIZE, pooling="native", seed=3, initial_logit=job.initial_logit)
     loop.train(model, job, resume=False, on_start=lambda: None, console=Console(file=io.StringIO()))
-    scoring = Scoring(job.records_dir, manifest, batch_size=8, jit_compile=False)
+    scorer = Scorer(model, job.records_dir, manifest, batch_size=8, jit_compile=False)
     for split in ("validation", "test"):
-        predictions = score_split(model, scoring, split)
+        predictions = scorer.score(split).predictions
         flipped = {number for number in range(len(predictions)) if is_flipped(number)}
         first = suspected_labels(predictions)[: len(predictions) // 10]
         recall = len(flipped & set(first.tolist())) / len(flipped)
