@@ -50,7 +50,7 @@ TRACED = {
     "model.layers": "call _native_conv2d bias_relu_pool max_pool_2x2 bias_gradient",
     "model.micro_batches": "call _in_parts _with_at_least _part_sizes _apply",
     "pipeline.augmentation": "augment",
-    "pipeline.datasets": "parse one_epoch _finish _pad",
+    "pipeline.datasets": "parse one_epoch _augmented _padded",
     "records.codec": "parse_example",
 }
 """Functions that AutoGraph converts in a training or a prediction, by their module; those that take it longest."""

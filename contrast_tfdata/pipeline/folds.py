@@ -10,6 +10,7 @@ import tensorflow as tf
 from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.errors import DataError
 from contrast_tfdata.patients.splits import assign_folds
+from contrast_tfdata.pipeline.passes import own_records
 from contrast_tfdata.records.codec import parse_group_and_label
 from contrast_tfdata.records.manifest import Manifest, SplitInfo
 
@@ -65,17 +66,6 @@ def count_slices(records_dir: Path, split: SplitInfo) -> Counter[tuple[bytes, in
     for groups, labels in records.batch(_COUNTED_TOGETHER).map(parse_group_and_label).as_numpy_iterator():
         counts.update(zip(groups.tolist(), labels.tolist(), strict=True))
     return counts
-
-
-def own_records(records: tf.data.Dataset, split: SplitInfo) -> tf.data.Dataset:
-    """Returns those of the records in a split's shards, scalar strings, that belong to it."""
-    if split.only is None:
-        return records
-    groups = tf.constant(sorted(split.only))
-    belongs = tf.lookup.StaticHashTable(
-        tf.lookup.KeyValueTensorInitializer(groups, tf.ones_like(groups, tf.int64)), default_value=0
-    )
-    return records.filter(lambda serialized: belongs.lookup(parse_group_and_label(serialized)[0]) == 1)
 
 
 def _sizes(counts: Mapping[tuple[bytes, int], int]) -> dict[str, list[int]]:

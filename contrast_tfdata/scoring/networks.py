@@ -145,7 +145,11 @@ def _runs_in(path: Path) -> list[str]:
 
 def _refuse_differences(names: Sequence[str], descriptions: Sequence[Mapping[str, Any]]) -> None:
     told = {
-        name: {**_as_mapping(each["preprocessing"]), "views": views.stored(each), "class_names": each["class_names"]}
+        name: {
+            **_as_mapping(each["preprocessing"]),
+            "views": list(views.stored(each)),
+            "class_names": each["class_names"],
+        }
         for name, each in zip(names, descriptions, strict=True)
     }
     if found := differences(told):

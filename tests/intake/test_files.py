@@ -300,7 +300,7 @@ def test_fault_30_too_many_members_are_refused_before_the_directory_is_read(tmp_
     code = (
         PEAK + "import sys\n"
         "from contrast_tfdata.errors import DataError\n"
-        "from contrast_tfdata.images import files\n"
+        "from contrast_tfdata.intake import files\n"
         f"files.MAX_ARCHIVE_MEMBERS = {limit}\n"
         "before = peak()\n"
         "try:\n    files.list_files(sys.argv[1])\n"

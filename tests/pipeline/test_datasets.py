@@ -14,7 +14,7 @@ import tensorflow as tf
 from numbered_records import write_numbered
 
 from contrast_tfdata.errors import DataError, UsageError
-from contrast_tfdata.pipeline import datasets
+from contrast_tfdata.pipeline import passes
 from contrast_tfdata.pipeline.datasets import (
     create_eval_dataset,
     create_train_dataset,
@@ -112,7 +112,7 @@ def test_every_example_once_an_epoch_for_every_remainder(tmp_path, batch_size, s
 @pytest.fixture
 def small_buffer(monkeypatch):
     """Only 24 examples are shuffled together."""
-    monkeypatch.setattr(datasets, "SHUFFLE_BYTES", 24 * SIZE**2)
+    monkeypatch.setattr(passes, "SHUFFLE_BYTES", 24 * SIZE**2)
 
 
 @pytest.mark.parametrize("num_shards", [1, 3, 70])  # 70 are more than are open at a time
@@ -342,11 +342,11 @@ def test_records_that_end_early_are_never_trained_on(tmp_path):
 KILLED = """
 import os, pickle, signal, sys
 from pathlib import Path
-from contrast_tfdata.pipeline import datasets
+from contrast_tfdata.pipeline import datasets, passes
 from contrast_tfdata.pipeline.options import PipelineOptions
 
 folder = Path(sys.argv[1])
-datasets.SHUFFLE_BYTES = 24 * 6**2  # so that the first batch does not wait for all examples
+passes.SHUFFLE_BYTES = 24 * 6**2  # so that the first batch does not wait for all examples
 options = PipelineOptions(batch_size=4, cache="disk", cache_dir=folder / "cache")
 manifest = pickle.loads((folder / "manifest.pickle").read_bytes())
 dataset = datasets.create_train_dataset(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numbered_records import write_numbered
 
 from contrast_tfdata.errors import DataError, UsageError
-from contrast_tfdata.pipeline import datasets, mixing
+from contrast_tfdata.pipeline import datasets, mixing, passes
 from contrast_tfdata.pipeline.datasets import create_train_dataset, steps_per_epoch
 from contrast_tfdata.pipeline.options import Augmentation, PipelineOptions
 
@@ -80,7 +80,7 @@ def test_shares_of_a_batch_and_passes_for_every_remainder(sources, real, spread)
 
 def test_all_synthetic_slices_come_though_the_buffer_holds_few(sources, monkeypatch):
     """An epoch takes 4 of 24, and 6 are shuffled together: begun anew in each epoch, the last ones would never come."""
-    monkeypatch.setattr(datasets, "SHUFFLE_BYTES", 6 * 6**2)
+    monkeypatch.setattr(passes, "SHUFFLE_BYTES", 6 * 6**2)
     records, phantom = sources(6, synthetic=24)
     _, synthetic = parted(batches_of(records, phantom, PipelineOptions(batch_size=5), epochs=6))
     assert sorted(synthetic) == list(range(FIRST_PHANTOM, FIRST_PHANTOM + 24))
