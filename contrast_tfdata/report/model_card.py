@@ -9,8 +9,9 @@ import jinja2
 
 from contrast_tfdata.report import findings
 from contrast_tfdata.report.checklists import checklist
+from contrast_tfdata.report.context import context
 from contrast_tfdata.report.description import RunDescription
-from contrast_tfdata.report.page import environment, flat, split_rows, visible
+from contrast_tfdata.report.page import environment, visible
 from contrast_tfdata.storage.atomic_file import replacing
 
 _MARKDOWN_MARKS = re.compile(r"([\\`*\[\]|])")
@@ -31,29 +32,16 @@ def write_model_card(path: Path, *, metrics: Mapping, run: RunDescription) -> Pa
         OSError: the file cannot be written; an older one then stays.
     """
     template = markdown_environment().get_template("model_card.md.j2")
+    told = context(metrics, run)
     text = template.render(
-        run=run,
+        **told,
         point=metrics["operating_point"],
-        summary=findings.summary(metrics),
-        caveats=findings.caveats(metrics, run),
-        splits=findings.present_splits(metrics),
-        metric_rows=findings.metric_rows(metrics),
-        main_split=findings.main_split(metrics),
-        series_rows=findings.series_rows(metrics),
-        certainty_sentences=findings.certainty_sentences(metrics),
-        scaled_rows=findings.scaled_rows(metrics),
-        confounder_rows=findings.confounder_rows(metrics),
-        confounder_sentence=findings.confounder_sentence(metrics),
-        robustness_rows=findings.robustness_rows(metrics),
-        subgroup_rows=findings.subgroup_rows(metrics),
         best=metrics.get("test_best_threshold"),
         optimism=findings.optimism(metrics.get("test_best_threshold") or {}),
-        data_rows=split_rows(run.manifest),
-        model_facts=list(flat(run.model)),
         checklist=checklist(
             metrics,
             patients_known=bool(run.manifest.get("patients_known")),
-            group_rule=findings.group_rule(run.manifest),
+            group_rule=told["group_rule"],
         ),
     )
     with replacing(path) as file:

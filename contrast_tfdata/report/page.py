@@ -1,7 +1,7 @@
 """The page: findings, figures and facts into one HTML file that loads nothing."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import jinja2
 import markupsafe
@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.report import findings
+from contrast_tfdata.report.context import context, flat
 from contrast_tfdata.report.description import RunDescription
 from contrast_tfdata.report.gallery import Case, Gallery, Suspects
 from contrast_tfdata.report.ordering import CASE_ORDERS, SERIES_ORDERS, places
@@ -46,25 +47,13 @@ def render(
     others = [case for case in suspects.cases if case.key not in shown] if suspects else []
     template = environment(autoescape=True).get_template("report.html.j2")
     return template.render(
-        run=run,
+        **context(metrics, run),
         class_names=CLASS_NAMES,
         tiles=findings.tiles(metrics),
-        main_split=findings.main_split(metrics),
-        summary=findings.summary(metrics),
-        caveats=findings.caveats(metrics, run),
-        splits=findings.present_splits(metrics),
-        metric_rows=findings.metric_rows(metrics),
-        series_rows=findings.series_rows(metrics),
         series_table=series_table,
         series_orders=SERIES_ORDERS,
         case_orders=CASE_ORDERS,
         places=places,
-        certainty_sentences=findings.certainty_sentences(metrics),
-        scaled_rows=findings.scaled_rows(metrics),
-        confounder_rows=findings.confounder_rows(metrics),
-        confounder_sentence=findings.confounder_sentence(metrics),
-        robustness_rows=findings.robustness_rows(metrics),
-        subgroup_rows=findings.subgroup_rows(metrics),
         confusions=findings.confusion_panels(metrics),
         charts=[{"source": svg_data_uri(chart.figure), "text": chart.text} for chart in charts],
         has_history=has_history,
@@ -74,11 +63,8 @@ def render(
         other_suspects=others,
         pictures=_pictures([*errors, *others]),
         overlays=_overlays([*errors, *others]),
-        data_rows=split_rows(run.manifest),
-        group_rule=findings.group_rule(run.manifest),
         shards=_shards(run.manifest),
         data_facts=list(flat({key: value for key, value in run.manifest.items() if key not in _SHOWN_ELSEWHERE})),
-        model_facts=list(flat(run.model)),
         environment_facts=list(flat(run.environment)),
     )
 
@@ -111,32 +97,6 @@ def visible(value: object) -> object:
         character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
         for character in value
     )
-
-
-def flat(values: Mapping, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yields name and text of every value, nested names joined by dots, empty values left out."""
-    for key, value in values.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping):
-            yield from flat(value, f"{name}.")
-        elif isinstance(value, list | tuple):
-            if value:
-                yield name, ", ".join(map(str, value))
-        elif value is not None and value != "":
-            yield name, str(value)
-
-
-def split_rows(manifest: Mapping) -> list[dict]:
-    """Returns `name`, `records`, `counts` (per class name) and `groups` of each split in a manifest."""
-    return [
-        {
-            "name": name,
-            "records": split.get("records", "unknown"),
-            "counts": [split.get("classes", {}).get(class_name, "unknown") for class_name in CLASS_NAMES],
-            "groups": split.get("groups", "unknown"),
-        }
-        for name, split in manifest.get("splits", {}).items()
-    ]
 
 
 def _shards(manifest: Mapping) -> list[Mapping]:

@@ -17,8 +17,8 @@ from typing import Any
 
 from contrast_tfdata.errors import DataError
 from contrast_tfdata.report import findings
+from contrast_tfdata.report.context import flat
 from contrast_tfdata.report.model_card import markdown_environment
-from contrast_tfdata.report.page import flat
 from contrast_tfdata.storage.atomic_file import replacing
 
 CARD_FILE = "MODEL_CARD.md"

@@ -1,0 +1,61 @@
+"""What the page and the model card both say, by the names that their templates use."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from contrast_tfdata import CLASS_NAMES
+from contrast_tfdata.report import findings
+from contrast_tfdata.report.description import RunDescription
+
+
+def context(metrics: Mapping, run: RunDescription) -> dict[str, Any]:
+    """Returns what is said about a run and its figures.
+
+    Args:
+        metrics: what `evaluation.summarize` returned.
+        run: the run.
+    """
+    return {
+        "run": run,
+        "summary": findings.summary(metrics),
+        "caveats": findings.caveats(metrics, run),
+        "splits": findings.present_splits(metrics),
+        "main_split": findings.main_split(metrics),
+        "metric_rows": findings.metric_rows(metrics),
+        "series_rows": findings.series_rows(metrics),
+        "certainty_sentences": findings.certainty_sentences(metrics),
+        "scaled_rows": findings.scaled_rows(metrics),
+        "confounder_rows": findings.confounder_rows(metrics),
+        "confounder_sentence": findings.confounder_sentence(metrics),
+        "robustness_rows": findings.robustness_rows(metrics),
+        "subgroup_rows": findings.subgroup_rows(metrics),
+        "data_rows": split_rows(run.manifest),
+        "group_rule": findings.group_rule(run.manifest),
+        "model_facts": list(flat(run.model)),
+    }
+
+
+def flat(values: Mapping, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yields name and text of every value, nested names joined by dots, empty values left out."""
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{name}.")
+        elif isinstance(value, list | tuple):
+            if value:
+                yield name, ", ".join(map(str, value))
+        elif value is not None and value != "":
+            yield name, str(value)
+
+
+def split_rows(manifest: Mapping) -> list[dict]:
+    """Returns `name`, `records`, `counts` (per class name) and `groups` of each split in a manifest."""
+    return [
+        {
+            "name": name,
+            "records": split.get("records", "unknown"),
+            "counts": [split.get("classes", {}).get(class_name, "unknown") for class_name in CLASS_NAMES],
+            "groups": split.get("groups", "unknown"),
+        }
+        for name, split in manifest.get("splits", {}).items()
+    ]
