@@ -1,11 +1,13 @@
 """Exact copies of an image under several patients: one of them is kept, and says that these may be one person."""
 
+from collections.abc import Sequence
+
 from contrast_tfdata.patients import duplicates, grouping
 from contrast_tfdata.patients.findings import first_of
 from contrast_tfdata.patients.identity import group_key
 from contrast_tfdata.patients.near_duplicates import Pair
 from contrast_tfdata.patients.options import PlanOptions
-from contrast_tfdata.patients.plan import Plan, PlannedUnit, parted_by_split, places, source_of
+from contrast_tfdata.patients.plan import Parted, Plan, PlannedUnit, parted_by_split, places, source_of
 
 
 def warnings(plan: Plan, options: PlanOptions) -> list[str]:
@@ -17,8 +19,8 @@ def warnings(plan: Plan, options: PlanOptions) -> list[str]:
     return [f"{what}: {len(plan.copied)} of them: {shown}"]
 
 
-def add_parted(plan: Plan, options: PlanOptions) -> None:
-    """Adds to `Plan.parted`, which must be known, the copies whose patients stand in different splits.
+def with_copies(parted: Sequence[Parted], plan: Plan, options: PlanOptions) -> list[Parted]:
+    """Returns the look-alikes across splits and with them the copies whose patients stand in different splits.
 
     A copy that was left out stands where the rest of its patient does; where nothing is left of a patient, nowhere.
     """
@@ -29,8 +31,8 @@ def add_parted(plan: Plan, options: PlanOptions) -> None:
         pairs += [Pair(len(units), len(units) + number, 1.0) for number in range(1, len(standing))]
         units += standing
     # Copies that stand in the records, as leaks were allowed, may have been found by their look already.
-    found = {places(each): each for each in (*parted_by_split(units, pairs), *plan.parted)}
-    plan.parted = [found[key] for key in sorted(found)]
+    found = {places(each): each for each in (*parted_by_split(units, pairs), *parted)}
+    return [found[key] for key in sorted(found)]
 
 
 def _planned(copy: duplicates.Scanned, split_of: dict[str, str], options: PlanOptions) -> PlannedUnit:

@@ -19,28 +19,26 @@ _COLUMNS = ("split", "path", "other_split", "other_path", "similarity")
 
 @contextlib.contextmanager
 def comparing(plan: Plan, directory: Path) -> Iterator["Thumbnails"]:
-    """Gives a block that decodes a plan's units a place for their thumbnails; sets `Plan.parted` at its end, if open.
-
-    They are kept on the disk of `directory` meanwhile.
-    """
+    """Gives a block that decodes a plan's units a place for their thumbnails, on the disk of `directory`."""
     with ThumbnailFile(directory) as kept:
-        thumbnails = Thumbnails(kept, wanted=plan.parted is None)
-        yield thumbnails
-        if thumbnails.wanted:
-            plan.parted = thumbnails.find_parted(plan.split.rule)
+        yield Thumbnails(kept, plan)
 
 
 class Thumbnails:
-    """Thumbnails of units.
+    """Thumbnails of a plan's units, where the plan leaves it to them which look alike.
 
     Args:
         kept: where they are kept.
+        plan: what is decoded.
+
+    Attributes:
         wanted: whether they are to be made.
     """
 
-    def __init__(self, kept: ThumbnailFile, *, wanted: bool):
-        self.wanted = wanted
+    def __init__(self, kept: ThumbnailFile, plan: Plan):
+        self.wanted = plan.parted is None
         self._kept = kept
+        self._plan = plan
         self._units: list[PlannedUnit] = []
 
     def add(self, unit: PlannedUnit, thumbnail: np.ndarray | None) -> None:
@@ -49,9 +47,11 @@ class Thumbnails:
             self._kept.append(thumbnail)
             self._units.append(unit)
 
-    def find_parted(self, rule: str) -> list[Parted]:
-        """Returns the units of different splits that look alike."""
-        sides = [side_of(unit.split, rule) for unit in self._units]
+    def parted(self) -> Sequence[Parted]:
+        """Returns the units of different splits that look alike, once all were added."""
+        if not self.wanted:
+            return self._plan.parted
+        sides = [side_of(unit.split, self._plan.split.rule) for unit in self._units]
         return parted_by_split(self._units, near_duplicates.find_pairs(self._kept, sides))
 
 

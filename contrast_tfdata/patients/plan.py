@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from contrast_tfdata import CLASS_NAMES, SPLITS
@@ -55,9 +55,9 @@ class Parted:
     similarity: float
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class Plan:
-    """What is to be written.
+    """What is to be written, as far as it is known before anything is decoded.
 
     Attributes:
         units: per split, in the order in which their records will stand.
@@ -71,15 +71,15 @@ class Plan:
         copied: for each image that stands under several known patients, a copy of each.
     """
 
-    units: dict[str, list[PlannedUnit]]
-    rejected: list[Rejection]
-    skipped: Counter
+    units: Mapping[str, Sequence[PlannedUnit]]
+    rejected: Sequence[Rejection]
+    skipped: Mapping[str, int]
     duplicates: int
     patients_known: bool
     split: SplitOptions
-    warnings: list[str]
-    parted: list[Parted] | None = None
-    copied: list[list[Scanned]] = dataclasses.field(default_factory=list)
+    warnings: Sequence[str]
+    parted: Sequence[Parted] | None = None
+    copied: Sequence[Sequence[Scanned]] = ()
 
 
 Chosen = tuple[Unit, FileFacts, tuple[int, ...]]

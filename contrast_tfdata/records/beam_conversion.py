@@ -75,7 +75,7 @@ def _write_splits(
     progress: Progress,
     thumbnails: look_alikes.Thumbnails,
 ) -> conversion.Outcome:
-    """Writes the shards of all splits; adds to the plan's rejections what cannot be decoded."""
+    """Writes the shards of all splits."""
     units = [unit for split in SPLITS for unit in plan.units[split]]
     layouts = _layouts(plan, options)
     decode_one = functools.partial(
@@ -94,13 +94,13 @@ def _write_splits(
     outcome, used = conversion.Outcome(), []
     for unit, result in zip(units, results["units"], strict=True):
         if isinstance(result, RejectedImageError):
-            plan.rejected.append(Rejection(shown_path(unit.unit), result.code, result.detail))
+            outcome.rejected.append(Rejection(shown_path(unit.unit), result.code, result.detail))
         else:
             used.append(unit)
             constant, thumbnail = result
             outcome.constant += constant
             thumbnails.add(unit, thumbnail)
-    outcome.used = len(used)
+    outcome.used, outcome.parted = len(used), thumbnails.parted()
     outcome.splits = _describe_splits(used, layouts, results["shards"], directory)
     return outcome
 

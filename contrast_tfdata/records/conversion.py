@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from contrast_tfdata import CLASS_NAMES, SPLITS
@@ -18,7 +18,7 @@ from contrast_tfdata.patients import copied_patients, look_alikes, one_person
 from contrast_tfdata.patients.findings import no_class_to_train_on
 from contrast_tfdata.patients.identity import example_id
 from contrast_tfdata.patients.options import ConversionOptions
-from contrast_tfdata.patients.plan import Plan, PlannedUnit, make_plan, shown_path
+from contrast_tfdata.patients.plan import Parted, Plan, PlannedUnit, make_plan, shown_path
 from contrast_tfdata.patients.thumbnails import THUMBNAIL_BYTES
 from contrast_tfdata.records import codec, descriptions, manifest, shards
 from contrast_tfdata.records.verification import verify
@@ -36,11 +36,15 @@ class Outcome:
         splits: what each split holds; none that is empty.
         used: units that gave records.
         constant: slices of one grey value all over.
+        rejected: units that could not be decoded.
+        parted: units that look alike and stand in different splits.
     """
 
     splits: dict[str, manifest.SplitInfo] = dataclasses.field(default_factory=dict)
     used: int = 0
     constant: int = 0
+    rejected: list[Rejection] = dataclasses.field(default_factory=list)
+    parted: Sequence[Parted] = ()
 
 
 def convert(
@@ -65,23 +69,24 @@ def finish(
     sources: Sources, directory: Path, options: ConversionOptions, plan: Plan, outcome: Outcome
 ) -> manifest.Manifest:
     """Describes the shards that were written, manifest last, and verifies them; raises as `convert` does."""
-    problems = [] if options.skip_bad_images or not plan.rejected else [unusable(plan.rejected, "nothing was written")]
-    problems += _empty_classes(outcome.splits, plan.warnings)
-    if problems:
-        raise DataError.listing_kinds(problems)
+    rejected = [*plan.rejected, *outcome.rejected]
+    problems = [] if options.skip_bad_images or not rejected else [unusable(rejected, "nothing was written")]
+    empty, warnings = _empty_classes(outcome.splits)
+    if problems + empty:
+        raise DataError.listing_kinds(problems + empty)
     if outcome.constant:
-        plan.warnings.append(f"{outcome.constant} slices have one grey value all over")
-    plan.warnings += one_person.warnings(unit for units in plan.units.values() for unit in units)
-    plan.warnings += copied_patients.warnings(plan, options.plan)
-    copied_patients.add_parted(plan, options.plan)
-    plan.warnings += look_alikes.warnings(plan.parted)
+        warnings.append(f"{outcome.constant} slices have one grey value all over")
+    warnings += one_person.warnings(unit for units in plan.units.values() for unit in units)
+    warnings += copied_patients.warnings(plan, options.plan)
+    parted = copied_patients.with_copies(outcome.parted, plan, options.plan)
+    warnings += look_alikes.warnings(parted)
     for name, lines in (
-        (REJECTED_FILE, _rejected_lines(plan.rejected)),
-        (look_alikes.FILE_NAME, look_alikes.csv_lines(plan.parted)),
+        (REJECTED_FILE, _rejected_lines(rejected)),
+        (look_alikes.FILE_NAME, look_alikes.csv_lines(parted)),
     ):
         with (directory / name).open("w", encoding="utf-8", errors="surrogateescape") as file:
             file.writelines(lines)
-    result = _describe(sources, plan, outcome, options)
+    result = _describe(sources, plan, outcome, options, rejected, [*plan.warnings, *warnings])
     descriptions.write(directory, result)
     (directory / manifest.FILE_NAME).write_text(result.to_text(), encoding="utf-8")
     verify(directory, result)
@@ -103,7 +108,7 @@ def _write_splits(
     progress: Progress,
     thumbnails: look_alikes.Thumbnails,
 ) -> Outcome:
-    """Writes the shards of all splits; adds to the plan's rejections what cannot be decoded."""
+    """Writes the shards of all splits."""
     total = sum(len(units) for units in plan.units.values())
     done, outcome = 0, Outcome()
     for split in SPLITS:
@@ -117,7 +122,7 @@ def _write_splits(
                 done += 1
                 progress("convert", done, total)
                 if isinstance(decoded, RejectedImageError):
-                    plan.rejected.append(Rejection(shown_path(unit.unit), decoded.code, decoded.detail))
+                    outcome.rejected.append(Rejection(shown_path(unit.unit), decoded.code, decoded.detail))
                     writer.skip(len(unit.indices))
                     continue
                 for record in records_of(unit, decoded):
@@ -127,6 +132,7 @@ def _write_splits(
         info = writer.finish()
         if info.records:
             outcome.splits[split] = info
+    outcome.parted = thumbnails.parted()
     return outcome
 
 
@@ -164,9 +170,9 @@ def _decode(
             yield unit, decoded.slices
 
 
-def _empty_classes(splits: dict[str, manifest.SplitInfo], warnings: list[str]) -> list[Problems]:
-    """Training needs both classes; validation or test with one class only are said to be so."""
-    problems = []
+def _empty_classes(splits: dict[str, manifest.SplitInfo]) -> tuple[list[Problems], list[str]]:
+    """Returns problems and warnings: training needs both classes; validation or test with one are said to be so."""
+    problems, warnings = [], []
     for split in SPLITS:
         if split not in splits and split != "train":
             continue
@@ -176,7 +182,7 @@ def _empty_classes(splits: dict[str, manifest.SplitInfo], warnings: list[str]) -
             problems.append(no_class_to_train_on(missing))
         elif missing:
             warnings.append(f"{split} has no image of {' and '.join(missing)}, so its AUC is undefined")
-    return problems
+    return problems, warnings
 
 
 def _rejected_lines(rejected: list[Rejection]) -> Iterator[str]:
@@ -185,12 +191,19 @@ def _rejected_lines(rejected: list[Rejection]) -> Iterator[str]:
         yield csv_line(map(guard_formula, (each.path, each.code, each.detail)))
 
 
-def _describe(sources: Sources, plan: Plan, outcome: Outcome, options: ConversionOptions) -> manifest.Manifest:
+def _describe(
+    sources: Sources,
+    plan: Plan,
+    outcome: Outcome,
+    options: ConversionOptions,
+    rejected: Sequence[Rejection],
+    warnings: Sequence[str],
+) -> manifest.Manifest:
     files = {
         "found": len(sources.units) + len(sources.rejected) + sum(sources.skipped.values()),
         "used": outcome.used,
         "duplicates": plan.duplicates,
-        "rejected": dict(sorted(Counter(each.code for each in plan.rejected).items())),
+        "rejected": dict(sorted(Counter(each.code for each in rejected).items())),
         "skipped": dict(sorted(plan.skipped.items())),
     }
     return manifest.Manifest(
@@ -203,5 +216,5 @@ def _describe(sources: Sources, plan: Plan, outcome: Outcome, options: Conversio
         splits=outcome.splits,
         patients_known=plan.patients_known,
         files=files,
-        warnings=tuple(plan.warnings),
+        warnings=tuple(warnings),
     )
