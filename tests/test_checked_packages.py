@@ -15,7 +15,7 @@ PROJECT = (Path(__file__).parent.parent / "pyproject.toml").read_text()
 
 
 @pytest.mark.parametrize("command", ["make_records", "train", "evaluate", "predict"])
-def test_fault_64_wrong_packages_are_one_line_at_the_start(command, tmp_path):
+def test_wrong_packages_are_one_line_at_the_start(command, tmp_path):
     """Installed for this process alone: what comes first in the path counts."""
     for name, version in (("numpy", "2.1.0"), ("keras", "3.3.3")):
         folder = tmp_path / f"{name}-{version}.dist-info"
@@ -37,7 +37,7 @@ def test_fault_64_wrong_packages_are_one_line_at_the_start(command, tmp_path):
     assert line.endswith("python -m pip install -r requirements.lock")
 
 
-def test_fault_64_the_right_ones_pass():
+def test_the_right_ones_pass():
     assert problems(RIGHT.get, (3, 11)) == []
     assert problems({**RIGHT, "tensorflow": None, "tensorflow-cpu": "2.15.1"}.get, (3, 10)) == []
 
@@ -51,7 +51,7 @@ def test_fault_64_the_right_ones_pass():
         ({}, (3, 12), "Python 3.12 (needed: 3.10 or 3.11)"),
     ],
 )
-def test_fault_64_what_does_not_fit_is_named(change, python, said):
+def test_what_does_not_fit_is_named(change, python, said):
     assert problems({**RIGHT, **change}.get, python) == [said]
 
 

@@ -18,7 +18,7 @@ COMMANDS = ("make_records", "train", "evaluate", "predict")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_fault_65_unknown_flag_is_refused_before_tensorflow_is_imported(command):
+def test_unknown_flag_is_refused_before_tensorflow_is_imported(command):
     code = (
         f"import sys, runpy\nsys.argv = ['{command}', '--no_such_flag=1']\n"
         "try:\n"
@@ -33,7 +33,7 @@ def test_fault_65_unknown_flag_is_refused_before_tensorflow_is_imported(command)
 
 
 @pytest.mark.parametrize("written", ["=", " "])
-def test_fault_65_circular_flagfile_is_refused_before_tensorflow_is_imported(tmp_path, written):
+def test_circular_flagfile_is_refused_before_tensorflow_is_imported(tmp_path, written):
     (tmp_path / "a.flags").write_text("# a comment\n--seed=1\n--flagfile=b.flags\n")
     (tmp_path / "b.flags").write_text("--flagfile=./a.flags\n")
     arguments = f"--flagfile{written}a.flags".split()
@@ -52,7 +52,7 @@ def test_fault_65_circular_flagfile_is_refused_before_tensorflow_is_imported(tmp
     assert not (tmp_path / "R").exists()
 
 
-def test_fault_65_flagfile_may_be_named_twice(tmp_path):
+def test_flagfile_may_be_named_twice(tmp_path):
     (tmp_path / "shared").write_text("--seed=1\n")
     for name in "ab":
         (tmp_path / name).write_text(f"--flagfile={tmp_path}/shared\n--flagfile=\n--flagfile=nowhere\n")
@@ -65,7 +65,7 @@ def test_fault_65_flagfile_may_be_named_twice(tmp_path):
     cli.refuse_circular_flagfiles(["--", f"--flagfile={tmp_path}/a"])
 
 
-def test_fault_27_names_cannot_act_on_the_terminal(tmp_path):
+def test_names_cannot_act_on_the_terminal(tmp_path):
     """A class folder in which every bad name tries another trick; each is listed, on one line of its own."""
     tricks = [
         "a\x1b[2J\x1b]0;evil\x07.png",
@@ -158,7 +158,7 @@ def test_bad_flags_are_usage_errors(command, arguments, words, tmp_path):
         ("predict", ["nowhere.png"], "nowhere.png"),
     ],
 )
-def test_fault_01_missing_input_is_a_data_error(command, arguments, words, tmp_path):
+def test_missing_input_is_a_data_error(command, arguments, words, tmp_path):
     result = run(command, *arguments, cwd=tmp_path)
     assert result.returncode == 65
     assert words in result.stderr
@@ -204,7 +204,7 @@ def test_debug_shows_a_traceback(tmp_path):
     ],
     ids=["02", "03", "04"],
 )
-def test_fault_02_03_04_trees_that_do_not_say_what_is_what(tmp_path, names, given, words):
+def test_trees_that_do_not_say_what_is_what(tmp_path, names, given, words):
     """Refused before any picture is read, and before TensorFlow is imported."""
     for name in names:
         if "." in name:
@@ -218,7 +218,7 @@ def test_fault_02_03_04_trees_that_do_not_say_what_is_what(tmp_path, names, give
     assert not (tmp_path / "R").exists()
 
 
-def test_fault_06_08_10_13_18_66_69_bad_images_fail_and_leave_nothing(png_tree, tmp_path):
+def test_bad_images_fail_and_leave_nothing(png_tree, tmp_path):
     root = png_tree((6, 6))
     expected = {
         "a.png": ("unsupported_format", b"no image"),
@@ -240,7 +240,7 @@ def test_fault_06_08_10_13_18_66_69_bad_images_fail_and_leave_nothing(png_tree, 
     assert {path.name for path in tmp_path.iterdir()} == {"pictures"}
 
 
-def test_fault_35_existing_records_are_kept(png_tree, tmp_path):
+def test_existing_records_are_kept(png_tree, tmp_path):
     root = png_tree((6, 6))
     flags = [f"--train_dir={root}", f"--output_dir={tmp_path}/records", "--image_size=24", "--num_workers=1"]
     succeed("make_records", *flags)
@@ -255,7 +255,7 @@ def test_fault_35_existing_records_are_kept(png_tree, tmp_path):
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
-def test_fault_33_stopped_conversion_leaves_nothing(tmp_path, sent):
+def test_stopped_conversion_leaves_nothing(tmp_path, sent):
     words = ["--phantom_patients=300", f"--output_dir={tmp_path}/records", "--num_workers=1"]
     with start("make_records", *words) as process:
         deadline = time.monotonic() + 600  # far more than it takes on a machine that has other work, too

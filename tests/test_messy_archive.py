@@ -103,13 +103,13 @@ def told_everywhere(messy, words):
     return line
 
 
-def test_fault_04_root_in_another_case_and_nested(messy):
+def test_root_in_another_case_and_nested(messy):
     assert f"{messy.root}/Train was taken" in told_everywhere(messy, "train does not exist")
     assert f"{messy.root}/Test was taken" in told_everywhere(messy, "test does not exist")
     told_everywhere(messy, "the classes lie one level down, in Train")
 
 
-def test_fault_05_24_25_what_is_no_image_is_counted(messy):
+def test_what_is_no_image_is_counted(messy):
     assert messy.manifest["files"]["skipped"] == {"link_outside": 1, "not_a_file": 1, "system files": 3}
     assert all(f"1 skipped: {code}" in messy.console for code in ("link_outside", "not_a_file"))
     # On the console alone: a path outside the class folders may name a patient.
@@ -117,7 +117,7 @@ def test_fault_05_24_25_what_is_no_image_is_counted(messy):
     assert not any("link.png" in text for text in (json.dumps(messy.manifest), messy.report, messy.card))
 
 
-def test_fault_06_13_18_26_66_what_cannot_be_used_is_named_and_the_others_go_on(messy):
+def test_what_cannot_be_used_is_named_and_the_others_go_on(messy):
     with open(messy.root / "records" / "rejected.csv", newline="") as file:
         rejected = {row["path"].rpartition("/")[2]: row["reason"] for row in csv.DictReader(file)}
     assert rejected == REJECTED
@@ -129,14 +129,14 @@ def test_fault_06_13_18_26_66_what_cannot_be_used_is_named_and_the_others_go_on(
     assert accounted == files["found"] == files["used"] + 1 + len(REJECTED) + 5
 
 
-def test_fault_09_17_19_odd_files_are_used_and_counted(messy):
+def test_odd_files_are_used_and_counted(messy):
     assert told_everywhere(messy, "the name promises another format").startswith("1 files")
     assert told_everywhere(messy, "one grey value all over").startswith("1 slices")
     assert messy.manifest["files"]["duplicates"] == 1
     assert "1 exact copies left out" in messy.console
 
 
-def test_fault_21_allowed_leakage_is_told_everywhere(messy):
+def test_allowed_leakage_is_told_everywhere(messy):
     assert "same image" in told_everywhere(messy, "LEAKAGE")
     assert messy.manifest["split_rule"]["allow_leakage"]
     records = messy.root / "records"
@@ -145,16 +145,16 @@ def test_fault_21_allowed_leakage_is_told_everywhere(messy):
     assert len((found["train"] | found["validation"]) & found["test"]) == 1
 
 
-def test_fault_22_near_duplicate_of_a_test_image_is_told_everywhere(messy):
+def test_near_duplicate_of_a_test_image_is_told_everywhere(messy):
     line = told_everywhere(messy, "NEAR-DUPLICATES")
     assert "mirrored.png" in line
     assert "05.png" in line
 
 
-def test_fault_23_unknown_patients_are_told_everywhere(messy):
+def test_unknown_patients_are_told_everywhere(messy):
     told_everywhere(messy, "patient independence unverified")
     assert not messy.manifest["patients_known"]
 
 
-def test_fault_66_untold_burnt_in_text_is_told_everywhere(messy):
+def test_untold_burnt_in_text_is_told_everywhere(messy):
     assert told_everywhere(messy, "BurnedInAnnotation").startswith("1 files")

@@ -26,7 +26,7 @@ def predict(*arguments):
 
 
 @pytest.mark.slow
-def test_fault_28_no_value_that_pydicom_complains_of_is_printed(tmp_path):
+def test_no_value_that_pydicom_complains_of_is_printed(tmp_path):
     (tmp_path / "a.dcm").write_bytes(dicom_bytes(SeriesInstanceUID="1.2.333").replace(b"1.2.333\0", SECRET.encode()))
     result = predict(tmp_path / "a.dcm")  # One file is read in the process itself, where absl prints what is logged.
     assert result.returncode == 0, result.stderr
@@ -77,7 +77,7 @@ CLAIMS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("suffix", "flags"), [("csv", ["--fail_on_conflict", "--num_workers=2"]), ("jsonl", [])])
-def test_fault_28_headers_are_audited_and_no_word_of_theirs_gets_out(export, tmp_path, suffix, flags):
+def test_headers_are_audited_and_no_word_of_theirs_gets_out(export, tmp_path, suffix, flags):
     result = predict(export, "--slice_range=0,1", f"--output={tmp_path}/p.{suffix}", *flags)
     assert result.returncode == 65, result.stderr
     said, complained = result.stdout.decode(), result.stderr.decode()
@@ -119,7 +119,7 @@ def test_conflicts_alone_are_bad_data_only_where_it_was_asked_for(export, tmp_pa
 
 
 @pytest.mark.slow
-def test_fault_05_09_66_what_is_passed_over_or_odd_is_told(tmp_path):
+def test_what_is_passed_over_or_odd_is_told(tmp_path):
     tags = {"SeriesDescription": DESCRIPTION, "PatientName": PERSON, "PatientID": NUMBER, "BurnedInAnnotation": None}
     (tmp_path / "a.png").write_bytes(dicom_bytes(**tags))
     for name in (".hidden", "Thumbs.db"):

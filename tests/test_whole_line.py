@@ -214,7 +214,7 @@ class TestTheWholeLine:
         assert "image_size: records 190, network 331" in result.stderr
         assert not (tmp_path / "run").exists()
 
-    def test_fault_40_cut_records_are_never_trained_on(self, trained, tmp_path):
+    def test_cut_records_are_never_trained_on(self, trained, tmp_path):
         root, _, _ = trained
         shutil.copytree(root / "records", tmp_path / "records")
         shard = next((tmp_path / "records").glob("contrast-train*"))
@@ -223,7 +223,7 @@ class TestTheWholeLine:
         assert result.returncode == 65
         assert shard.name in result.stderr
 
-    def test_fault_39_flipped_bit_is_never_trained_on(self, trained, tmp_path):
+    def test_flipped_bit_is_never_trained_on(self, trained, tmp_path):
         root, _, _ = trained
         shutil.copytree(root / "records", tmp_path / "records")
         shard = next((tmp_path / "records").glob("contrast-train*"))
@@ -238,7 +238,7 @@ class TestTheWholeLine:
 
     @pytest.mark.parametrize("verify", ["auto", "full"])
     @pytest.mark.parametrize("change", [forging.drop_label, forging.label_7])
-    def test_fault_44_wrong_record_is_never_trained_on(self, trained, tmp_path, change, verify):
+    def test_wrong_record_is_never_trained_on(self, trained, tmp_path, change, verify):
         root, _, _ = trained
         shutil.copytree(root / "records", tmp_path / "records")
         shard = forging.change_record(tmp_path / "records", "train", 3, change)

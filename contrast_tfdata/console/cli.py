@@ -43,7 +43,7 @@ errors = _Terminal(stderr=True)
 
 
 def run(main: Callable[[], None]) -> None:
-    """Parses the command line, runs `main`, and exits with the code that DESIGN's contract gives each kind of failure.
+    """Parses the command line, runs `main`, and exits with the code of each kind of failure (see `errors`).
 
     Flags are refused before `main` runs, and so before it imports TensorFlow.
     """

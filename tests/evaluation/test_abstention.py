@@ -47,7 +47,7 @@ def test_curve_by_hand():
 @given(PAIRS, st.sampled_from([0.0, 0.05, 0.2, 0.5]), st.sampled_from([1 / 24, 0.25, 0.5, 0.52]))
 @example([(0, 1.0), (1, 1.0), (1, 0.0)], 0.2, 0.5)
 @example([(0, 0.5), (1, 0.75)], 0.0, 0.5)
-def test_fault_49_the_band_answers_as_many_as_the_error_rate_allows(pairs, max_error, threshold):
+def test_the_band_answers_as_many_as_the_error_rate_allows(pairs, max_error, threshold):
     labels, probabilities = (np.array(column) for column in zip(*pairs, strict=True))
     point = OperatingPoint(threshold, "accuracy", "validation")
     band = choose_band(labels, probabilities, point, max_error)
@@ -84,7 +84,7 @@ def test_what_a_band_buys_on_other_data():
     assert low < figures["error_rate"] < high
 
 
-def test_fault_50_nothing_to_answer_or_nothing_answered_is_none():
+def test_nothing_to_answer_or_nothing_answered_is_none():
     nothing = draw().select(np.array([], np.int64))
     assert abstention(nothing, 0.5, choose_band([], [], POINT, 0.1)) == {
         "num_answered": 0, "num_indeterminate": 0, "coverage": None, "error_rate": None, "error_rate_ci95": None,

@@ -35,7 +35,7 @@ def test_each_resample_has_the_auc_that_scikit_learn_gives_it_written_out(rows, 
 
 
 @given(CLUSTERED)
-def test_fault_50_any_set_has_an_interval_inside_or_none(rows):
+def test_any_set_has_an_interval_inside_or_none(rows):
     labels, scores, clusters = (np.array(column) for column in zip(*rows, strict=True))
     interval = auc_bootstrap_interval(labels, scores, clusters, resamples=50)
     fewest = min(len(set(clusters[labels == value].tolist())) for value in (0, 1))
@@ -98,7 +98,7 @@ def test_it_agrees_with_obuchowski_and_not_with_delong_of_single_slices():
     ],
     ids=["nothing", "one class", "one patient a class", "separated", "separated the wrong way"],
 )
-def test_fault_50_no_interval_where_patients_say_nothing(labels, scores, clusters):
+def test_no_interval_where_patients_say_nothing(labels, scores, clusters):
     assert auc_bootstrap_interval(np.array(labels), np.array(scores), np.array(clusters)) is None
 
 

@@ -61,7 +61,7 @@ def test_no_other_temperature_has_a_smaller_loss(pairs):
     ],
     ids=["nothing", "one class", "separated", "the wrong way round", "no score"],
 )
-def test_fault_50_reasons_where_there_is_no_temperature(labels, logits, reason):
+def test_reasons_where_there_is_no_temperature(labels, logits, reason):
     fitted = fit_temperature(labels, logits)
     assert fitted.value is None
     assert reason in fitted.reason

@@ -115,7 +115,7 @@ def test_turned_heads_pass(phantom):
 
 @pytest.mark.parametrize("gate", [InputGate(), GATE])
 @pytest.mark.parametrize("grey", [0, 7])
-def test_fault_17_a_blank_slice_is_refused_by_any_gate(gate, grey):
+def test_a_blank_slice_is_refused_by_any_gate(gate, grey):
     assert gate.refusal(np.full((24, 24), grey, np.uint8)) == "blank"
 
 

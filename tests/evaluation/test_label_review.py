@@ -35,7 +35,7 @@ def test_confident_errors_stay_ordered_where_probabilities_are_all_one():
     np.testing.assert_array_equal(suspected_labels(make([0, 0, 0], [100.0, 300.0, 200.0])), [1, 2, 0])
 
 
-def test_fault_70_flipped_labels_rank_high():
+def test_flipped_labels_rank_high():
     rng = np.random.default_rng(0)
     truth = (rng.random(1000) < 0.3).astype(np.int64)
     logits = rng.normal(8 * truth - 4, 1.5)
@@ -60,7 +60,7 @@ def with_flipped_labels(count, share, distance, seed=0):
 
 
 @pytest.mark.parametrize(("distance", "recall"), [(4.0, 0.99), (2.0, 0.67), (0.0, 0.1)], ids=["0.998", "0.92", "0.5"])
-def test_fault_70_recall_among_the_first_tenth_follows_the_networks_auc(distance, recall):
+def test_recall_among_the_first_tenth_follows_the_networks_auc(distance, recall):
     recalls = []
     for seed in range(5):
         predictions, flipped = with_flipped_labels(2000, 0.05, distance, seed)
@@ -69,7 +69,7 @@ def test_fault_70_recall_among_the_first_tenth_follows_the_networks_auc(distance
     assert np.mean(recalls) == pytest.approx(recall, abs=0.02)
 
 
-def test_fault_70_contradicted_labels_hold_most_flipped_ones_and_few_others():
+def test_contradicted_labels_hold_most_flipped_ones_and_few_others():
     predictions, flipped = with_flipped_labels(2000, 0.05, 4.0)
     contradicted = contradicted_labels(predictions)
     found = set(contradicted.tolist())
@@ -86,7 +86,7 @@ def test_contradicted_labels_by_hand():
     np.testing.assert_array_equal(contradicted_labels(predictions), [3])
 
 
-def test_fault_50_of_one_class_nothing_is_contradicted():
+def test_of_one_class_nothing_is_contradicted():
     assert len(contradicted_labels(make([1, 1, -1], [-5.0, 5.0, 0.0]))) == 0
     assert len(contradicted_labels(make([], []))) == 0
 

@@ -48,7 +48,7 @@ def test_no_series_has_two_classes():
 
 
 @given(ROWS)
-def test_fault_49_every_slice_counts_once(rows):
+def test_every_slice_counts_once(rows):
     numbered = [(*row, float(number)) for number, row in enumerate(rows)]
     series = per_series(predictions(*numbered))
     assert len(set(series.example_id)) == len(series) <= len(rows)

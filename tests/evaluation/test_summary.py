@@ -122,7 +122,7 @@ def test_criterion_is_used_and_checked():
     ],
     ids=["none", "empty", "single", "one class", "no labels", "test only", "validation only"],
 )
-def test_fault_49_50_small_or_absent_splits_give_the_same_keys_and_plain_json(validation, test):
+def test_small_or_absent_splits_give_the_same_keys_and_plain_json(validation, test):
     summary = summarize(validation, test)
     assert list(summary) == KEYS
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary

@@ -11,7 +11,7 @@ SECONDS, MEBIBYTES = 2, 512
 
 
 @pytest.mark.slow
-def test_fault_07_08_68_damaged_files_are_read_or_rejected(tmp_path):
+def test_damaged_files_are_read_or_rejected(tmp_path):
     # For a longer search: `make fuzz`, or FUZZ_EXAMPLES=1000000.
     count, journal = int(os.environ.get("FUZZ_EXAMPLES", "2000")), tmp_path / "journal"
     script = Path(fuzz_images.__file__)

@@ -37,7 +37,7 @@ def test_markers_inside_an_embedded_thumbnail_are_no_markers_of_the_picture():
     assert check_segments(JPEG[:2] + segment(0xE1, JPEG) + JPEG[2:]) == check_segments(JPEG)
 
 
-def test_fault_07_every_prefix_is_truncated():
+def test_every_prefix_is_truncated():
     assert {code_of(JPEG[:length]) for length in range(2, len(JPEG))} == {"truncated"}
 
 
@@ -55,12 +55,12 @@ def test_fault_07_every_prefix_is_truncated():
         JPEG.replace(b"\xff\xda\x00\x08\x01", b"\xff\xda\x00\x08\x02"),
     ],
 )
-def test_fault_07_segments_that_make_no_jpeg(data):
+def test_segments_that_make_no_jpeg(data):
     assert data != JPEG
     assert code_of(data) == "corrupt"
 
 
-def test_fault_07_component_without_a_scan():
+def test_component_without_a_scan():
     colour = EXAMPLES["jpeg_colour"]
     scan = segment(0xDA, bytes([3, 1, 0, 2, 17, 3, 17, 0, 63, 0]))
     assert scan in colour

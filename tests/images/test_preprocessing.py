@@ -60,7 +60,7 @@ def test_stored_8_bit_pixels_are_untouched():
         np.testing.assert_array_equal(Preprocessing(16, interpolation, "stored")(image), image.pixels)
 
 
-def test_fault_14_stored_deep_pixels_are_windowed_linearly():
+def test_stored_deep_pixels_are_windowed_linearly():
     pixels = np.linspace(-500, 40000, 10000, dtype=np.float32).reshape(100, 100)
     result = Preprocessing(100, intensity="stored")(Slice(pixels)).astype(float)
     low, high = np.percentile(pixels, [0.5, 99.5])
@@ -226,7 +226,7 @@ def test_normalised_volume_keeps_its_dark_half():
 
 @pytest.mark.parametrize("value", [0, 7, -3.5, 65535])
 @pytest.mark.parametrize("intensity", INTENSITIES)
-def test_fault_17_constant_image_becomes_black(value, intensity):
+def test_constant_image_becomes_black(value, intensity):
     result = Preprocessing(32, intensity=intensity)(Slice(np.full((20, 20), value, np.float32)))
     assert result.max() == 0
 

@@ -54,7 +54,7 @@ def test_a_pattern_that_suits_few_paths_is_shown_on_some(png_tree):
     assert said.endswith("... and 66 more")
 
 
-def test_fault_23_blanks_around_a_patient_are_not_of_the_name(png_tree, tmp_path):
+def test_blanks_around_a_patient_are_not_of_the_name(png_tree, tmp_path):
     root = png_tree((1, 1))
     write_png(root / "no_gad" / " p0000 _9.png", 9)
     found = find(root, group_regex="/([^_/]+)_[^/]*$")
@@ -87,27 +87,27 @@ def test_bad_group_regex(png_tree, regex, words):
         find(png_tree((1, 1)), group_regex=regex)
 
 
-def test_fault_01_missing_root_shows_what_is_there(png_tree, tmp_path):
+def test_missing_root_shows_what_is_there(png_tree, tmp_path):
     png_tree((1, 1), root=tmp_path / "Training")
     with pytest.raises(DataError, match=r"nowhere.*Expected .*no_gad.*with_gad.*Found in .*: Training"):
         find(tmp_path / "nowhere")
 
 
-def test_fault_01_missing_class_folders_show_what_is_there(tmp_path):
+def test_missing_class_folders_show_what_is_there(tmp_path):
     write_png(tmp_path / "pictures" / "deep" / "a.png", 1)
     write_png(tmp_path / "b.png", 1)
     with pytest.raises(DataError, match=r"Expected .*no_gad.*with_gad.*Found: b.png, pictures, pictures/deep$"):
         find(tmp_path)
 
 
-def test_fault_01_missing_class_folder_shows_what_is_there(png_tree):
+def test_missing_class_folder_shows_what_is_there(png_tree):
     root = png_tree((2, 1))
     shutil.rmtree(root / "with_gad")
     assert problems_of(find(root)) == f"no image in {root}/with_gad; each class needs some. Found: no_gad (2 files)"
 
 
 @pytest.mark.parametrize("kind", ["folder", "zip"])
-def test_fault_02_class_without_image(png_tree, tmp_path, kind):
+def test_class_without_image(png_tree, tmp_path, kind):
     root = png_tree((2, 1))
     shutil.rmtree(root / "with_gad")
     (root / "with_gad").mkdir()
@@ -117,7 +117,7 @@ def test_fault_02_class_without_image(png_tree, tmp_path, kind):
     )
 
 
-def test_fault_02_neither_class_has_an_image(tmp_path):
+def test_neither_class_has_an_image(tmp_path):
     for name in ("no_gad", "with_gad"):
         (tmp_path / "Train" / name).mkdir(parents=True)
     said = problems_of(find(tmp_path))
@@ -134,7 +134,7 @@ def as_kind(root, tmp_path, kind):
 @pytest.mark.parametrize("kind", ["folder", "zip"])
 @pytest.mark.parametrize("content", ["a.png", "deep/a.png", ".DS_Store", "deep/Thumbs.db", None])
 @pytest.mark.parametrize("base", [".", "Train"])
-def test_fault_03_unknown_class_is_named(png_tree, tmp_path, base, content, kind):
+def test_unknown_class_is_named(png_tree, tmp_path, base, content, kind):
     root = png_tree((1, 1), root=tmp_path / "pictures" / base).parent if base != "." else png_tree((1, 1))
     (root / base / "perhaps_gad").mkdir()
     if content:
@@ -146,7 +146,7 @@ def test_fault_03_unknown_class_is_named(png_tree, tmp_path, base, content, kind
     assert [unit.label for unit in found.units] == [0, 1]
 
 
-def test_fault_03_05_folders_of_the_system_are_no_classes(png_tree, tmp_path):
+def test_folders_of_the_system_are_no_classes(png_tree, tmp_path):
     root = png_tree((1, 1))
     for name in (".git/objects", "__MACOSX/no_gad", ".ipynb_checkpoints"):
         (root / name).mkdir(parents=True)
@@ -160,7 +160,7 @@ def test_folders_below_a_class_are_no_classes(png_tree, tmp_path):
 
 
 @pytest.mark.parametrize("names", [("Train", "No_Gad", "WITH_GAD"), ("train", "no_gad", "with_gad")])
-def test_fault_04_nesting_and_case(tmp_path, names):
+def test_nesting_and_case(tmp_path, names):
     outer, *classes = names
     for seed, name in enumerate(classes):
         write_png(tmp_path / outer / name / "a.png", seed)
@@ -173,7 +173,7 @@ def test_fault_04_nesting_and_case(tmp_path, names):
     ("given", "resolved"), [("data/train", "data/Train"), ("DATA/train", "data/Train"), ("data/Train", None)]
 )
 @pytest.mark.parametrize("nested", ["", "Train"])
-def test_fault_04_root_in_another_case(png_tree, tmp_path, monkeypatch, given, resolved, nested):
+def test_root_in_another_case(png_tree, tmp_path, monkeypatch, given, resolved, nested):
     png_tree((1, 1), root=tmp_path / "data" / "Train" / nested)
     monkeypatch.chdir(tmp_path)
     for path in (Path(given), tmp_path / given):
@@ -184,7 +184,7 @@ def test_fault_04_root_in_another_case(png_tree, tmp_path, monkeypatch, given, r
         assert len(found.notes) - len(notes) == bool(nested)
 
 
-def test_fault_04_roots_that_only_case_tells_apart(png_tree, tmp_path):
+def test_roots_that_only_case_tells_apart(png_tree, tmp_path):
     for name in ("Train", "TRAIN"):
         png_tree((1, 1), root=tmp_path / name)
     with pytest.raises(DataError, match=r"/train does not exist, but .*/TRAIN and .*/Train do"):
@@ -192,14 +192,14 @@ def test_fault_04_roots_that_only_case_tells_apart(png_tree, tmp_path):
     assert find(tmp_path / "Train").notes == []
 
 
-def test_fault_04_archive_in_another_case(png_tree, tmp_path):
+def test_archive_in_another_case(png_tree, tmp_path):
     archive = as_kind(png_tree((1, 1)), tmp_path, "zip")
     found = find(Path(archive).with_name("Pictures.ZIP"))
     assert len(found.units) == 2
     assert archive in found.notes[0]
 
 
-def test_fault_05_system_files_are_counted(png_tree):
+def test_system_files_are_counted(png_tree):
     root = png_tree((1, 1))
     for name in (".DS_Store", "Thumbs.db", "__MACOSX/._x.png"):
         (root / "no_gad" / name).parent.mkdir(exist_ok=True)
@@ -215,7 +215,7 @@ def test_files_beside_the_classes_are_counted(png_tree):
     assert find(root).skipped["outside the class folders"] == 1
 
 
-def test_fault_24_link_out_of_the_root(png_tree, tmp_path):
+def test_link_out_of_the_root(png_tree, tmp_path):
     root = png_tree((1, 1))
     outside = write_png(tmp_path / "outside.png", 99)
     os.symlink(outside, root / "no_gad" / "link.png")
@@ -225,7 +225,7 @@ def test_fault_24_link_out_of_the_root(png_tree, tmp_path):
     assert any("link.png" in line for line in found.passed_over)
 
 
-def test_fault_25_fifo_does_not_block(png_tree):
+def test_fifo_does_not_block(png_tree):
     root = png_tree((1, 1))
     os.mkfifo(root / "no_gad" / "pipe.png")
     found = find(root)
@@ -233,7 +233,7 @@ def test_fault_25_fifo_does_not_block(png_tree):
     assert found.skipped["not_a_file"] == 1
 
 
-def test_fault_12_large_file_is_rejected_unread(png_tree):
+def test_large_file_is_rejected_unread(png_tree):
     root = png_tree((1, 1))
     with open(root / "no_gad" / "large.png", "wb") as file:
         file.truncate(LIMIT + 1)

@@ -114,7 +114,7 @@ def test_quick_items_go_together_and_slow_ones_alone(function, ahead):
     assert ahead / 2 < under_way <= ahead
 
 
-def test_fault_37_dead_worker_is_an_error():
+def test_dead_worker_is_an_error():
     with Workers(2) as workers, pytest.raises(ContrastError, match="worker process died"):
         list(workers.map(die, range(20)))
 
@@ -134,7 +134,7 @@ def identify(number):
     return os.getpid()
 
 
-def test_fault_32_workers_end_when_their_parent_is_killed():
+def test_workers_end_when_their_parent_is_killed():
     environment = {**os.environ, "PYTHONPATH": os.path.dirname(__file__)}
     parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True, env=environment)
     pids = [int(word) for word in parent.stdout.readline().split()]
@@ -162,7 +162,7 @@ for delay in map(float, sys.argv[1:]):
 """
 
 
-def test_fault_33_ctrl_c_while_workers_start_is_left_to_the_parent():
+def test_ctrl_c_while_workers_start_is_left_to_the_parent():
     """A worker takes a tenth of a second or more to start: Ctrl-C comes before, while and after it does."""
     delays = [f"{0.02 * number:.2f}" for number in range(12)]
     done = subprocess.run(

@@ -102,7 +102,7 @@ def test_loss_is_the_weighted_mean_whatever_the_reduction(reduction):
     assert loss.numpy() == pytest.approx(expected, rel=1e-6)
 
 
-def test_fault_51_a_step_that_loss_scaling_skips_is_not_in_the_mean():
+def test_a_step_that_loss_scaling_skips_is_not_in_the_mean():
     network, plain = small_net(), small_net()
     network.compile(tf.keras.mixed_precision.LossScaleOptimizer(tf.keras.optimizers.Adam()), BCE)
     plain.compile(tf.keras.optimizers.Adam(), BCE)

@@ -34,7 +34,7 @@ def test_keras_weights_file_is_read_back(keras_file):
 
 
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file:UserWarning")
-def test_fault_58_whole_keras_model_is_read_without_its_configuration(tmp_path):
+def test_whole_keras_model_is_read_without_its_configuration(tmp_path):
     network = reference_network()
     path = tmp_path / "model.h5"
     network.save(path)
@@ -106,7 +106,7 @@ def test_declared_size_is_checked_before_reading(keras_file):
         read_h5_weights(keras_file)
 
 
-def test_fault_58_other_files_are_refused(tmp_path):
+def test_other_files_are_refused(tmp_path):
     (tmp_path / "model.keras").write_bytes(b"PK\x03\x04")
     (tmp_path / "pickle.h5").write_bytes(pickle.dumps({"dense": [0.0]}))
     for path in (tmp_path / "model.keras", tmp_path / "pickle.h5", tmp_path / "missing.h5", tmp_path):

@@ -95,12 +95,12 @@ def test_deterministic_plans_can_run(jit_compile):
     assert plan("float32", jit_compile, deterministic=True, device=CPU).deterministic
 
 
-def test_fault_60_a_plan_that_cannot_run_is_refused():
+def test_a_plan_that_cannot_run_is_refused():
     with pytest.raises(ValueError, match="69417"):
         RuntimePlan("float32", True, True, "native", True, deterministic=True)
 
 
-def test_fault_61_hints():
+def test_hints():
     assert "sees no GPU" in plan(device=Device("CPU", "x", driver_without_gpu=True)).reasons[0]
     assert "TF_ENABLE_ONEDNN_OPTS=1" in plan(device=Device("CPU", "x", onednn=False)).reasons[0]
 

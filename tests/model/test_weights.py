@@ -206,7 +206,7 @@ def test_other_arrays_are_refused(folder):
         load_model(folder)
 
 
-def test_fault_59_all_wrong_arrays_are_listed(folder):
+def test_all_wrong_arrays_are_listed(folder):
     wrong = {
         "dense/bias": np.zeros(64),
         "conv2d/bias": np.zeros(17, np.float32),
@@ -255,7 +255,7 @@ def test_more_bytes_than_weights_can_need_are_not_read(folder):
 
 
 @pytest.mark.parametrize("name", ["weights.h5", "model.keras", "model.pkl"])
-def test_fault_58_files_are_no_model_folders(tmp_path, name):
+def test_files_are_no_model_folders(tmp_path, name):
     (tmp_path / name).write_bytes(pickle.dumps(Unpickled()))
     with pytest.raises(DataError, match="Expected the model folder of a run"):
         load_model(tmp_path / name)

@@ -18,7 +18,7 @@ def home(tmp_path, monkeypatch):
     return tmp_path / "data"
 
 
-def test_fault_28_own_key_is_made_once_and_for_the_user_alone(home):
+def test_own_key_is_made_once_and_for_the_user_alone(home):
     first = group_keys.own()
     assert first == group_keys.own()
     assert len(first) == 64
@@ -88,7 +88,7 @@ def keyed(records):
 
 
 @pytest.mark.slow
-def test_fault_28_patients_are_hashed_with_a_key_by_default(png_tree, tmp_path):
+def test_patients_are_hashed_with_a_key_by_default(png_tree, tmp_path):
     source = [f"--train_dir={png_tree((8, 8))}", "--group_regex=/([^_/]+)_[^/]*$"]
     for name, data_home in (("one", "home"), ("same", "home"), ("other", "elsewhere")):
         assert make_records(tmp_path / name, *source, data_home=tmp_path / data_home).returncode == 0

@@ -48,7 +48,7 @@ def scanned(patient_id, study=None, group=None):
         "^^",
     ],
 )
-def test_fault_23_placeholders_are_nobodys_number(text):
+def test_placeholders_are_nobodys_number(text):
     assert is_placeholder(text)
     assert name_of(*scanned(text, "1.2.3")) == Name("study:1.2.3", False)
     assert name_of(*scanned(text)) == Name("file:None:no_gad/a.dcm", False)
@@ -60,7 +60,7 @@ def test_numbers_and_pseudonyms_are_patients(text):
     assert name_of(*scanned(text, "1.2.3")) == Name(f"patient:{text}", True)
 
 
-def test_fault_23_one_name_in_either_form_of_unicode_is_one_patient():
+def test_one_name_in_either_form_of_unicode_is_one_patient():
     composed, decomposed = (unicodedata.normalize(form, "Müller") for form in ("NFC", "NFD"))
     assert composed != decomposed
     expected = Name(f"patient:{composed}", True)
@@ -74,7 +74,7 @@ def test_a_placeholder_in_a_table_or_path_is_what_the_user_says():
 
 
 @pytest.mark.parametrize(("studies", "of_one", "warned"), [(20, 11, True), (20, 10, False), (19, 19, False)])
-def test_fault_23_one_number_for_most_studies_is_warned_of(studies, of_one, warned):
+def test_one_number_for_most_studies_is_warned_of(studies, of_one, warned):
     found = [scanned("7" if number < of_one else f"P{number}", f"1.{number}") for number in range(studies)]
     lines = patient_id_warnings(found * 2)
     assert [f"covers {of_one} of {studies} studies" in line for line in lines] == [True] * warned
@@ -96,7 +96,7 @@ def test_two_known_patients_stay_apart():
     assert join(names, [None] * 3, [Pair(0, 1, 0.97), Pair(1, 2, 0.99)]) == ["file 000", "file 002", "file 002"]
 
 
-def test_fault_22_train_and_test_folder_stay_apart():
+def test_train_and_test_folder_stay_apart():
     pools = ["development", "test", "development"]
     assert join(files(3), pools, [Pair(0, 1, 0.99), Pair(0, 2, 0.96)]) == ["file 000", "file 001", "file 000"]
 

@@ -86,7 +86,7 @@ def test_different_patients_are_not_alike(heads):
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_fault_22_copies_are_found(heads, change):
+def test_copies_are_found(heads, change):
     assert share_found(heads, change) >= 0.9
 
 
@@ -101,7 +101,7 @@ def test_brightness_and_type_do_not_matter_to_a_thumbnail(heads):
     assert np.abs(scaled.astype(int) - thumbnail(heads[0])).max() <= 1
 
 
-def test_fault_22_only_pictures_of_different_sides_are_compared(heads):
+def test_only_pictures_of_different_sides_are_compared(heads):
     """More copies on its own side than there are neighbours to look at do not hide the one on the other side."""
     pictures = [*heads, *[heads[2]] * 12, heads[2][:, ::-1], heads[5]]
     sides = [0] * (len(pictures) - 2) + [2, 1]

@@ -39,7 +39,7 @@ def held(sizes, split_of, split, label):
 
 
 @given(groups=GROUPS, validation=FRACTIONS, test=FRACTIONS, seed=st.integers(0, 10))
-def test_fault_23_each_group_is_in_one_split(groups, validation, test, seed):
+def test_each_group_is_in_one_split(groups, validation, test, seed):
     split_of = assign_groups(groups, SplitOptions("group", validation, test, seed))
     assert split_of.keys() == groups.keys()
     assert set(split_of.values()) <= set(SPLITS)
@@ -163,7 +163,7 @@ def test_keras_split_is_that_of_image_data_generator(png_tree, counts):
         assert flow.filenames == [name for name, split in zip(names, splits, strict=True) if split == own_name]
 
 
-def test_fault_28_group_key_is_keyed():
+def test_group_key_is_keyed():
     assert group_key("Doe^Jane") == group_key("Doe^Jane")
     assert group_key("Doe^Jane") != group_key("Doe^John")
     assert group_key("Doe^Jane", b"secret") != group_key("Doe^Jane")

@@ -27,5 +27,5 @@ def test_padding_keeps_weight_0_and_counts_for_no_class():
 
 
 @pytest.mark.parametrize("label", [0, 1])
-def test_fault_49_a_batch_of_one_class_keeps_its_weights(label):
+def test_a_batch_of_one_class_keeps_its_weights(label):
     np.testing.assert_array_equal(balanced([label] * 3, [1.0, 1.0, 0.0]), [1.0, 1.0, 0.0])

@@ -357,7 +357,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def test_fault_47_disk_cache_of_a_killed_run_is_rebuilt(tmp_path):
+def test_disk_cache_of_a_killed_run_is_rebuilt(tmp_path):
     manifest = write_records(tmp_path, 400)
     (tmp_path / "manifest.pickle").write_bytes(pickle.dumps(manifest))
     killed = subprocess.run([sys.executable, "-c", KILLED, tmp_path], capture_output=True, check=False)
@@ -368,7 +368,7 @@ def test_fault_47_disk_cache_of_a_killed_run_is_rebuilt(tmp_path):
         assert sorted(numbers_of(epoch)) == sorted(number % 256 for number in range(400))
 
 
-def test_fault_48_changed_records_get_another_disk_cache(tmp_path):
+def test_changed_records_get_another_disk_cache(tmp_path):
     options = PipelineOptions(batch_size=4, cache="disk", cache_dir=tmp_path / "cache")
     before = write_records(tmp_path, 8)
     train_epochs(tmp_path, before, options)

@@ -54,7 +54,7 @@ def write_table(folder, files):
 
 @pytest.mark.real
 @pytest.mark.slow
-def test_fault_07_08_10_13_15_67_68_every_bad_file_is_accounted_for(real_data, tmp_path):
+def test_every_bad_file_is_accounted_for(real_data, tmp_path):
     found = sorted(path for path in (real_data / "bad").rglob("*") if path.is_file())
     words = [f"--table={write_table(tmp_path, found)}", f"--output_dir={tmp_path}/records", "--image_size=64"]
     result = run("make_records", *words, "--on_bad_image=skip", "--num_workers=1")

@@ -75,7 +75,7 @@ def test_same_bytes_as_the_conversion_here(flawed_tree, tmp_path):
     assert [len(info.shards) for info in expected.splits.values()] == [3, 3, 3]
 
 
-def test_fault_22_look_alikes_are_listed_as_by_the_conversion_here(tmp_path):
+def test_look_alikes_are_listed_as_by_the_conversion_here(tmp_path):
     """Six synthetic heads under two numbers each, divided by the split."""
     options = dataclasses.replace(phantom.PhantomOptions(), slices_per_class=1)
     for number in range(6):

@@ -83,14 +83,14 @@ def convert_and_change(root, directory, num_workers, *, skip):
 
 
 @pytest.mark.parametrize("num_workers", [1, 2])
-def test_fault_29_files_that_change_after_they_were_hashed(tmp_path, num_workers):
+def test_files_that_change_after_they_were_hashed(tmp_path, num_workers):
     convert_and_change(tmp_path / "pictures", tmp_path / "records", num_workers, skip=True)
     used, reasons = check(tmp_path / "records")
     assert used == FILES - 4
     assert sorted(reasons) == ["changed", "changed", "changed", "unreadable"]
 
 
-def test_fault_29_changed_files_fail_where_none_may_be_left_out(tmp_path):
+def test_changed_files_fail_where_none_may_be_left_out(tmp_path):
     with pytest.raises(DataError) as error:
         convert_and_change(tmp_path / "pictures", tmp_path / "records", 1, skip=False)
     assert all(f"p{number}_1.png: changed" in str(error.value) for number in (0, 1, 2))
@@ -98,7 +98,7 @@ def test_fault_29_changed_files_fail_where_none_may_be_left_out(tmp_path):
 
 
 @pytest.mark.slow
-def test_fault_29_files_that_never_cease_to_change(tmp_path):
+def test_files_that_never_cease_to_change(tmp_path):
     """Each is put in the place of another version or rewritten in place, again and again, while the command runs.
 
     Whether a file changes between its scan and its decoding is chance, and small: the command runs until one has.

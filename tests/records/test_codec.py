@@ -65,7 +65,7 @@ def test_encode_refuses_what_is_no_slice(change):
 
 
 @pytest.mark.parametrize("key", sorted(codec.FEATURES))
-def test_fault_44_missing_key_is_named(key):
+def test_missing_key_is_named(key):
     example = tf.train.Example.FromString(codec.encode(RECORD))
     del example.features.feature[key]
     with pytest.raises(ValueError, match=key):
@@ -73,14 +73,14 @@ def test_fault_44_missing_key_is_named(key):
 
 
 @pytest.mark.parametrize("key", sorted(codec.FEATURES))
-def test_fault_44_wrong_type_is_named(key):
+def test_wrong_type_is_named(key):
     example = tf.train.Example.FromString(codec.encode(RECORD))
     example.features.feature[key].CopyFrom(tf.train.Feature(float_list=tf.train.FloatList(value=[1.0])))
     with pytest.raises(ValueError, match=key):
         codec.decode(example.SerializeToString())
 
 
-def test_fault_44_label_must_be_0_or_1():
+def test_label_must_be_0_or_1():
     example = tf.train.Example.FromString(codec.encode(RECORD))
     example.features.feature["label"].int64_list.value[0] = 2
     with pytest.raises(ValueError, match="label must be 0 or 1"):

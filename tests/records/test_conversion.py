@@ -58,7 +58,7 @@ def test_every_image_becomes_one_record_with_its_pixels(png_tree, tmp_path):
     assert len({record.example_id for record in records}) == 20
 
 
-def test_fault_23_no_group_is_in_two_splits(png_tree, tmp_path):
+def test_no_group_is_in_two_splits(png_tree, tmp_path):
     manifest = make(png_tree((40, 40)), tmp_path / "records")
     groups = [{each.group for each in read_split(tmp_path / "records", info)} for info in manifest.splits.values()]
     assert sum(map(len, groups)) == len(set.union(*groups)) == 20
@@ -66,7 +66,7 @@ def test_fault_23_no_group_is_in_two_splits(png_tree, tmp_path):
 
 
 @pytest.mark.slow
-def test_fault_38_same_bytes_for_any_number_of_workers_and_any_order(png_tree, tmp_path):
+def test_same_bytes_for_any_number_of_workers_and_any_order(png_tree, tmp_path):
     root = png_tree((12, 8))
     make(root, tmp_path / "one")
     make(root, tmp_path / "three", workers=3)
@@ -111,7 +111,7 @@ def test_keras_split_keeps_the_order_of_the_generator(png_tree, tmp_path):
     assert any("as on the slides" in warning for warning in manifest.warnings)
 
 
-def test_fault_23_unknown_patients_are_said_to_be_unknown(png_tree, tmp_path):
+def test_unknown_patients_are_said_to_be_unknown(png_tree, tmp_path):
     manifest = make(png_tree((12, 8)), tmp_path / "records", group_regex=None)
     assert not manifest.patients_known
     assert any("patient independence unverified" in warning for warning in manifest.warnings)
@@ -151,7 +151,7 @@ def test_a_class_whose_images_are_all_bad(png_tree, tmp_path):
         make(root, tmp_path / "records", options=ConversionOptions(preprocessing=SMALL, skip_bad_images=True))
 
 
-def test_fault_09_names_that_disagree_with_the_content_are_counted(png_tree, tmp_path):
+def test_names_that_disagree_with_the_content_are_counted(png_tree, tmp_path):
     root = png_tree((4, 4))
     (root / "no_gad" / "p0000_00000.png").rename(root / "no_gad" / "p0000_00000.jpg")
     manifest = make(root, tmp_path / "records")
@@ -159,14 +159,14 @@ def test_fault_09_names_that_disagree_with_the_content_are_counted(png_tree, tmp
     assert any(warning.startswith("1 files: the name promises another format") for warning in manifest.warnings)
 
 
-def test_fault_17_constant_images_are_counted(png_tree, tmp_path):
+def test_constant_images_are_counted(png_tree, tmp_path):
     root = png_tree((4, 4))
     Image.new("L", (24, 24), 7).save(root / "no_gad" / "p9_flat.png")
     manifest = make(root, tmp_path / "records")
     assert "1 slices have one grey value all over" in manifest.warnings
 
 
-def test_fault_19_exact_copies_are_kept_once(png_tree, tmp_path):
+def test_exact_copies_are_kept_once(png_tree, tmp_path):
     root = png_tree((8, 8))
     shutil.copy(root / "no_gad" / "p0000_00000.png", root / "no_gad" / "p0000_copy.png")
     manifest = make(root, tmp_path / "records")
@@ -180,7 +180,7 @@ def listed_look_alikes(directory):
 
 
 @pytest.mark.parametrize("keyed", [b"", b"key"])
-def test_fault_19_23_an_exact_copy_under_another_patient_is_warned_of_and_listed(png_tree, tmp_path, keyed):
+def test_an_exact_copy_under_another_patient_is_warned_of_and_listed(png_tree, tmp_path, keyed):
     root = png_tree((48, 8))
     for number in range(1, 12):
         shutil.copy(root / "no_gad" / "p0000_00000.png", root / "no_gad" / f"p{number:04d}_copy.png")
@@ -221,7 +221,7 @@ def test_empty_slices_of_several_patients_make_them_no_one_person(png_tree, tmp_
     assert manifest.warnings == ("1 slices have one grey value all over",)
 
 
-def test_fault_21_allowed_copies_of_two_patients_are_listed_once(heads, tmp_path):
+def test_allowed_copies_of_two_patients_are_listed_once(heads, tmp_path):
     root, test_root = two_archives(tmp_path, heads)
     shutil.copy(root / "no_gad" / "p0_1.png", test_root / "no_gad" / "q0_1.png")
     options = ConversionOptions(preprocessing=SMALL, plan=PlanOptions(allow_leakage=True))
@@ -231,14 +231,14 @@ def test_fault_21_allowed_copies_of_two_patients_are_listed_once(heads, tmp_path
     assert len(listed) == 16
 
 
-def test_fault_20_same_bytes_in_both_classes(png_tree, tmp_path):
+def test_same_bytes_in_both_classes(png_tree, tmp_path):
     root = png_tree((8, 8))
     shutil.copy(root / "no_gad" / "p0000_00000.png", root / "with_gad" / "p1000_copy.png")
     with pytest.raises(DataError, match=r"no_gad/p0000_00000.png.*with_gad/p1000_copy.png"):
         make(root, tmp_path / "records")
 
 
-def test_fault_20_21_23_02_06_every_kind_of_problem_is_listed_at_once(png_tree, tmp_path):
+def test_every_kind_of_problem_is_listed_at_once(png_tree, tmp_path):
     root, test_root = png_tree((8, 8)), png_tree((4, 4), root=tmp_path / "test", first_seed=500)
     for path in test_root.rglob("with_gad/*.png"):
         path.unlink()
@@ -271,7 +271,7 @@ def test_fault_20_21_23_02_06_every_kind_of_problem_is_listed_at_once(png_tree, 
         make(root, tmp_path / "again", test_root=test_root, options=skipped)
 
 
-def test_fault_20_all_contradictions_are_listed_however_many(png_tree, tmp_path):
+def test_all_contradictions_are_listed_however_many(png_tree, tmp_path):
     root = png_tree((70, 8))
     for path in root.glob("no_gad/*.png"):
         shutil.copy(path, root / "with_gad" / f"p2_{path.name}")
@@ -287,7 +287,7 @@ def test_a_class_that_a_table_does_not_name(png_tree, tmp_path):
         from_table(table, tmp_path / "records")
 
 
-def test_fault_21_same_bytes_in_train_and_test(png_tree, tmp_path):
+def test_same_bytes_in_train_and_test(png_tree, tmp_path):
     root, test_root = png_tree((8, 8)), png_tree((4, 4), root=tmp_path / "test", first_seed=500)
     shutil.copy(root / "no_gad" / "p0000_00000.png", test_root / "no_gad" / "q_copy.png")
     with pytest.raises(DataError, match="allow_leakage"):
@@ -300,7 +300,7 @@ def test_fault_21_same_bytes_in_train_and_test(png_tree, tmp_path):
     assert manifest.splits["test"].records == 9
 
 
-def test_fault_23_a_patient_in_train_and_test_folder(png_tree, tmp_path):
+def test_a_patient_in_train_and_test_folder(png_tree, tmp_path):
     root, test_root = png_tree((8, 8)), png_tree((4, 4), root=tmp_path / "test", first_seed=500)
     with pytest.raises(DataError, match="patients stand in several splits"):
         make(root, tmp_path / "refused", test_root=test_root)
@@ -338,7 +338,7 @@ def heads():
     return [np.clip(each.pre[0].pixels, 0, 255).astype(np.uint8) for each in patients]
 
 
-def test_fault_22_near_duplicates_share_a_group_where_no_patient_is_known(heads, tmp_path):
+def test_near_duplicates_share_a_group_where_no_patient_is_known(heads, tmp_path):
     root = look_alike_tree(tmp_path / "pictures", heads)
     manifest = make(root, tmp_path / "records", group_regex=None)
     found = {each.source[-7:]: set() for _, each in records_of(tmp_path / "records", manifest)}
@@ -352,7 +352,7 @@ def test_fault_22_near_duplicates_share_a_group_where_no_patient_is_known(heads,
     assert contents(tmp_path / "records") == contents(tmp_path / "shuffled")
 
 
-def test_fault_22_near_duplicates_of_a_test_folder_are_listed(heads, tmp_path):
+def test_near_duplicates_of_a_test_folder_are_listed(heads, tmp_path):
     root = look_alike_tree(tmp_path / "train", heads[:12])
     test_root = look_alike_tree(tmp_path / "test", heads[12:])
     Image.fromarray(heads[0][3:, 2:]).save(test_root / "no_gad" / "cut.png")
@@ -375,7 +375,7 @@ def two_archives(tmp_path, heads):
 
 
 @pytest.mark.parametrize("rule", ["group", "keras"])
-def test_fault_22_one_person_under_two_numbers_is_warned_of_and_listed(heads, tmp_path, rule):
+def test_one_person_under_two_numbers_is_warned_of_and_listed(heads, tmp_path, rule):
     root, test_root = two_archives(tmp_path, heads)
     options = ConversionOptions(preprocessing=SMALL, plan=PlanOptions(split=SplitOptions(rule)))
     manifest = make(root, tmp_path / "records", test_root=test_root, options=options)
@@ -396,7 +396,7 @@ def test_fault_22_one_person_under_two_numbers_is_warned_of_and_listed(heads, tm
 
 
 @pytest.mark.slow
-def test_fault_22_38_look_alikes_do_not_depend_on_workers_and_order(heads, tmp_path):
+def test_look_alikes_do_not_depend_on_workers_and_order(heads, tmp_path):
     root, test_root = two_archives(tmp_path, heads[:8])
     make(root, tmp_path / "one", test_root=test_root)
     make(root, tmp_path / "two", test_root=test_root, workers=2, reorder=random.Random(1).shuffle)
@@ -461,7 +461,7 @@ def test_new_files_of_an_old_patient_go_where_the_patient_is(png_tree, tmp_path)
     assert all(splits[each.group] == split for split, each in records_of(tmp_path / "new", new))
 
 
-def test_fault_21_what_was_tested_on_is_not_moved_to_a_training_folder(png_tree, tmp_path):
+def test_what_was_tested_on_is_not_moved_to_a_training_folder(png_tree, tmp_path):
     root = png_tree((24, 16))
     make(root, tmp_path / "old")
     test_root = png_tree((4, 4), root=tmp_path / "test", first_seed=500)
@@ -489,7 +489,7 @@ def dicom_tree(root, name_file, patient_ids):
     return root
 
 
-def test_fault_23_files_of_a_placeholder_are_divided_by_study(tmp_path):
+def test_files_of_a_placeholder_are_divided_by_study(tmp_path):
     ids = [("ANONYMOUS", "0", None, "P1")[number % 4] for number in range(24)]
     root = dicom_tree(tmp_path / "scans", "{}.dcm".format, ids)
     manifest = make(root, tmp_path / "records", group_regex=None)
@@ -500,7 +500,7 @@ def test_fault_23_files_of_a_placeholder_are_divided_by_study(tmp_path):
     assert f"12 files: {placeholders}" in manifest.warnings
 
 
-def test_fault_28_records_and_manifest_hold_no_patient(tmp_path):
+def test_records_and_manifest_hold_no_patient(tmp_path):
     dicom_tree(tmp_path / "scans", "{}.dcm".format, [f"MRN-{number // 2}" for number in range(12)])
     secret = b"k" * 64
     options = ConversionOptions(preprocessing=SMALL, plan=PlanOptions(secret=secret))
@@ -533,7 +533,7 @@ def named_tree(root):
     return root
 
 
-def test_fault_28_a_patient_in_the_path_stands_hashed_in_the_records(tmp_path):
+def test_a_patient_in_the_path_stands_hashed_in_the_records(tmp_path):
     root, secret = named_tree(tmp_path / "pictures"), b"k" * 64
     os.symlink("/", root / "no_gad" / "Meier0" / "Meier0-link.png")
     options = ConversionOptions(preprocessing=SMALL, plan=PlanOptions(secret=secret))
@@ -549,7 +549,7 @@ def test_fault_28_a_patient_in_the_path_stands_hashed_in_the_records(tmp_path):
     assert contents(tmp_path / "again") == contents(tmp_path / "records")
 
 
-def test_fault_23_28_every_way_of_writing_a_patient_is_one_group_and_is_hidden(tmp_path):
+def test_every_way_of_writing_a_patient_is_one_group_and_is_hidden(tmp_path):
     written = ["Mülo\u0308", *(unicodedata.normalize(form, "Mülö") for form in ("NFC", "NFD"))]
     for number in range(24):
         name = written[number % 3] if number < 6 else f"Qvist{number}"
@@ -564,7 +564,7 @@ def test_fault_23_28_every_way_of_writing_a_patient_is_one_group_and_is_hidden(t
     assert_no_name(tmp_path / "records", *(each.lower() for each in written), "qvist")
 
 
-def test_fault_28_paths_stay_clear_where_asked(tmp_path):
+def test_paths_stay_clear_where_asked(tmp_path):
     root = named_tree(tmp_path / "pictures")
     options = ConversionOptions(preprocessing=SMALL, plan=PlanOptions(hash_paths=False))
     manifest = make(root, tmp_path / "records", group_regex="gad/([^/]+)/", options=options)
@@ -572,7 +572,7 @@ def test_fault_28_paths_stay_clear_where_asked(tmp_path):
     assert sources_read == {path.relative_to(root).as_posix() for path in root.rglob("*.png")}
 
 
-def test_fault_28_a_tables_patient_and_a_patient_id_are_hidden_in_paths_too(tmp_path):
+def test_a_tables_patient_and_a_patient_id_are_hidden_in_paths_too(tmp_path):
     root = named_tree(tmp_path / "pictures")
     names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.png"))
     rows = [(name, name.split("/")[0], name.split("/")[1].upper(), "") for name in names]
@@ -584,7 +584,7 @@ def test_fault_28_a_tables_patient_and_a_patient_id_are_hidden_in_paths_too(tmp_
     assert_no_name(tmp_path / "from_dicom", "mrn-", "secret", "person")
 
 
-def test_fault_28_a_pseudonym_from_a_table_does_not_bring_back_the_patient_id(tmp_path):
+def test_a_pseudonym_from_a_table_does_not_bring_back_the_patient_id(tmp_path):
     ids = ["ANON" if number < 2 else f"MRN{7000 + number // 2}" for number in range(24)]
     root = dicom_tree(tmp_path / "scans", lambda number: f"{ids[number]}/s{number}.dcm", ids)
     names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.dcm"))
@@ -604,7 +604,7 @@ def sessions_table(tmp_path, ids, group_of):
     return write_table(root / "table.csv", rows)
 
 
-def test_fault_23_a_patient_with_a_group_for_each_session_is_warned_of(tmp_path):
+def test_a_patient_with_a_group_for_each_session_is_warned_of(tmp_path):
     ids = [f"MRN{7000 + number // 2}" for number in range(24)] + ["ANON", "0", None] * 2
     table = sessions_table(tmp_path, ids, lambda number: f"session-{number}")
     manifest = from_table(table, tmp_path / "records")
@@ -625,7 +625,7 @@ def test_fault_23_a_patient_with_a_group_for_each_session_is_warned_of(tmp_path)
     assert contents(tmp_path / "reversed") == contents(tmp_path / "records")
 
 
-def test_fault_23_files_without_a_group_count_too(tmp_path):
+def test_files_without_a_group_count_too(tmp_path):
     ids = [f"MRN{number // 2}" for number in range(24)]
     table = sessions_table(tmp_path, ids, lambda number: "someone" if number == 0 else "")
     (line,) = [each for each in from_table(table, tmp_path / "records").warnings if "PatientID" in each]
@@ -638,7 +638,7 @@ def test_a_group_for_each_patient_id_is_nothing_to_warn_of(tmp_path, group_of):
     assert from_table(table, tmp_path / "records").warnings == ()
 
 
-def test_fault_23_names_that_differ_by_case_and_blanks_are_warned_of(png_tree, tmp_path):
+def test_names_that_differ_by_case_and_blanks_are_warned_of(png_tree, tmp_path):
     root = png_tree((20, 20))
     names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.png"))
     called = ["Jo Doe", "JO DOE", "Jo  Doe", "jodoe", "Doe Jo"]

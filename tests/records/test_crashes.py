@@ -71,7 +71,7 @@ print(f"{kills} killed: {replaced} left the new records, {kills - replaced} the 
 """
 
 
-def test_fault_32_killed_at_any_moment(png_tree, tmp_path):
+def test_killed_at_any_moment(png_tree, tmp_path):
     pictures = png_tree((20, 20))
     result = running.run_program(KILLER, pictures, tmp_path, KILLS)
     assert result.returncode == 0, result.stderr
@@ -120,7 +120,7 @@ LARGE = ("--phantom_patients=300", "--num_workers=2", "--overwrite")
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
-def test_fault_33_stop_reaches_workers_too(png_tree, tmp_path, sent):
+def test_stop_reaches_workers_too(png_tree, tmp_path, sent):
     """As Ctrl-C in a terminal, or a scheduler that ends a job, does it: to all processes at once."""
     with old_records(png_tree, tmp_path), started(*LARGE, f"--output_dir={tmp_path}/records") as process:
         wait_until_writing(process, tmp_path)
@@ -131,7 +131,7 @@ def test_fault_33_stop_reaches_workers_too(png_tree, tmp_path, sent):
         assert "Traceback" not in said
 
 
-def test_fault_37_dead_worker_ends_the_command(png_tree, tmp_path):
+def test_dead_worker_ends_the_command(png_tree, tmp_path):
     with old_records(png_tree, tmp_path), started(*LARGE, f"--output_dir={tmp_path}/records") as process:
         wait_until_writing(process, tmp_path)
         os.kill(workers_of(process.pid)[0], signal.SIGKILL)
@@ -155,7 +155,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (64 << 10, resource.getrlimit(resource
 """
 
 
-def test_fault_34_too_large_a_shard_keeps_the_old(png_tree, tmp_path):
+def test_too_large_a_shard_keeps_the_old(png_tree, tmp_path):
     """A limit on the size of files fails writing as a full disk or a quota does, and needs no rights."""
     with old_records(png_tree, tmp_path):
         words = ["--phantom_patients=10", "--num_workers=1", "--overwrite", f"--output_dir={tmp_path}/records"]
@@ -165,7 +165,7 @@ def test_fault_34_too_large_a_shard_keeps_the_old(png_tree, tmp_path):
         assert "nothing there was changed" in result.stderr
 
 
-def test_fault_34_small_disk_is_refused_before_writing(png_tree, tmp_path):
+def test_small_disk_is_refused_before_writing(png_tree, tmp_path):
     words = ["--phantom_patients=10", "--num_workers=1", "--overwrite", f"--output_dir={tmp_path}/disk/records"]
     with small_disk(tmp_path / "disk", 512 << 10) as disk, old_records(png_tree, disk), started(*words) as process:
         assert process.wait(HANG) == 74

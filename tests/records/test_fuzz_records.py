@@ -101,7 +101,7 @@ def places(value, path=()):
         yield from places(each, (*path, key))
 
 
-def test_fault_45_manifest_with_odd_entries(records):
+def test_manifest_with_odd_entries(records):
     """All that is accepted is what make_records could have written: it says the same when it is written again."""
     path = records / "manifest.json"
     fields = json.loads(path.read_text())
@@ -126,7 +126,7 @@ def test_fault_45_manifest_with_odd_entries(records):
     assert hold_to_limits(attempt) < EXAMPLES
 
 
-def test_fault_45_manifest_of_mutated_bytes(records):
+def test_manifest_of_mutated_bytes(records):
     path = records / "manifest.json"
     content = path.read_bytes()
 
@@ -137,7 +137,7 @@ def test_fault_45_manifest_of_mutated_bytes(records):
     assert hold_to_limits(attempt) < EXAMPLES
 
 
-def test_fault_39_no_mutated_shard_is_accepted(records):
+def test_no_mutated_shard_is_accepted(records):
     manifest = manifests.load(records)
     path = records / manifest.splits["train"].shards[0].name
     content = path.read_bytes()
@@ -149,7 +149,7 @@ def test_fault_39_no_mutated_shard_is_accepted(records):
     assert hold_to_limits(attempt) == 0
 
 
-def test_fault_44_mutated_records_with_right_checksums(records):
+def test_mutated_records_with_right_checksums(records):
     """What verification accepts, the graph that training reads with accepts too, and sees as the same."""
     originals = forging.read_serialized(records, "train")
     parse = tf.function(lambda each: codec.parse_example(each, SMALL.image_size), input_signature=[STRING])

@@ -102,7 +102,7 @@ def test_what_is_written_is_read(fields, tmp_path):
         (["class_names"], ["with_gad", "no_gad"], "class_names must be"),
     ],
 )
-def test_fault_45_each_entry_has_its_type(fields, tmp_path, path, value, words):
+def test_each_entry_has_its_type(fields, tmp_path, path, value, words):
     text = json.dumps(changed(fields, path, value))
     with pytest.raises(DataError, match=f"the manifest is damaged .*{words}.*make the records again"):
         load_text(tmp_path, text)
@@ -117,13 +117,13 @@ def test_fault_45_each_entry_has_its_type(fields, tmp_path, path, value, words):
         "contrast-train.tfrecord-\u0661\u0661\u0661\u0661\u0661-of-00001",
     ],
 )  # fmt: skip
-def test_fault_45_shard_names_cannot_lead_elsewhere(fields, tmp_path, name):
+def test_shard_names_cannot_lead_elsewhere(fields, tmp_path, name):
     text = json.dumps(changed(fields, ["splits", "train", "shards", 0, "name"], name))
     with pytest.raises(DataError, match="plain file name"):
         load_text(tmp_path, text)
 
 
-def test_fault_45_a_shard_stands_once(fields, tmp_path):
+def test_a_shard_stands_once(fields, tmp_path):
     shards = fields["splits"]["train"]["shards"]
     twice = changed(fields, ["splits", "train", "shards", 1, "name"], shards[0]["name"])
     with pytest.raises(DataError, match="listed once"):
@@ -141,24 +141,24 @@ def test_fault_45_a_shard_stands_once(fields, tmp_path):
         pytest.param('"format_version"', id="text"),
     ],
 )
-def test_fault_45_odd_json(tmp_path, text):
+def test_odd_json(tmp_path, text):
     with pytest.raises(DataError, match="the manifest is damaged"):
         load_text(tmp_path, text)
 
 
-def test_fault_45_not_finite_numbers(fields, tmp_path):
+def test_not_finite_numbers(fields, tmp_path):
     text = json.dumps(changed(fields, ["split_rule", "test_fraction"], float("nan")))
     with pytest.raises(DataError, match="finite number"):
         load_text(tmp_path, text)
 
 
-def test_fault_45_odd_bytes(tmp_path):
+def test_odd_bytes(tmp_path):
     (tmp_path / "manifest.json").write_bytes(b"\xff\xfe{}")
     with pytest.raises(DataError, match="the manifest is damaged"):
         manifests.load(tmp_path)
 
 
-def test_fault_45_oversized_manifest_is_not_read(tmp_path):
+def test_oversized_manifest_is_not_read(tmp_path):
     with (tmp_path / "manifest.json").open("wb") as file:
         file.truncate(1 << 40)  # takes no space: a hole
     began = time.monotonic()
@@ -168,7 +168,7 @@ def test_fault_45_oversized_manifest_is_not_read(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["link", "FIFO", "folder", "socket", "hanging link"])
-def test_fault_45_manifest_that_is_no_regular_file(fields, tmp_path, monkeypatch, kind):
+def test_manifest_that_is_no_regular_file(fields, tmp_path, monkeypatch, kind):
     path = tmp_path / "records" / "manifest.json"
     path.parent.mkdir()
     (tmp_path / "elsewhere.json").write_text(json.dumps(fields))

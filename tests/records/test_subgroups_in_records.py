@@ -53,14 +53,14 @@ def test_headers_and_table_reach_the_records(table, tmp_path):
     assert told["11.dcm"] == {"site": "C"}
 
 
-def test_fault_28_no_free_text_of_a_header_reaches_the_records(table, tmp_path):
+def test_no_free_text_of_a_header_reaches_the_records(table, tmp_path):
     records_of(table, tmp_path / "records")
     for path in (tmp_path / "records").iterdir():
         assert b"Miller" not in path.read_bytes(), path
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"vendor": 1}', "{" * 9000])
-def test_fault_44_what_is_no_mapping_of_texts_is_refused(text):
+def test_what_is_no_mapping_of_texts_is_refused(text):
     record = codec.SliceRecord(np.zeros((4, 4), np.uint8), 0, "id", "group", "a.png", 0)
     example = codec.tf.train.Example.FromString(codec.encode(record))
     example.features.feature["subgroups"].bytes_list.value[0] = text.encode()

@@ -41,7 +41,7 @@ def check_all(records):
     verify(records[0], records[1])
 
 
-def test_fault_39_flipped_bit(records):
+def test_flipped_bit(records):
     shard = records[2]
     data = bytearray(shard.read_bytes())
     data[len(data) - 300] ^= 1  # among the pixels of the last record
@@ -53,7 +53,7 @@ def test_fault_39_flipped_bit(records):
         verify_records(records[0], records[1])
 
 
-def test_fault_39_goes_on_after_a_bad_record(records):
+def test_goes_on_after_a_bad_record(records):
     shard = records[2]
     data = bytearray(shard.read_bytes())
     starts = [start for start, _ in manifests.frames(shard)]
@@ -79,7 +79,7 @@ def test_fault_39_goes_on_after_a_bad_record(records):
         (forging.short_pixels, "image/raw has 575 bytes"),
     ],
 )
-def test_fault_44_wrong_records_are_all_named(records, change, words):
+def test_wrong_records_are_all_named(records, change, words):
     directory = records[0]
     for number in (0, 3):
         shard = forging.change_record(directory, "train", number, change)
@@ -91,14 +91,14 @@ def test_fault_44_wrong_records_are_all_named(records, change, words):
 
 
 @pytest.mark.parametrize("check", [check_fast, check_all])
-def test_fault_40_cut_inside_a_record(records, check):
+def test_cut_inside_a_record(records, check):
     records[2].write_bytes(records[2].read_bytes()[:-100])
     with pytest.raises(DataError, match=f"{records[2].name}: .* bytes instead of .*: record 15, at byte"):
         check(records)
 
 
 @pytest.mark.parametrize("check", [check_fast, check_all])
-def test_fault_41_cut_between_records(records, check):
+def test_cut_between_records(records, check):
     directory, manifest, shard = records
     data, end = shard.read_bytes(), 0
     for _ in range(2):
@@ -114,7 +114,7 @@ def test_fault_41_cut_between_records(records, check):
 
 
 @pytest.mark.parametrize("check", [check_fast, check_all])
-def test_fault_42_missing_extra_swapped_empty(records, check):
+def test_missing_extra_swapped_empty(records, check):
     directory, manifest, shard = records
     other = directory / manifest.splits["train"].shards[1].name
     test = directory / manifest.splits["test"].shards[0].name
@@ -132,7 +132,7 @@ def test_fault_42_missing_extra_swapped_empty(records, check):
 
 
 @pytest.mark.parametrize("check", [check_fast, check_all])
-def test_fault_43_forged_length(records, check):
+def test_forged_length(records, check):
     shard = records[2]
     data = bytearray(shard.read_bytes())
     data[:8] = struct.pack("<Q", 2**62)
@@ -142,7 +142,7 @@ def test_fault_43_forged_length(records, check):
 
 
 @pytest.mark.parametrize("check", [check_fast, check_all])
-def test_fault_46_gzip_is_named(records, check):
+def test_gzip_is_named(records, check):
     shard = records[2]
     content = shard.read_bytes()
     shard.write_bytes(gzip.compress(content))
@@ -155,7 +155,7 @@ def test_fault_46_gzip_is_named(records, check):
 
 @pytest.mark.parametrize("check", [check_fast, check_all])
 @pytest.mark.parametrize("kind", ["link", "hanging link", "FIFO", "folder"])
-def test_fault_42_shard_that_is_no_regular_file(records, tmp_path, check, kind):
+def test_shard_that_is_no_regular_file(records, tmp_path, check, kind):
     shard = records[2]
     elsewhere = shard.rename(tmp_path / "elsewhere")
     if kind == "FIFO":
@@ -169,7 +169,7 @@ def test_fault_42_shard_that_is_no_regular_file(records, tmp_path, check, kind):
 
 
 @pytest.mark.parametrize("key", ["preprocessing", "split_rule", "class_names", "splits"])
-def test_fault_45_emptied_part_of_a_manifest(records, key):
+def test_emptied_part_of_a_manifest(records, key):
     path = records[0] / "manifest.json"
     fields = json.loads(path.read_text())
     fields[key] = type(fields[key])() if key != "splits" else {"train": {}}
@@ -179,7 +179,7 @@ def test_fault_45_emptied_part_of_a_manifest(records, key):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"format_version": 1}', '{"format_version": 1, "splits": 3}'])
-def test_fault_45_damaged_manifest(records, text):
+def test_damaged_manifest(records, text):
     (records[0] / "manifest.json").write_text(text)
     with pytest.raises(DataError, match="damaged.*make the records again"):
         manifests.load(records[0])
@@ -189,14 +189,14 @@ def test_fault_45_damaged_manifest(records, text):
     ("version", "cure"),
     [(99, "update it, or make"), (1, "3; make the records again"), (2, "3; make the records again")],
 )
-def test_fault_45_manifest_of_another_version(records, version, cure):
+def test_manifest_of_another_version(records, version, cure):
     path = records[0] / "manifest.json"
     path.write_text(path.read_text().replace('"format_version": 3', f'"format_version": {version}'))
     with pytest.raises(DataError, match=f"format version {version}, .*{cure}"):
         manifests.load(records[0])
 
 
-def test_fault_45_shard_names_cannot_lead_elsewhere(records):
+def test_shard_names_cannot_lead_elsewhere(records):
     path = records[0] / "manifest.json"
     path.write_text(path.read_text().replace("contrast-train.tfrecord", "../contrast-train.tfrecord"))
     with pytest.raises(DataError, match="plain file name"):

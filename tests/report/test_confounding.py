@@ -65,7 +65,7 @@ def test_a_fall_without_brightness_is_warned_of_above_a_tenth(draw, fall, warned
     assert [("relies on brightness" in each) for each in found] == [True] * warned
 
 
-def test_fault_50_one_class_and_no_check_say_nothing(draw, parse):
+def test_one_class_and_no_check_say_nothing(draw, parse):
     unchecked = summarize(None, draw(60, 1))
     for metrics in (checked(draw(5, 1, [1] * 5)), unchecked, summarize(None, None)):
         assert findings.confounder_rows(metrics) == []

@@ -65,7 +65,7 @@ def test_tables_have_as_many_cells_as_their_heads(tmp_path, validation, test, nu
     assert "nan" not in text
 
 
-def test_fault_27_names_cannot_become_markup(tmp_path):
+def test_names_cannot_become_markup(tmp_path):
     nasty = "<script>alert(1)</script>|[x](y)\n# head `code` *bold*"
     text = card(tmp_path, draw(30, 0), None, RunDescription(nasty, model={nasty: nasty}, warnings=(nasty,)))
     assert "<script>" not in text

@@ -22,7 +22,7 @@ def page_of(validation, test, *, run=None, images=None, point=None):
     return render(metrics=metrics, charts=[], gallery=gallery, run=run or RunDescription("A run"), has_history=True)
 
 
-def test_fault_27_every_text_is_escaped(draw, parse):
+def test_every_text_is_escaped(draw, parse):
     nasty = {NASTY: NASTY, "nested": {NASTY: [NASTY, NASTY]}}
     manifest = {"splits": {NASTY: {"shards": [dict.fromkeys(("name", "bytes", "records", "sha256"), NASTY)]}}, **nasty}
     run = RunDescription(NASTY, NASTY, nasty, nasty, manifest, nasty, (NASTY,))

@@ -81,7 +81,7 @@ def browse(path, profile, *options):
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
 
 
-def test_fault_27_no_console_message_and_no_script_of_a_name_runs(page, tmp_path):
+def test_no_console_message_and_no_script_of_a_name_runs(page, tmp_path):
     result = browse(page, tmp_path / "profile")
     assert "CONSOLE" not in result.stderr
     assert html.unescape(re.search(r"<title>(.*?)</title>", result.stdout).group(1)) == f"A run {NAME}"

@@ -57,7 +57,7 @@ def test_every_figure_is_a_real_picture(full):
         assert pixels.std() > 5, name
 
 
-def test_fault_55_figures_that_do_not_fit_on_the_disk_are_told_and_in_the_page(tmp_path, draw, crowded):
+def test_figures_that_do_not_fit_on_the_disk_are_told_and_in_the_page(tmp_path, draw, crowded):
     told = []
     with small_disk(tmp_path / "figures", 32 << 10):
         page = report(tmp_path, draw(60, 0), draw(90, 1), warn=told.append)
@@ -112,7 +112,7 @@ def test_same_input_same_page_and_global_matplotlib_settings_stay_as_they_are(fu
     ],
     ids=["no test", "no validation", "one slice", "one class", "unlabelled test"],
 )
-def test_fault_49_50_absent_small_and_one_class_splits(tmp_path, draw, parse, validation, test, missing):
+def test_absent_small_and_one_class_splits(tmp_path, draw, parse, validation, test, missing):
     splits = [split and draw(*split) for split in (validation, test)]
     page = report(tmp_path, *splits, history=[])
     assert not {f"{name}.png" for name in missing} & written(tmp_path)
@@ -144,7 +144,7 @@ def test_history_without_validation_values(tmp_path):
     assert "learning_curves_accuracy.png" in written(tmp_path)
 
 
-def test_fault_55_a_page_that_cannot_be_written_is_an_oserror(tmp_path, draw, crowded):
+def test_a_page_that_cannot_be_written_is_an_oserror(tmp_path, draw, crowded):
     (tmp_path / "report.html").mkdir()  # Cannot be replaced by a file, not even by root.
     with pytest.raises(OSError, match="report.html"):
         report(tmp_path, draw(40), None, history=[])

@@ -98,7 +98,7 @@ def test_a_flag_out_of_range_is_refused_and_others_are_restored(parsed_flags):
 
 
 @pytest.mark.slow
-def test_fault_60_each_repeat_is_the_run_of_its_own_command(tmp_path):
+def test_each_repeat_is_the_run_of_its_own_command(tmp_path):
     write_records(tmp_path / "records", (("train", 12), ("validation", 8), ("test", 8)))
     training = [f"--records_dir={tmp_path}/records", "--epochs=1", "--batch_size=4"]
     said = succeed("train", *training, "--seed=5", "--repeats=2", f"--workdir={tmp_path}/all")

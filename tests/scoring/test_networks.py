@@ -176,7 +176,7 @@ class Unpickled:
 
 
 @pytest.mark.parametrize("name", ["weights.h5", "model.keras", "model.pkl", "model.json"])
-def test_fault_58_files_are_no_runs_and_nothing_of_them_is_read(tmp_path, name):
+def test_files_are_no_runs_and_nothing_of_them_is_read(tmp_path, name):
     (tmp_path / name).write_bytes(pickle.dumps(Unpickled()))
     for workdir in (tmp_path / name, f"shipped,{tmp_path / name}"):
         with pytest.raises(DataError, match="a file, of which nothing was read: a run is a folder"):

@@ -242,7 +242,7 @@ def test_broken_files_are_listed_and_others_go_on(tmp_path):
     assert [note.split(" passed over")[0] for note in found.notes] == [f"{tmp_path}/pipe"]
 
 
-def test_fault_05_what_an_operating_system_left_is_counted_once(tmp_path):
+def test_what_an_operating_system_left_is_counted_once(tmp_path):
     write_png(tmp_path / "a.png", 1)
     write_png(tmp_path / "sub" / "b.png", 2)
     for name in (".DS_Store", "Thumbs.db", "__MACOSX/._a.png", "sub/.hidden/c.png"):
@@ -262,7 +262,7 @@ def test_fault_05_what_an_operating_system_left_is_counted_once(tmp_path):
     assert ignored("", "sub/d.zip") == 5  # As a file of the folder it is not opened.
 
 
-def test_fault_09_66_odd_files_are_scored_and_told(tmp_path):
+def test_odd_files_are_scored_and_told(tmp_path):
     (tmp_path / "a.png").write_bytes(dicom_bytes(ImageOrientationPatient=None, BurnedInAnnotation=None))
     (tmp_path / "copy.dcm").write_bytes((tmp_path / "a.png").read_bytes())
     untold = nifti_bytes()[:252] + bytes(4) + nifti_bytes()[256:]  # qform_code and sform_code are 0.

@@ -27,14 +27,14 @@ def test_appears_only_when_complete(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["records"]
 
 
-def test_fault_35_existing_output_is_refused(tmp_path):
+def test_existing_output_is_refused(tmp_path):
     complete(tmp_path / "records", "old")
     with pytest.raises(UsageError, match="--overwrite"):
         complete(tmp_path / "records", "new")
     assert (tmp_path / "records" / "manifest.json").read_text() == "old"
 
 
-def test_fault_35_old_is_replaced_only_by_complete(tmp_path):
+def test_old_is_replaced_only_by_complete(tmp_path):
     target = tmp_path / "records"
     complete(target, "old")
 
@@ -51,7 +51,7 @@ def test_fault_35_old_is_replaced_only_by_complete(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["records"]
 
 
-def test_fault_36_second_writer_is_told_the_first_ones_pid(tmp_path):
+def test_second_writer_is_told_the_first_ones_pid(tmp_path):
     with staging.staged_directory(tmp_path / "records", overwrite=False) as directory:
         (directory / "manifest.json").write_text("first")
         with pytest.raises(UsageError, match=f"being written by process {os.getpid()}"):
@@ -69,7 +69,7 @@ with staging.staged_directory(pathlib.Path(sys.argv[1]), overwrite=True) as dire
 """
 
 
-def test_fault_36_another_process_is_kept_out_and_loses_nothing(tmp_path):
+def test_another_process_is_kept_out_and_loses_nothing(tmp_path):
     target = tmp_path / "records"
     command = [sys.executable, "-c", WRITING, target]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
@@ -119,7 +119,7 @@ with staging.staged_directory(target, overwrite=True) as directory:
 """
 
 
-def test_fault_32_killed_run_leaves_the_old_and_is_cleaned_up(tmp_path):
+def test_killed_run_leaves_the_old_and_is_cleaned_up(tmp_path):
     target = tmp_path / "records"
     complete(target, "old")
     assert subprocess.run([sys.executable, "-c", KILLED, target], check=False).returncode == -9
@@ -132,7 +132,7 @@ def test_fault_32_killed_run_leaves_the_old_and_is_cleaned_up(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["records"]
 
 
-def test_fault_32_the_old_and_the_new_change_places_in_one_step(tmp_path):
+def test_the_old_and_the_new_change_places_in_one_step(tmp_path):
     complete(tmp_path / "old", "old")
     complete(tmp_path / "new", "new")
     if not staging._exchange(tmp_path / "new", tmp_path / "old"):
@@ -169,7 +169,7 @@ with staging.staged_directory(target, overwrite=True) as directory:
 @pytest.mark.parametrize("way", ["exchange", "two moves"])
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 @pytest.mark.parametrize("move", [1, 2])
-def test_fault_33_stop_in_the_last_step_comes_too_late(tmp_path, way, sent, move):
+def test_stop_in_the_last_step_comes_too_late(tmp_path, way, sent, move):
     target = tmp_path / "records"
     complete(target, "old")
     command = [sys.executable, "-c", SIGNALLED_AFTER_A_MOVE, target, str(int(sent)), way, str(move)]
@@ -181,7 +181,7 @@ def test_fault_33_stop_in_the_last_step_comes_too_late(tmp_path, way, sent, move
 @pytest.mark.parametrize(
     ("way", "move", "left"), [("exchange", 1, "new"), ("two moves", 1, None), ("two moves", 2, "new")]
 )
-def test_fault_32_killed_in_the_last_step(tmp_path, way, move, left):
+def test_killed_in_the_last_step(tmp_path, way, move, left):
     """Where names cannot be exchanged, one moment remains in which only the next run puts the old one back."""
     target = tmp_path / "records"
     complete(target, "old")
@@ -194,7 +194,7 @@ def test_fault_32_killed_in_the_last_step(tmp_path, way, move, left):
     assert [path.name for path in tmp_path.iterdir()] == ["records"]
 
 
-def test_fault_32_leftovers_of_a_pid_that_lives_again_are_cleaned_up(tmp_path):
+def test_leftovers_of_a_pid_that_lives_again_are_cleaned_up(tmp_path):
     (tmp_path / f".records.incomplete-{os.getppid()}").mkdir()
     (tmp_path / f".records.old-{os.getppid()}").mkdir()
     (tmp_path / f".records.old-{os.getppid()}" / "manifest.json").write_text("old")
@@ -226,7 +226,7 @@ def test_works_outside_the_main_thread(tmp_path):
     assert (tmp_path / "records" / "manifest.json").read_text() == "new"
 
 
-def test_fault_34_disk_errors_become_storage_errors(tmp_path):
+def test_disk_errors_become_storage_errors(tmp_path):
     with (
         pytest.raises(StorageError, match="MB free"),
         staging.staged_directory(tmp_path / "records", overwrite=False),
@@ -235,7 +235,7 @@ def test_fault_34_disk_errors_become_storage_errors(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_fault_34_too_small_a_disk_is_refused_before_writing(tmp_path):
+def test_too_small_a_disk_is_refused_before_writing(tmp_path):
     def write():
         with staging.space_for(tmp_path / "staging", 10**18):
             pytest.fail("went on")
@@ -245,7 +245,7 @@ def test_fault_34_too_small_a_disk_is_refused_before_writing(tmp_path):
         write()
 
 
-def test_fault_34_full_disk_keeps_the_old(tmp_path):
+def test_full_disk_keeps_the_old(tmp_path):
     def fill(disk):
         with (
             staging.staged_directory(disk / "records", overwrite=True) as directory,

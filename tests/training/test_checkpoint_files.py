@@ -91,7 +91,7 @@ def killed_in_each_call(monkeypatch, function, action):
 
 
 @pytest.mark.parametrize("function", ["open", "fsync", "rename", "close"])
-def test_fault_53_killed_at_any_step_of_saving(tmp_path, monkeypatch, function):
+def test_killed_at_any_step_of_saving(tmp_path, monkeypatch, function):
     """Two complete ones stand there; a third is being written, and then the first is removed."""
     directory, kills = tmp_path, 0
     add(directory, 1), add(directory, 2)
@@ -109,7 +109,7 @@ def test_fault_53_killed_at_any_step_of_saving(tmp_path, monkeypatch, function):
     assert kills >= 2
 
 
-def test_fault_55_what_fails_leaves_the_others(tmp_path):
+def test_what_fails_leaves_the_others(tmp_path):
     add(tmp_path, 1), add(tmp_path, 2)
 
     def fill(folder):

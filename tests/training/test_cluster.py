@@ -130,7 +130,7 @@ def test_workers_wait_for_whoever_is_late(late):
         socket.create_server(("localhost", cluster.port)).close()
 
 
-def test_fault_63_workers_that_do_not_come_are_named():
+def test_workers_that_do_not_come_are_named():
     clusters = clusters_here(3)
     chief, second = gather(clusters[:2], seconds=1.0)
     assert isinstance(chief, InterruptedRunError)

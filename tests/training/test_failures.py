@@ -25,7 +25,7 @@ def evaluation_batches(directory, manifest):
 
 @pytest.mark.parametrize("batches", [training_batches, evaluation_batches])
 @pytest.mark.parametrize("change", [forging.drop_label, forging.label_7, forging.float_label, forging.short_pixels])
-def test_fault_44_wrong_record_in_a_pipeline_is_a_data_error(tmp_path, change, batches):
+def test_wrong_record_in_a_pipeline_is_a_data_error(tmp_path, change, batches):
     manifest = write_records(tmp_path / "records", TRAIN)
     forging.change_record(tmp_path / "records", "train", 5, change)
     with pytest.raises(tf.errors.InvalidArgumentError) as error:
@@ -35,7 +35,7 @@ def test_fault_44_wrong_record_in_a_pipeline_is_a_data_error(tmp_path, change, b
     assert "make_records --verify_only names shard and record" in str(explained)
 
 
-def test_fault_44_bytes_that_are_no_record(tmp_path):
+def test_bytes_that_are_no_record(tmp_path):
     manifest = write_records(tmp_path / "records", TRAIN)
     records = forging.read_serialized(tmp_path / "records", "train")
     forging.write_serialized(tmp_path / "records", "train", [*records[:7], b"\xff\xff\xff"])
@@ -44,7 +44,7 @@ def test_fault_44_bytes_that_are_no_record(tmp_path):
     assert isinstance(failures.explain(error.value), DataError)
 
 
-def test_fault_62_a_full_memory_is_told_with_what_to_do():
+def test_a_full_memory_is_told_with_what_to_do():
     with pytest.raises(tf.errors.ResourceExhaustedError) as error:
         # Compiled, because an operation alone waits ten seconds for memory that comes free.
         tf.function(lambda: tf.random.stateless_uniform([1 << 45], (1, 2)), jit_compile=True)()
@@ -53,7 +53,7 @@ def test_fault_62_a_full_memory_is_told_with_what_to_do():
     assert str(explained).startswith("out of memory; try a smaller --batch_size. ")
 
 
-def test_fault_61_what_xla_cannot_compile_is_told_with_what_to_do():
+def test_what_xla_cannot_compile_is_told_with_what_to_do():
     with pytest.raises(tf.errors.InvalidArgumentError) as error:
         tf.function(tf.strings.as_string, jit_compile=True)(tf.ones(3))
     explained = failures.explain(error.value)

@@ -19,7 +19,7 @@ COUNTS = (("train", 160), ("validation", 80), ("test", 120))
 
 
 @pytest.mark.slow
-def test_fault_70_a_network_trained_on_flipped_labels_ranks_those_of_other_splits_high(tmp_path):
+def test_a_network_trained_on_flipped_labels_ranks_those_of_other_splits_high(tmp_path):
     manifest = write_records(tmp_path / "records", COUNTS, flip=True)
     (tmp_path / "run").mkdir()
     plan = RuntimePlan("float32", jit_compile=False, onednn=True, pooling="native", static_shapes=False)

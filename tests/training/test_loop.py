@@ -71,7 +71,7 @@ def read_history(workdir):
         return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
 
 
-def test_fault_60_same_seed_same_run(records, finished, broken_off, tmp_path):
+def test_same_seed_same_run(records, finished, broken_off, tmp_path):
     other = run(without_validation(records), tmp_path / "other", dataclasses.replace(FAST, epochs=1, seed=4))[1]
     assert finished.history[:2] == read_history(broken_off.workdir)
     assert finished.history[0]["loss"] != other[0]["loss"]
@@ -98,11 +98,11 @@ def assert_nothing_left_to_do(records, workdir, training, weights):
         np.testing.assert_array_equal(old, new)
 
 
-def test_fault_57_a_finished_run_has_nothing_left_to_do(records, finished, tmp_path):
+def test_a_finished_run_has_nothing_left_to_do(records, finished, tmp_path):
     assert_nothing_left_to_do(records, finished.copied_to(tmp_path / "run"), FAST, finished.weights)
 
 
-def test_moving_average_is_taken_and_fault_57_taken_again_from_a_finished_run(records, one_epoch, tmp_path):
+def test_moving_average_is_taken_and_taken_again_from_a_finished_run(records, one_epoch, tmp_path):
     training = dataclasses.replace(FAST, epochs=1, ema_decay=0.99)
     model, _ = run(records, tmp_path / "run", training)
     averaged = model.get_weights()
@@ -150,7 +150,7 @@ def distance(before, after):
     return np.sqrt(sum(np.square(new - old).sum() for old, new in zip(before, after, strict=True)))
 
 
-def test_fault_54_corrupt_checkpoint_falls_back_to_the_one_before(records, interrupted):
+def test_corrupt_checkpoint_falls_back_to_the_one_before(records, interrupted):
     workdir, _ = interrupted
     latest = checkpoint_files.saved(workdir / "checkpoints")[0]
     data = latest / "state.data-00000-of-00001"
@@ -164,7 +164,7 @@ def test_fault_54_corrupt_checkpoint_falls_back_to_the_one_before(records, inter
     assert [row["epoch"] for row in history] == [1, 2, 3, 4]
 
 
-def test_fault_54_no_checkpoint_left(records, interrupted):
+def test_no_checkpoint_left(records, interrupted):
     workdir, _ = interrupted
     for path in checkpoint_files.saved(workdir / "checkpoints"):
         (path / "complete.json").unlink()
@@ -172,7 +172,7 @@ def test_fault_54_no_checkpoint_left(records, interrupted):
         run(records, workdir, resume=True)
 
 
-def test_fault_56_other_initial_weights_are_refused(records, one_epoch, tmp_path, monkeypatch):
+def test_other_initial_weights_are_refused(records, one_epoch, tmp_path, monkeypatch):
     workdir = one_epoch.copied_to(tmp_path / "run")
     original = starting_point.build
     monkeypatch.setattr(starting_point, "build", lambda *args, **options: original(*args, **{**options, "seed": 99}))
@@ -186,7 +186,7 @@ def test_disk_cache_is_removed_when_done(records, tmp_path):
     assert not (tmp_path / "run" / "cache").exists()
 
 
-def test_fault_56_other_flags_are_refused_with_the_difference(records, one_epoch, tmp_path):
+def test_other_flags_are_refused_with_the_difference(records, one_epoch, tmp_path):
     workdir = one_epoch.copied_to(tmp_path / "run")
     with pytest.raises(UsageError, match=r"learning_rate: was 0\.002, now 0\.01"):
         run(records, workdir, dataclasses.replace(FAST, epochs=1, learning_rate=0.01), resume=True)
@@ -213,7 +213,7 @@ def test_begins_with_the_share_of_the_classes(tmp_path):
     np.testing.assert_allclose(probabilities.mean(), 4 / 32, atol=0.02)
 
 
-def test_fault_51_loss_that_is_no_number_ends_the_run(records, tmp_path):
+def test_loss_that_is_no_number_ends_the_run(records, tmp_path):
     with pytest.raises(ContrastError, match=r"the loss became \w+ in epoch 1, step [23]; there is no") as error:
         run(without_validation(records), tmp_path / "run", dataclasses.replace(FAST, learning_rate=1e20, epochs=6))
     assert error.value.exit_code == 70
@@ -232,7 +232,7 @@ def break_weights(monkeypatch, hook, when):
     monkeypatch.setattr(loop.ProgressDisplay, hook, spoil)
 
 
-def test_fault_51_step_examples_and_last_good_checkpoint_are_named(records, tmp_path, monkeypatch):
+def test_step_examples_and_last_good_checkpoint_are_named(records, tmp_path, monkeypatch):
     break_weights(monkeypatch, "on_epoch_begin", lambda _, epoch: epoch == 1)
     with pytest.raises(ContrastError) as error:
         run(records, tmp_path / "run")
@@ -246,7 +246,7 @@ def test_fault_51_step_examples_and_last_good_checkpoint_are_named(records, tmp_
 
 
 @pytest.mark.parametrize("checkpoint_steps", [0, 2])
-def test_fault_51_broken_weights_are_never_saved(records, tmp_path, monkeypatch, checkpoint_steps):
+def test_broken_weights_are_never_saved(records, tmp_path, monkeypatch, checkpoint_steps):
     """They break in the step after which they would be saved, whose loss is still a number."""
     step = 1 if checkpoint_steps else 3
     break_weights(monkeypatch, "on_train_batch_end", lambda display, batch: display._epoch == 1 and batch == step)
@@ -256,7 +256,7 @@ def test_fault_51_broken_weights_are_never_saved(records, tmp_path, monkeypatch,
 
 
 @pytest.mark.slow
-def test_fault_51_float16_that_overflows_without_end_is_stopped(tmp_path, monkeypatch):
+def test_float16_that_overflows_without_end_is_stopped(tmp_path, monkeypatch):
     """Each step is skipped with half of the loss scale, from 32768 on: after 15 of them it is 1."""
     records = tmp_path / "records", write_records(tmp_path / "records", (("train", 16),))
     break_weights(monkeypatch, "on_epoch_begin", lambda *_: True)
@@ -270,14 +270,14 @@ def test_fault_51_float16_that_overflows_without_end_is_stopped(tmp_path, monkey
         tf.keras.mixed_precision.set_global_policy("float32")
 
 
-def test_fault_49_no_validation_split(tmp_path):
+def test_no_validation_split(tmp_path):
     records = tmp_path / "records", write_records(tmp_path / "records", (("train", 5),))
     _, history = run(records, tmp_path / "run", dataclasses.replace(FAST, epochs=1), batch_size=64)
     assert set(history[0]) == {"epoch", "loss", "accuracy"}
     assert np.isfinite(history[0]["loss"])
 
 
-def test_fault_49_no_training_split(tmp_path):
+def test_no_training_split(tmp_path):
     records = tmp_path / "records", write_records(tmp_path / "records", (("test", 4),))
     with pytest.raises(DataError, match="the training split is empty"):
         run(records, tmp_path / "run")

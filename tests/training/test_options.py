@@ -68,6 +68,6 @@ def test_initial_logit_of_the_slides_is_0():
 
 
 @pytest.mark.parametrize("counts", [(0, 5), (5, 0)])
-def test_fault_49_a_share_of_one_class_is_no_prior(counts):
+def test_a_share_of_one_class_is_no_prior(counts):
     with pytest.raises(DataError, match="slices of both classes"):
         TrainingOptions(initial_bias="class_balance").initial_logit(dict(zip(SHARES, counts, strict=True)))

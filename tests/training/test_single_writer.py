@@ -45,7 +45,7 @@ def test_a_lock_whose_process_was_killed_is_taken_over(tmp_path):
     assert not path.exists()
 
 
-def test_fault_36_two_trainings_do_not_write_one_workdir(tmp_path):
+def test_two_trainings_do_not_write_one_workdir(tmp_path):
     write_records(tmp_path / "records", (("train", 8), ("validation", 4)))
     training = [f"--records_dir={tmp_path}/records", f"--workdir={tmp_path}/run", "--epochs=1", "--batch_size=4"]
     (tmp_path / "run").mkdir()

@@ -75,7 +75,7 @@ def assert_same(model, other):
     ],
     ids=["adam-best", "adamw-ema-centralized", "lamb-focal-batch"],
 )
-def test_fault_52_stopped_in_the_middle_of_epochs(records, tmp_path, monkeypatch, training):
+def test_stopped_in_the_middle_of_epochs(records, tmp_path, monkeypatch, training):
     whole, _ = run(records, tmp_path / "whole", training)
     stop_at(monkeypatch, dict.fromkeys((2, 3, 5, 8), signal.SIGTERM))  # 4 steps an epoch
     resumed, stops = run_to_the_end(records, tmp_path / "cut", training)
@@ -85,7 +85,7 @@ def test_fault_52_stopped_in_the_middle_of_epochs(records, tmp_path, monkeypatch
 
 
 @pytest.mark.slow
-def test_fault_52_stopped_with_synthetic_slices_pairs_and_augmentation(records, tmp_path, monkeypatch):
+def test_stopped_with_synthetic_slices_pairs_and_augmentation(records, tmp_path, monkeypatch):
     phantom_dir = tmp_path / "phantom"
     phantom = PhantomPart(phantom_dir, write_records(phantom_dir, (("train", 12),), seed=1), 0.25)
     pipeline = PipelineOptions(batch_size=8, seed=3, pairs=True, augmentation=Augmentation(rotation=5, zoom=0.1))
@@ -97,7 +97,7 @@ def test_fault_52_stopped_with_synthetic_slices_pairs_and_augmentation(records, 
     assert_same(resumed, whole)
 
 
-def test_fault_52_a_stop_is_saved_and_says_how_to_go_on(records, tmp_path, monkeypatch):
+def test_a_stop_is_saved_and_says_how_to_go_on(records, tmp_path, monkeypatch):
     stop_at(monkeypatch, {2: signal.SIGTERM, 4: signal.SIGINT})
     workdir, handlers = tmp_path / "run", [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)]
     stops = [(signal.SIGTERM, "step 2 of 4 of epoch 1", 2), (signal.SIGINT, "epoch 1", 4)]
@@ -112,7 +112,7 @@ def test_fault_52_a_stop_is_saved_and_says_how_to_go_on(records, tmp_path, monke
     assert [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)] == handlers
 
 
-def test_fault_52_a_stop_after_the_last_checkpoint_is_not_lost(records, one_epoch, tmp_path, monkeypatch):
+def test_a_stop_after_the_last_checkpoint_is_not_lost(records, one_epoch, tmp_path, monkeypatch):
     training = dataclasses.replace(FAST, epochs=1)
     with monkeypatch.context() as patched:
         patched.setattr(
@@ -127,7 +127,7 @@ def test_fault_52_a_stop_after_the_last_checkpoint_is_not_lost(records, one_epoc
 
 
 @pytest.mark.slow
-def test_fault_52_stopped_while_compiled_with_xla(records, tmp_path, monkeypatch):
+def test_stopped_while_compiled_with_xla(records, tmp_path, monkeypatch):
     plan = dataclasses.replace(PLAN, jit_compile=True, pooling="patches", static_shapes=True)
     training = dataclasses.replace(FAST, epochs=2)
     whole, _ = run(records, tmp_path / "whole", training, plan=plan, batch_size=12)
@@ -137,7 +137,7 @@ def test_fault_52_stopped_while_compiled_with_xla(records, tmp_path, monkeypatch
     assert_same(resumed, whole)
 
 
-def test_fault_52_a_second_stop_does_not_wait():
+def test_a_second_stop_does_not_wait():
     with StopRequest() as stop:
         os.kill(os.getpid(), signal.SIGTERM)
         assert stop.name == "SIGTERM"
@@ -146,7 +146,7 @@ def test_fault_52_a_second_stop_does_not_wait():
 
 
 @pytest.mark.slow
-def test_fault_53_killed_at_random_moments(records, tmp_path):
+def test_killed_at_random_moments(records, tmp_path):
     """Half of the kills hit the first checkpoint that is written after a random moment, the others that moment."""
     whole, work = tmp_path / "whole", tmp_path / "killed"
     lasts = train_in_a_process(records[0], whole)
@@ -198,7 +198,7 @@ def assert_same_files(workdir, other):
         assert (workdir / name).read_bytes() == (other / name).read_bytes(), name
 
 
-def test_fault_55_full_disk_in_a_checkpoint_keeps_the_old(records, tmp_path):
+def test_full_disk_in_a_checkpoint_keeps_the_old(records, tmp_path):
     with small_disk(tmp_path / "disk", 3 << 19) as disk:  # room for one checkpoint of 0.9 MB
         workdir = disk / "run"
         with pytest.raises(StorageError, match=r"No space left on device; kept: step-000000004\nmake room") as error:
@@ -209,7 +209,7 @@ def test_fault_55_full_disk_in_a_checkpoint_keeps_the_old(records, tmp_path):
         assert not list((workdir / "checkpoints").glob(".*"))
 
 
-def test_fault_55_full_disk_for_logs_and_history_is_warned_of(records, tmp_path):
+def test_full_disk_for_logs_and_history_is_warned_of(records, tmp_path):
     console = Console(file=io.StringIO(), soft_wrap=True)
     workdir = tmp_path / "run"
     workdir.mkdir()
@@ -222,14 +222,14 @@ def test_fault_55_full_disk_for_logs_and_history_is_warned_of(records, tmp_path)
     assert f"warning: {workdir}/history.csv cannot be written (Is a directory); training goes on" in said
 
 
-def test_fault_56_other_data_are_refused_with_the_difference(one_epoch, tmp_path):
+def test_other_data_are_refused_with_the_difference(one_epoch, tmp_path):
     training, workdir = dataclasses.replace(FAST, epochs=1), one_epoch.copied_to(tmp_path / "run")
     other = tmp_path / "other"
     with pytest.raises(UsageError, match=r"records: was '[0-9a-f]{64}', now '[0-9a-f]{64}'"):
         run((other, write_records(other, seed=1)), workdir, training, resume=True)
 
 
-def test_fault_59_a_checkpoint_of_other_shapes_is_refused(tmp_path):
+def test_a_checkpoint_of_other_shapes_is_refused(tmp_path):
     """Taken for one of the same recipe, as after a change of the network's code."""
     console = Console(file=io.StringIO(), soft_wrap=True)
     for image_size in (331, 190):

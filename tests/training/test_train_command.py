@@ -37,7 +37,7 @@ def content(workdir):
 
 
 @pytest.mark.slow
-def test_fault_52_57_stopped_and_given_again_and_once_more(records, whole, tmp_path):
+def test_stopped_and_given_again_and_once_more(records, whole, tmp_path):
     cut = tmp_path / "cut"
     with start("train", *flags(records, cut)) as process:
         while "epoch   1/3" not in process.said():
@@ -66,14 +66,14 @@ def test_a_cache_on_disk_goes_with_the_training_and_takes_nothing_along(records,
 
 
 @pytest.mark.slow
-def test_fault_60_deterministic_runs_are_alike(records, tmp_path):
+def test_deterministic_runs_are_alike(records, tmp_path):
     for name in "ab":
         succeed("train", *flags(records, tmp_path / name, "--deterministic", "--precision=float32"))
     assert content(tmp_path / "a") == content(tmp_path / "b")
 
 
 @pytest.mark.slow
-def test_fault_60_deterministic_and_compiled(records, tmp_path):
+def test_deterministic_and_compiled(records, tmp_path):
     """TensorFlow has no deterministic gradient of max pooling for XLA; the network then pools in another way."""
     for name in "ab":
         said = succeed("train", *flags(records, tmp_path / name, "--deterministic", "--jit_compile=true"))
@@ -83,7 +83,7 @@ def test_fault_60_deterministic_and_compiled(records, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("change", "words"), [("--learning_rate=0.1", "learning_rate: was 0.0005, now 0.1")])
-def test_fault_56_other_flags_are_a_usage_error(records, whole, change, words):
+def test_other_flags_are_a_usage_error(records, whole, change, words):
     before = content(whole)
     result = run("train", *flags(records, whole, change))
     assert result.returncode == 1

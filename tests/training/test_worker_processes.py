@@ -120,7 +120,7 @@ def test_the_chief_alone_writes(together):
         assert f"this is worker {index} (" in said[index]
 
 
-def test_fault_52_63_killed_and_stopped_workers_end_the_others_and_all_resume(records, together, tmp_path):
+def test_killed_and_stopped_workers_end_the_others_and_all_resume(records, together, tmp_path):
     """One run, interrupted four times: each worker is killed once, and once told to stop."""
     workdir = tmp_path / "run"
     hit_a_worker_after(1, kill_worker, 1, records, workdir)
@@ -175,7 +175,7 @@ def wait_for_epochs(workdir, epochs, both):
         time.sleep(0.01)
 
 
-def test_fault_63_a_frozen_worker_is_missed(records, tmp_path):
+def test_a_frozen_worker_is_missed(records, tmp_path):
     """Its connections stay open, so that only its silence tells."""
     with Workers(records, tmp_path / "run", "--epochs=1000") as both:
         wait_for_epochs(tmp_path / "run", 1, both)
@@ -190,7 +190,7 @@ def test_workers_of_different_flags_are_refused(records, tmp_path):
         assert "started with other flags, records or checkpoints than worker 0" in both.said(1)
 
 
-def test_fault_63_workers_that_never_come(records, tmp_path):
+def test_workers_that_never_come(records, tmp_path):
     addresses = free_addresses(2)
     words = flags(records, tmp_path / "run", "--wait_for_workers=1")
     result = run("train", *words, env=as_worker(addresses, 0))
