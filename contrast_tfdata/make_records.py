@@ -181,7 +181,7 @@ def _conversion_options():
             selection=SliceSelection.parse(_SLICE_RANGE.value, _SLICE_STEP.value),
             secret=_group_secret(),
             allow_leakage=_ALLOW_LEAKAGE.value,
-            former=_former_split(),
+            previous=_previous_split(),
             hash_paths=_PATHS.value == "hashed",
         ),
         preprocessing=Preprocessing(
@@ -200,16 +200,16 @@ def _group_secret() -> bytes:
     return b"" if _PHANTOM_PATIENTS.value and not _GROUP_KEY_FILE.value else cli.group_secret(_GROUP_KEY_FILE)
 
 
-def _former_split():
+def _previous_split():
     if _KEEP_SPLIT_OF.value is None:
         return None
     if _split_rule() == "keras":
         raise UsageError("--keep_split_of goes with --split=group")
     cli.quiet_tensorflow()
 
-    from contrast_tfdata.records import former
+    from contrast_tfdata.records import previous
 
-    return former.read(Path(_KEEP_SPLIT_OF.value))
+    return previous.read(Path(_KEEP_SPLIT_OF.value))
 
 
 def _split_options():

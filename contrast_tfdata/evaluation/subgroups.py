@@ -24,12 +24,12 @@ MAX_PARTS = 20
 _FEWEST = 4  # Slices of a series below which it has no middle half.
 
 
-def subgroups(predictions: Predictions, told: Sequence[Mapping[str, str]], threshold: float) -> list[dict]:
+def subgroups(predictions: Predictions, metadata: Sequence[Mapping[str, str]], threshold: float) -> list[dict]:
     """Returns what metrics.json says about parts of a split.
 
     Args:
         predictions: all slices of a split; those of unknown class are left out.
-        told: for each of them what its record says, by kind: {"vendor": "GE"}; slices may say different kinds.
+        metadata: for each of them what its record says, by kind: {"vendor": "GE"}; slices may say different kinds.
         threshold: the operating point, the same for all parts.
 
     Returns:
@@ -37,12 +37,13 @@ def subgroups(predictions: Predictions, told: Sequence[Mapping[str, str]], thres
         volume last, the largest part of a kind first. A kind in which all slices are alike is left out.
 
     Raises:
-        ValueError: `told` is of another length.
+        ValueError: `metadata` is of another length.
     """
-    if len(told) != len(predictions):
-        raise ValueError(f"One mapping a slice is needed. Received: {len(told)} for {len(predictions)} slices")
+    if len(metadata) != len(predictions):
+        raise ValueError(f"One mapping a slice is needed. Received: {len(metadata)} for {len(predictions)} slices")
     kinds = {
-        name: [each.get(name, UNKNOWN) for each in told] for name in sorted({name for each in told for name in each})
+        name: [each.get(name, UNKNOWN) for each in metadata]
+        for name in sorted({name for each in metadata for name in each})
     }
     kinds[PLACE] = places(predictions)
     return [row for name, values in kinds.items() for row in _parts(name, np.array(values), predictions, threshold)]

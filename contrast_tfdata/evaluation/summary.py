@@ -99,7 +99,7 @@ def summarize(
     checks: Mapping[str, ConfounderScores] | None = None,
     max_error: float = DEFAULT_MAX_ERROR,
     perturbed: Mapping[str, Mapping[Perturbation, np.ndarray]] | None = None,
-    told: Mapping[str, Sequence[Mapping[str, str]]] | None = None,
+    metadata: Mapping[str, Sequence[Mapping[str, str]]] | None = None,
 ) -> dict:
     """Returns the contents of metrics.json.
 
@@ -112,7 +112,7 @@ def summarize(
         checks: what else was measured on the slices of `validation` or `test`, by the split's name.
         max_error: largest share of wrong answers among answered slices that the band is chosen for.
         perturbed: logits of the slices of `validation` or `test` after each perturbation, by the split's name.
-        told: what the records of `validation` or `test` say of each slice, by the split's name (see `subgroups`).
+        metadata: what the records of `validation` or `test` say of each slice, by the split's name (see `subgroups`).
 
     Returns:
         A mapping with always the same keys, which JSON can hold: what `Choices.to_dict` returns; `validation` and
@@ -129,10 +129,10 @@ def summarize(
     """
     choices = operating_point or choose_all(validation, criterion, max_error)
     choices = Choices(choices) if isinstance(choices, OperatingPoint) else choices
-    checks, perturbed, told = checks or {}, perturbed or {}, told or {}
+    checks, perturbed, metadata = checks or {}, perturbed or {}, metadata or {}
 
     def scored(name: str, split: Predictions | None) -> dict | None:
-        return _scored(split, choices, checks.get(name), perturbed.get(name), told.get(name))
+        return _scored(split, choices, checks.get(name), perturbed.get(name), metadata.get(name))
 
     return {
         **choices.to_dict(),
@@ -148,7 +148,7 @@ def _scored(
     choices: Choices,
     check: ConfounderScores | None,
     perturbed: Mapping[Perturbation, np.ndarray] | None,
-    told: Sequence[Mapping[str, str]] | None,
+    metadata: Sequence[Mapping[str, str]] | None,
 ) -> dict | None:
     if not _has_labels(split):
         return None
@@ -161,7 +161,7 @@ def _scored(
         "temperature_scaling": scaling(scored, choices.temperature) if choices.temperature else None,
         "confounders": confounders(split, check) if check else None,
         "robustness": robustness(split, perturbed, threshold) if perturbed else None,
-        "subgroups": subgroups(split, told, threshold) if told else None,
+        "subgroups": subgroups(split, metadata, threshold) if metadata else None,
     }
 
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from contrast_tfdata import CLASS_NAMES, __version__
-from contrast_tfdata.exporting.cuts import UNANSWERED, Cuts
 from contrast_tfdata.exporting.formats import Format
+from contrast_tfdata.exporting.thresholds import UNANSWERED, Thresholds
 from contrast_tfdata.images.preprocessing import FOREGROUND_FRACTION, FOREGROUND_GREY, Preprocessing
 from contrast_tfdata.model import views
 
@@ -15,13 +15,13 @@ _KEPT = ("preprocessing", "operating_point", "indeterminate_band", "temperature"
 """Keys of model.json that are handed on; flags, which hold paths of the machine that trained, are not."""
 
 
-def describe(description: Mapping[str, Any], form: Format, cuts: Cuts) -> dict[str, Any]:
+def describe(description: Mapping[str, Any], form: Format, thresholds: Thresholds) -> dict[str, Any]:
     """Returns the facts about an exported network; JSON values only.
 
     Args:
         description: of the network, as model.json has it.
         form: that it is exported in.
-        cuts: where its answers change.
+        thresholds: where its answers change.
     """
     preprocessing = Preprocessing.from_json(description["preprocessing"])
     size = preprocessing.image_size
@@ -48,7 +48,11 @@ def describe(description: Mapping[str, Any], form: Format, cuts: Cuts) -> dict[s
             "above `high` of indeterminate_band; the same as the prediction where there is no band",
         },
         "series": "of the slices of one acquisition take the mean logit, and answer with that",
-        "cuts_in_logits": {"threshold": float(cuts.threshold), "low": float(cuts.low), "high": float(cuts.high)},
+        "cuts_in_logits": {
+            "threshold": float(thresholds.threshold),
+            "low": float(thresholds.low),
+            "high": float(thresholds.high),
+        },
         "input_gate_is_not_inside": "slices unlike those of training are answered too",
         **{key: description[key] for key in _KEPT if key in description},
     }

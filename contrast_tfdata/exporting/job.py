@@ -13,10 +13,10 @@ import tensorflow as tf
 
 from contrast_tfdata.errors import ContrastError
 from contrast_tfdata.exporting import facts, onnx_file, parity, saved_model, tflite_file
-from contrast_tfdata.exporting.cuts import Cuts
 from contrast_tfdata.exporting.formats import FACTS_SUFFIX, Format
 from contrast_tfdata.exporting.samples import Sample
 from contrast_tfdata.exporting.served import ServedNetwork
+from contrast_tfdata.exporting.thresholds import Thresholds
 from contrast_tfdata.model import views
 from contrast_tfdata.model.inference import Predictor
 from contrast_tfdata.scoring import carried
@@ -57,12 +57,12 @@ class Export:
                 tolerance; then nothing is written.
             StorageError: the disk is full or not writable.
         """
-        cuts = Cuts.of(carried.choices(self.description))
-        described = facts.describe(self.description, self.form, cuts)
+        thresholds = Thresholds.of(carried.choices(self.description))
+        described = facts.describe(self.description, self.form, thresholds)
         with self._staged(output, overwrite) as (path, facts_path):
             with _quietly():
-                self._convert(cuts, path, described)
-            found = self._compare(cuts, path)
+                self._convert(thresholds, path, described)
+            found = self._compare(thresholds, path)
             if problems := found.problems(self.form.tolerance):
                 raise ContrastError(
                     f"{output}: refused, nothing is written: the exported network differs from the original "
@@ -84,8 +84,8 @@ class Export:
         with staging.staged_file(output, overwrite=overwrite, companion=companion) as folder:
             yield folder / output.resolve().name, folder / companion
 
-    def _convert(self, cuts: Cuts, path: Path, described: Mapping[str, Any]) -> None:
-        served = ServedNetwork(self.network, self._views, cuts)
+    def _convert(self, thresholds: Thresholds, path: Path, described: Mapping[str, Any]) -> None:
+        served = ServedNetwork(self.network, self._views, thresholds)
         if self.form.name == "savedmodel":
             saved_model.write(served, path)
         elif self.form.name == "onnx":
@@ -94,11 +94,11 @@ class Export:
             quantized = self.form.quantize != "none"
             tflite_file.write(served, path, self.representative.pixels if quantized else None)
 
-    def _compare(self, cuts: Cuts, path: Path) -> parity.Parity:
+    def _compare(self, thresholds: Thresholds, path: Path) -> parity.Parity:
         with tf.device("CPU"):  # as the exported network, see there
             logits = Predictor(self.network, views=self._views)(self.compared.pixels)
         answers, runtime = parity.run_outside(self.form.name, path, self.compared.pixels)
-        return parity.compare(logits, answers, cuts, self.compared, runtime, self.form.tolerance.logit or 0.0)
+        return parity.compare(logits, answers, thresholds, self.compared, runtime, self.form.tolerance.logit or 0.0)
 
     @property
     def _views(self) -> Sequence[str]:

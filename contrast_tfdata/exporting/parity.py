@@ -15,9 +15,9 @@ from contrast_tfdata.errors import ContrastError
 from contrast_tfdata.evaluation.auc import auc_components
 from contrast_tfdata.evaluation.predictions import sigmoid
 from contrast_tfdata.exporting import outside
-from contrast_tfdata.exporting.cuts import Cuts
 from contrast_tfdata.exporting.formats import Tolerance
 from contrast_tfdata.exporting.samples import Sample
+from contrast_tfdata.exporting.thresholds import Thresholds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Parity:
 def compare(
     logits: np.ndarray,
     answers: Mapping[str, np.ndarray],
-    cuts: Cuts,
+    thresholds: Thresholds,
     sample: Sample,
     runtime: Mapping[str, str],
     near: float = 0.0,
@@ -102,7 +102,7 @@ def compare(
     Args:
         logits: (N,) float32, the network's.
         answers: of the exported network: `logit`, `probability`, `prediction`, `decision`, each (N,).
-        cuts: where the network's answers change.
+        thresholds: where the network's answers change.
         sample: the N slices.
         runtime: what ran the exported network.
         near: another answer is no stray where the logit lies as near as this, relative to its size, to a cut.
@@ -118,8 +118,8 @@ def compare(
     difference = np.abs(answers["logit"].astype(np.float64) - logits)
     relative = difference / np.maximum(1.0, np.abs(logits))
     of_probability = np.abs(answers["probability"].astype(np.float64) - sigmoid(logits))
-    same_prediction = answers["prediction"] == cuts.prediction(logits)
-    same_decision = answers["decision"] == cuts.decision(logits)
+    same_prediction = answers["prediction"] == thresholds.prediction(logits)
+    same_decision = answers["decision"] == thresholds.decision(logits)
     auc, auc_network = (_auc(sample.labels, each) for each in (answers["logit"], logits))
     return Parity(
         slices=sample.source,
@@ -129,15 +129,17 @@ def compare(
         probability_mean=float(of_probability.mean()),
         agreement=float(same_prediction.mean()),
         decision_agreement=float(same_decision.mean()),
-        strays=int((~(same_prediction & same_decision) & ~_is_near_a_cut(logits, cuts, near)).sum()),
+        strays=int((~(same_prediction & same_decision) & ~_is_near_a_threshold(logits, thresholds, near)).sum()),
         auc=auc,
         auc_network=auc_network,
         runtime=runtime,
     )
 
 
-def _is_near_a_cut(logits: np.ndarray, cuts: Cuts, near: float) -> np.ndarray:
-    distance = np.min([np.abs(logits - each) for each in (cuts.threshold, cuts.low, cuts.high)], axis=0)
+def _is_near_a_threshold(logits: np.ndarray, thresholds: Thresholds, near: float) -> np.ndarray:
+    distance = np.min(
+        [np.abs(logits - each) for each in (thresholds.threshold, thresholds.low, thresholds.high)], axis=0
+    )
     return distance <= near * np.maximum(1.0, np.abs(logits))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from contrast_tfdata.exporting.cuts import UNANSWERED, Cuts
+from contrast_tfdata.exporting.thresholds import UNANSWERED, Thresholds
 from contrast_tfdata.model import views as model_views
 from contrast_tfdata.model.ensemble import mean_logits
 
@@ -18,7 +18,7 @@ class ServedNetwork(tf.Module):
     Args:
         network: a `ContrastNet` in float32, or what is called like one and has `image_size` and `variables`.
         views: a slice's logit is the mean over these views of it.
-        cuts: where the answers change.
+        thresholds: where the answers change.
 
     Attributes:
         answer: a `tf.function` from (N, S, S) uint8, N any number, to a dict of (N,) by the names in `OUTPUTS`: `logit`
@@ -27,7 +27,7 @@ class ServedNetwork(tf.Module):
         signature: of `answer`.
     """
 
-    def __init__(self, network: tf.Module, views: Sequence[str], cuts: Cuts):
+    def __init__(self, network: tf.Module, views: Sequence[str], thresholds: Thresholds):
         super().__init__(name="contrast_tfdata")
         # The variables, and not the network: nothing of Keras gets into what is saved.
         self.weights = list(network.variables)
@@ -36,14 +36,14 @@ class ServedNetwork(tf.Module):
 
         def answer(slices):
             pairs = [(network, view) for view in model_views.make(slices, views)]
-            return _answers(tf.reshape(mean_logits(pairs), (-1,)), cuts)
+            return _answers(tf.reshape(mean_logits(pairs), (-1,)), thresholds)
 
         self.answer = tf.function(answer, input_signature=self.signature)
 
 
-def _answers(logits: tf.Tensor, cuts: Cuts) -> dict[str, tf.Tensor]:
-    prediction = tf.cast(logits > cuts.threshold, tf.int32)
-    is_unsure = (logits > cuts.low) & (logits <= cuts.high)
+def _answers(logits: tf.Tensor, thresholds: Thresholds) -> dict[str, tf.Tensor]:
+    prediction = tf.cast(logits > thresholds.threshold, tf.int32)
+    is_unsure = (logits > thresholds.low) & (logits <= thresholds.high)
     return {
         "logit": logits,
         "probability": tf.sigmoid(logits),

@@ -7,7 +7,7 @@ from contrast_tfdata.patients.findings import first_of
 from contrast_tfdata.patients.identity import group_key
 from contrast_tfdata.patients.near_duplicates import Pair
 from contrast_tfdata.patients.options import PlanOptions
-from contrast_tfdata.patients.plan import Parted, Plan, PlannedUnit, parted_by_split, places, source_of
+from contrast_tfdata.patients.plan import PairAcrossSplits, Plan, PlannedUnit, find_across_splits, places, source_of
 
 
 def warnings(plan: Plan, options: PlanOptions) -> list[str]:
@@ -19,7 +19,7 @@ def warnings(plan: Plan, options: PlanOptions) -> list[str]:
     return [f"{what}: {len(plan.copied)} of them: {shown}"]
 
 
-def with_copies(parted: Sequence[Parted], plan: Plan, options: PlanOptions) -> list[Parted]:
+def with_copies(across_splits: Sequence[PairAcrossSplits], plan: Plan, options: PlanOptions) -> list[PairAcrossSplits]:
     """Returns the look-alikes across splits and with them the copies whose patients stand in different splits.
 
     A copy that was left out stands where the rest of its patient does; where nothing is left of a patient, nowhere.
@@ -31,7 +31,7 @@ def with_copies(parted: Sequence[Parted], plan: Plan, options: PlanOptions) -> l
         pairs += [Pair(len(units), len(units) + number, 1.0) for number in range(1, len(standing))]
         units += standing
     # Copies that stand in the records, as leaks were allowed, may have been found by their look already.
-    found = {places(each): each for each in (*parted_by_split(units, pairs), *parted)}
+    found = {places(each): each for each in (*find_across_splits(units, pairs), *across_splits)}
     return [found[key] for key in sorted(found)]
 
 

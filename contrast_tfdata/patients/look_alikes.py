@@ -8,7 +8,7 @@ import numpy as np
 
 from contrast_tfdata.patients import near_duplicates
 from contrast_tfdata.patients.findings import first_of
-from contrast_tfdata.patients.plan import Parted, Plan, PlannedUnit, parted_by_split, side_of
+from contrast_tfdata.patients.plan import PairAcrossSplits, Plan, PlannedUnit, find_across_splits, side_of
 from contrast_tfdata.patients.thumbnails import ThumbnailFile
 from contrast_tfdata.storage.csv_text import csv_line, guard_formula
 
@@ -36,7 +36,7 @@ class Thumbnails:
     """
 
     def __init__(self, kept: ThumbnailFile, plan: Plan):
-        self.wanted = plan.parted is None
+        self.wanted = plan.across_splits is None
         self._kept = kept
         self._plan = plan
         self._units: list[PlannedUnit] = []
@@ -47,29 +47,29 @@ class Thumbnails:
             self._kept.append(thumbnail)
             self._units.append(unit)
 
-    def parted(self) -> Sequence[Parted]:
+    def across_splits(self) -> Sequence[PairAcrossSplits]:
         """Returns the units of different splits that look alike, once all were added."""
         if not self.wanted:
-            return self._plan.parted
+            return self._plan.across_splits
         sides = [side_of(unit.split, self._plan.split.rule) for unit in self._units]
-        return parted_by_split(self._units, near_duplicates.find_pairs(self._kept, sides))
+        return find_across_splits(self._units, near_duplicates.find_pairs(self._kept, sides))
 
 
-def warnings(parted: Sequence[Parted]) -> list[str]:
+def warnings(across_splits: Sequence[PairAcrossSplits]) -> list[str]:
     """Returns the line that says how many look alike, with the first of them; none where there are none."""
-    if not parted:
+    if not across_splits:
         return []
-    what = f"{len(parted)} pairs of files look alike and stand in several splits ({FILE_NAME} lists them)"
-    return [f"NEAR-DUPLICATES: {what}: {first_of(parted, _both)}"]
+    what = f"{len(across_splits)} pairs of files look alike and stand in several splits ({FILE_NAME} lists them)"
+    return [f"NEAR-DUPLICATES: {what}: {first_of(across_splits, _both)}"]
 
 
-def _both(parted: Parted) -> str:
-    return " = ".join(f"{unit.split} {unit.source}" for unit in (parted.first, parted.second))
+def _both(pair: PairAcrossSplits) -> str:
+    return " = ".join(f"{unit.split} {unit.source}" for unit in (pair.first, pair.second))
 
 
-def csv_lines(parted: Sequence[Parted]) -> Iterator[str]:
+def csv_lines(across_splits: Sequence[PairAcrossSplits]) -> Iterator[str]:
     """Yields the lines of the file that lists all of them."""
     yield csv_line(_COLUMNS)
-    for each in parted:
+    for each in across_splits:
         first, second = ((unit.split, unit.unit.path) for unit in (each.first, each.second))
         yield csv_line(map(guard_formula, (*first, *second, f"{each.similarity:.3f}")))

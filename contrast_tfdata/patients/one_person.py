@@ -43,16 +43,16 @@ def _note(groups: _First, unit: PlannedUnit) -> None:
 def _in_several(found: Iterable[_First]) -> list[list[tuple[str, str]]]:
     """Returns for each person with several groups where these stand; first who is in several splits."""
     several = (sorted(groups.values()) for groups in found if len(groups) > 1)
-    return sorted(several, key=lambda places: (not _is_parted(places), places))
+    return sorted(several, key=lambda places: (not _crosses_splits(places), places))
 
 
-def _is_parted(places: Sequence[tuple[str, str]]) -> bool:
+def _crosses_splits(places: Sequence[tuple[str, str]]) -> bool:
     return places[0][0] != places[-1][0]
 
 
 def _line(what: str, advice: str, several: Sequence[Sequence[tuple[str, str]]]) -> str:
-    parted = sum(map(_is_parted, several))
-    return f"{len(several)} {what}, {parted} of them in several splits; {advice}: {first_of(several, _ends)}"
+    across = sum(map(_crosses_splits, several))
+    return f"{len(several)} {what}, {across} of them in several splits; {advice}: {first_of(several, _ends)}"
 
 
 def _ends(places: Sequence[tuple[str, str]]) -> str:

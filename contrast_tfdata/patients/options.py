@@ -4,7 +4,7 @@ import dataclasses
 
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.intake.selection import SliceSelection
-from contrast_tfdata.patients.former import FormerSplit
+from contrast_tfdata.patients.previous import PreviousSplit
 from contrast_tfdata.patients.splits import SplitOptions
 
 
@@ -17,7 +17,7 @@ class PlanOptions:
         selection: which slices of a volume or series are taken.
         secret: key of the hash that stands for a patient in records, at most 64 bytes; empty for none.
         allow_leakage: go on although the same bytes or patients stand in train and test.
-        former: records made before whose split is to be kept, or None.
+        previous: records made before whose split is to be kept, or None.
         hash_paths: whether the hash of a known patient stands for it in the paths that records hold.
     """
 
@@ -25,7 +25,7 @@ class PlanOptions:
     selection: SliceSelection = SliceSelection()
     secret: bytes = b""
     allow_leakage: bool = False
-    former: FormerSplit | None = None
+    previous: PreviousSplit | None = None
     hash_paths: bool = True
 
 

@@ -47,7 +47,7 @@ class PlannedUnit:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Parted:
+class PairAcrossSplits:
     """Two units that look alike, in two splits."""
 
     first: PlannedUnit
@@ -67,7 +67,7 @@ class Plan:
         patients_known: whether every group is a patient.
         split: the split's options as they were applied.
         warnings: lines for people.
-        parted: units that look alike and stand in different splits; None where that is still to be found out.
+        across_splits: units that look alike and stand in different splits; None where that is still to be found out.
         copied: for each image that stands under several known patients, a copy of each.
     """
 
@@ -78,7 +78,7 @@ class Plan:
     patients_known: bool
     split: SplitOptions
     warnings: Sequence[str]
-    parted: Sequence[Parted] | None = None
+    across_splits: Sequence[PairAcrossSplits] | None = None
     copied: Sequence[Sequence[Scanned]] = ()
 
 
@@ -122,7 +122,7 @@ def make_plan(
     paths = (source_of(unit, facts, options) for unit, facts, _ in chosen)
     parts = zip(chosen, map(hashed.get, groups), paths, splits, strict=True)
     planned = [PlannedUnit(*unit, *more) for unit, *more in parts]
-    parted = _parted(planned, pairs, options.split.rule)
+    across_splits = _across_splits(planned, pairs, options.split.rule)
     if options.split.rule == "group":
         # By content, hence in no order that means anything: training without a cache needs only a small shuffle buffer.
         planned.sort(key=lambda each: each.unit.path)
@@ -130,7 +130,9 @@ def make_plan(
     units = {split: [each for each in planned if each.split == split] for split in SPLITS}
     skipped = sources.skipped + Counter({"outside --slice_range": len(kept) - len(chosen)})
     copied = duplicates.under_several_patients(scanned, workers) if len(kept) < len(scanned) else []
-    return Plan(units, rejected, skipped, len(scanned) - len(kept), patients_known, applied, warnings, parted, copied)
+    return Plan(
+        units, rejected, skipped, len(scanned) - len(kept), patients_known, applied, warnings, across_splits, copied
+    )
 
 
 def _scan(sources: Sources, workers: Workers, progress: Progress) -> tuple[list[Scanned], list[Rejection]]:
@@ -212,30 +214,30 @@ def _members(chosen: Sequence[Chosen], groups: Sequence[str], pools: Sequence[st
 def _pools(
     chosen: Sequence[Chosen], names: Sequence[grouping.Name], options: PlanOptions, findings: Findings
 ) -> list[str | None]:
-    """Returns where each unit is fixed to: by its folder or table, and by former records whose split is to be kept."""
+    """Returns where each unit is fixed to: by its folder or table, and by previous records whose split is kept."""
     pools = [unit.split for unit, _, _ in chosen]
     if options.split.rule == "keras":
         return pools
-    if options.former is not None:
-        _keep_former(pools, chosen, names, options, findings)
+    if options.previous is not None:
+        _keep_previous(pools, chosen, names, options, findings)
     # Look-alikes need not be known for it: those that are fixed to different pools are never joined.
-    parted = assignment.contradictions(_members(chosen, [name.text for name in names], pools))
-    findings.add_leaks("patients stand in several splits", parted)
+    contradictions = assignment.contradictions(_members(chosen, [name.text for name in names], pools))
+    findings.add_leaks("patients stand in several splits", contradictions)
     return pools
 
 
-def _keep_former(
+def _keep_previous(
     pools: list[str | None],
     chosen: Sequence[Chosen],
     names: Sequence[grouping.Name],
     options: PlanOptions,
     findings: Findings,
 ) -> None:
-    """Fixes in `pools` what stands in the former records to its split there."""
+    """Fixes in `pools` what stands in the previous records to its split there."""
     moved, kept = [], 0
     for number, ((unit, facts, indices), name) in enumerate(zip(chosen, names, strict=True)):
         example_ids = (example_id(facts.sha256, position) for position in indices)
-        before = options.former.split_of(example_ids, group_key(name.text, options.secret))
+        before = options.previous.split_of(example_ids, group_key(name.text, options.secret))
         if before is None:
             continue
         if assignment.compatible({before, unit.split or before}):
@@ -244,7 +246,7 @@ def _keep_former(
         else:
             moved.append(f"{shown_path(unit)}: {before} before")
     findings.add_leaks("files stand in another split than in the records whose split is to be kept", moved)
-    source = f"the records {options.former.fingerprint[:12]}"
+    source = f"the records {options.previous.fingerprint[:12]}"
     line = f"{kept} of {len(chosen)} files are in the split that they or their patients have in {source}"
     findings.warnings.append(line)
 
@@ -254,10 +256,12 @@ def _joined_warnings(pairs: Sequence[Pair], groups: Sequence[str]) -> list[str]:
     return [f"{together} pairs of files look alike and were kept in one group"] if together else []
 
 
-def _parted(planned: Sequence[PlannedUnit], pairs: Sequence[Pair] | None, rule: str) -> list[Parted] | None:
-    """Returns `Plan.parted`: look-alikes on which no group depends can be found on what is decoded anyway."""
+def _across_splits(
+    planned: Sequence[PlannedUnit], pairs: Sequence[Pair] | None, rule: str
+) -> list[PairAcrossSplits] | None:
+    """Returns `Plan.across_splits`: look-alikes on which no group depends can be found on what is decoded anyway."""
     if pairs is not None:
-        return parted_by_split(planned, pairs)
+        return find_across_splits(planned, pairs)
     sides = {side_of(each.split, rule) for each in planned if isinstance(each.unit, FileUnit)}
     return None if len(sides) > 1 else []
 
@@ -267,19 +271,19 @@ def side_of(split: str, rule: str) -> int:
     return SPLITS.index(split if rule == "group" or split == "test" else "train")
 
 
-def parted_by_split(units: Sequence[PlannedUnit], pairs: Iterable[Pair]) -> list[Parted]:
+def find_across_splits(units: Sequence[PlannedUnit], pairs: Iterable[Pair]) -> list[PairAcrossSplits]:
     """Returns the look-alikes, given by position, that the split parts; only splits and paths decide their order."""
     found = []
     for pair in pairs:
         first, second = sorted((units[pair.first], units[pair.second]), key=_split_and_path)
         if first.split != second.split:
-            found.append(Parted(first, second, pair.similarity))
+            found.append(PairAcrossSplits(first, second, pair.similarity))
     return sorted(found, key=places)
 
 
-def places(parted: Parted) -> tuple[tuple[str, str], tuple[str, str]]:
+def places(pair: PairAcrossSplits) -> tuple[tuple[str, str], tuple[str, str]]:
     """Returns where both stand, split and path of each."""
-    return _split_and_path(parted.first), _split_and_path(parted.second)
+    return _split_and_path(pair.first), _split_and_path(pair.second)
 
 
 def _split_and_path(unit: PlannedUnit) -> tuple[str, str]:

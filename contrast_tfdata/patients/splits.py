@@ -47,7 +47,7 @@ def assign_groups(
     Where a wanted split would be left without a class (few groups), the smallest group that another one can spare moves
     there; training gets it even from one that cannot.
 
-    The result does not depend on the order of `sizes`, but may change when groups are added: to keep a former
+    The result does not depend on the order of `sizes`, but may change when groups are added: to keep a previous
     division, pass it as `fixed`, and the new groups fill up what is missing.
 
     Args:

@@ -18,7 +18,7 @@ from contrast_tfdata.patients import copied_patients, look_alikes, one_person
 from contrast_tfdata.patients.findings import no_class_to_train_on
 from contrast_tfdata.patients.identity import example_id
 from contrast_tfdata.patients.options import ConversionOptions
-from contrast_tfdata.patients.plan import Parted, Plan, PlannedUnit, make_plan, shown_path
+from contrast_tfdata.patients.plan import PairAcrossSplits, Plan, PlannedUnit, make_plan, shown_path
 from contrast_tfdata.patients.thumbnails import THUMBNAIL_BYTES
 from contrast_tfdata.records import codec, descriptions, manifest, shards
 from contrast_tfdata.records.verification import verify
@@ -37,14 +37,14 @@ class Outcome:
         used: units that gave records.
         constant: slices of one grey value all over.
         rejected: units that could not be decoded.
-        parted: units that look alike and stand in different splits.
+        across_splits: units that look alike and stand in different splits.
     """
 
     splits: dict[str, manifest.SplitInfo] = dataclasses.field(default_factory=dict)
     used: int = 0
     constant: int = 0
     rejected: list[Rejection] = dataclasses.field(default_factory=list)
-    parted: Sequence[Parted] = ()
+    across_splits: Sequence[PairAcrossSplits] = ()
 
 
 def convert(
@@ -78,11 +78,11 @@ def finish(
         warnings.append(f"{outcome.constant} slices have one grey value all over")
     warnings += one_person.warnings(unit for units in plan.units.values() for unit in units)
     warnings += copied_patients.warnings(plan, options.plan)
-    parted = copied_patients.with_copies(outcome.parted, plan, options.plan)
-    warnings += look_alikes.warnings(parted)
+    across_splits = copied_patients.with_copies(outcome.across_splits, plan, options.plan)
+    warnings += look_alikes.warnings(across_splits)
     for name, lines in (
         (REJECTED_FILE, _rejected_lines(rejected)),
-        (look_alikes.FILE_NAME, look_alikes.csv_lines(parted)),
+        (look_alikes.FILE_NAME, look_alikes.csv_lines(across_splits)),
     ):
         with (directory / name).open("w", encoding="utf-8", errors="surrogateescape") as file:
             file.writelines(lines)
@@ -96,7 +96,7 @@ def finish(
 def needed_bytes(plan: Plan, preprocessing: Preprocessing) -> int:
     """Returns about how many bytes the records of a plan will take."""
     planned = [unit for units in plan.units.values() for unit in units]
-    thumbnails = len(planned) * THUMBNAIL_BYTES if plan.parted is None else 0
+    thumbnails = len(planned) * THUMBNAIL_BYTES if plan.across_splits is None else 0
     return thumbnails + shards.expected_bytes(sum(len(each.indices) for each in planned), preprocessing.image_size)
 
 
@@ -132,7 +132,7 @@ def _write_splits(
         info = writer.finish()
         if info.records:
             outcome.splits[split] = info
-    outcome.parted = thumbnails.parted()
+    outcome.across_splits = thumbnails.across_splits()
     return outcome
 
 

@@ -16,11 +16,11 @@ class RunDescription:
         manifest: the contents of the records' manifest.json.
         model: name, parameters, precision, hash of the weights and the like; may be nested.
         warnings: what a reader must know before believing a number, one sentence or two each.
-        doubts: why the network may have been trained on patients that it is scored on, likewise; the page then does not
-            call the scored slices those that it was not trained on.
+        leakage: why the network may have been trained on patients that it is scored on, likewise; the page then does
+            not call the scored slices those that it was not trained on.
 
     Raises:
-        ValueError: an empty title, or a single string for warnings or doubts, which would become one per letter.
+        ValueError: an empty title, or a single string for warnings or leakage, which would become one per letter.
     """
 
     title: str
@@ -30,12 +30,12 @@ class RunDescription:
     manifest: Mapping[str, object] = dataclasses.field(default_factory=dict)
     model: Mapping[str, object] = dataclasses.field(default_factory=dict)
     warnings: tuple[str, ...] = ()
-    doubts: tuple[str, ...] = ()
+    leakage: tuple[str, ...] = ()
 
     def __post_init__(self):
         if not self.title.strip():
             raise ValueError(f"title must not be empty. Received: title={self.title!r}")
-        for name in ("warnings", "doubts"):
+        for name in ("warnings", "leakage"):
             sentences = getattr(self, name)
             if isinstance(sentences, str):
                 raise ValueError(f"{name} must be a tuple of sentences. Received: {name}={sentences!r}")

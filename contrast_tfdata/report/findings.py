@@ -146,7 +146,7 @@ def group_rule(manifest: Mapping) -> str:
 
 
 def caveats(metrics: Mapping, run: RunDescription) -> list[str]:
-    """Returns what limits belief in the numbers: doubts about the network, warnings, then what the numbers show."""
+    """Returns what limits belief in the numbers: leakage, warnings, then what the numbers show."""
     found = [*run.warnings, *run.manifest.get("warnings", ())]
     if run.manifest.get("patients_known") is False and not any("patient" in text.lower() for text in found):
         found.append(
@@ -164,7 +164,7 @@ def caveats(metrics: Mapping, run: RunDescription) -> list[str]:
         found.extend(_limits_of(split, metrics[split]))
     found.extend(confounder_warnings(metrics))
     # Only now: they speak of patients, too, and would pass for a warning that these are not known.
-    return list(dict.fromkeys([*run.doubts, *found]))
+    return list(dict.fromkeys([*run.leakage, *found]))
 
 
 def confounder_rows(metrics: Mapping) -> list[dict]:

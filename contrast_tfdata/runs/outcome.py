@@ -48,7 +48,7 @@ class Run:
         plan: how the network runs.
         batch_size: slices scored at once.
         views: a slice's logit is the mean over these views of it.
-        doubts: why the network may have been trained on patients that it is scored on (see `scoring.lineage`).
+        leakage: why the network may have been trained on patients that it is scored on (see `scoring.lineage`).
     """
 
     directory: Path
@@ -57,7 +57,7 @@ class Run:
     plan: RuntimePlan
     batch_size: int
     views: tuple[str, ...] = PLAIN
-    doubts: tuple[str, ...] = ()
+    leakage: tuple[str, ...] = ()
 
     def write_provenance(self, flags_text: str) -> None:
         """Writes flags.txt and environment.json: what it takes to repeat the run."""
@@ -70,7 +70,7 @@ class Run:
         """Says how the network will run, and what the records and the network's origin warn of."""
         for reason in self.plan.reasons:
             console.print(f"plan: {reason}")
-        for warning in (*self.manifest.warnings, *self.doubts):
+        for warning in (*self.manifest.warnings, *self.leakage):
             console.print(f"warning: {warning}")
 
     def scorer(self, model: ContrastNet | Ensemble) -> Scorer:
@@ -150,7 +150,7 @@ class Run:
                 "views": self.views,
             },
             warnings=self.manifest.warnings,
-            doubts=self.doubts,
+            leakage=self.leakage,
         )
         scored = validation and validation.predictions, test and test.predictions
         images = self._images(report.pictures_wanted(metrics, *scored))

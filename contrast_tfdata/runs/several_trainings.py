@@ -47,7 +47,7 @@ def _cross_validate(request: TrainingRequest, run: Callable[[], Mapping], consol
 def _show(request: TrainingRequest, path: Path, title: str, rows: Sequence[Mapping], console: Console) -> None:
     """Writes what several runs have in common as JSON and as a page beside it, and prints the one line of it."""
     manifest = manifests.load(request.records_dir)
-    doubts = lineage.doubts_about_start(request.init_weights, request.records_dir, manifest)
+    leakage = lineage.leakage_from_start(request.init_weights, request.records_dir, manifest)
     summary = several_runs.write_summary(path, rows)
-    page = report.write_runs_report(path.parent, title, rows, summary, doubts)
+    page = report.write_runs_report(path.parent, title, rows, summary, leakage)
     console.print(several_runs.headline(summary, len(rows), page))

@@ -62,7 +62,7 @@ def _prepare(
         manifest = folds.view(
             request.records_dir, manifest, fold=request.fold, folds=request.folds, seed=request.training.seed
         )
-    leakage = lineage.doubts_about_start(request.init_weights, request.records_dir, manifest)
+    leakage = lineage.leakage_from_start(request.init_weights, request.records_dir, manifest)
     batch_size = request.pipeline.batch_size
     run = outcome.Run(request.workdir, request.records_dir, manifest, plan, batch_size, request.views, leakage)
     run.announce(console)

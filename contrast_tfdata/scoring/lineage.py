@@ -18,7 +18,7 @@ from contrast_tfdata.records.manifest import Manifest
 _SCORED = ("validation", "test")
 
 
-def doubts(
+def leakage(
     networks: Mapping[str, Mapping[str, Any]], records_dir: Path, manifest: Manifest, splits: Sequence[str]
 ) -> tuple[str, ...]:
     """Returns why figures on these splits may be too good, a sentence or two each; nothing where all is known well.
@@ -56,8 +56,8 @@ def doubts(
     return tuple(said)
 
 
-def doubts_about_start(init_weights: str | None, records_dir: Path, manifest: Manifest) -> tuple[str, ...]:
-    """Returns why figures of a run may be too good that begins with given weights, as `doubts` does.
+def leakage_from_start(init_weights: str | None, records_dir: Path, manifest: Manifest) -> tuple[str, ...]:
+    """Returns why figures of a run may be too good that begins with given weights, as `leakage` does.
 
     Args:
         init_weights: as `starting_point.build` takes them.
@@ -72,7 +72,7 @@ def doubts_about_start(init_weights: str | None, records_dir: Path, manifest: Ma
         return ()
     from_file = pretrained.is_weight_file(init_weights)
     description = {} if from_file else load_description(pretrained.model_folder(init_weights))
-    return doubts({f"{init_weights}, with whose weights this run began": description}, records_dir, manifest, splits)
+    return leakage({f"{init_weights}, with whose weights this run began": description}, records_dir, manifest, splits)
 
 
 _THESE = "Trained on these records"

@@ -77,7 +77,7 @@ def announcements(workdir: str, description: Mapping[str, Any]) -> list[str]:
 
 
 def descriptions(workdir: str, description: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Returns by the name of each run what `lineage.doubts` wants to know of it.
+    """Returns by the name of each run what `lineage.leakage` wants to know of it.
 
     Args:
         workdir: as it was given to `load`.

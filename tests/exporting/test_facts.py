@@ -6,8 +6,8 @@ from PIL import Image
 
 from contrast_tfdata.evaluation import Choices, OperatingPoint
 from contrast_tfdata.exporting import facts
-from contrast_tfdata.exporting.cuts import Cuts
 from contrast_tfdata.exporting.formats import FORMATS
+from contrast_tfdata.exporting.thresholds import Thresholds
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.images.slices import Slice
 
@@ -55,8 +55,8 @@ def test_every_preprocessing_can_be_told(intensity, interpolation, aspect):
 
 
 def test_facts_hold_what_a_user_needs_and_no_path_of_the_machine():
-    cuts = Cuts.of(Choices(OperatingPoint.fixed()))
-    known = facts.describe(DESCRIPTION, FORMATS["onnx"], cuts)
+    thresholds = Thresholds.of(Choices(OperatingPoint.fixed()))
+    known = facts.describe(DESCRIPTION, FORMATS["onnx"], thresholds)
     assert known["input"]["shape"] == ["N", 331, 331]
     assert known["outputs"].keys() == {"logit", "probability", "prediction", "decision"}
     assert "mirror image" in known["input"]["done_inside"]

@@ -7,11 +7,11 @@ from contrast_tfdata.errors import ContrastError
 from contrast_tfdata.evaluation import Choices, IndeterminateBand, OperatingPoint
 from contrast_tfdata.evaluation.predictions import sigmoid
 from contrast_tfdata.exporting import parity
-from contrast_tfdata.exporting.cuts import Cuts
 from contrast_tfdata.exporting.formats import Tolerance
 from contrast_tfdata.exporting.samples import Sample
+from contrast_tfdata.exporting.thresholds import Thresholds
 
-CUTS = Cuts.of(Choices(OperatingPoint.fixed(0.5), IndeterminateBand(0.4, 0.6, 0.02, "validation")))
+CUTS = Thresholds.of(Choices(OperatingPoint.fixed(0.5), IndeterminateBand(0.4, 0.6, 0.02, "validation")))
 LOGITS = np.array([-20, -1, -0.1, 0.1, 1, 20], np.float32)
 SAMPLE = Sample(np.zeros((6, 2, 2), np.uint8), np.array([0, 0, 0, 1, 1, 1]), "six slices")
 FLOAT32 = Tolerance(logit=1e-4)

@@ -23,8 +23,8 @@ from network_cases import (
 
 from contrast_tfdata.evaluation import Choices, OperatingPoint
 from contrast_tfdata.exporting import onnx_file, parity, saved_model, tflite_file
-from contrast_tfdata.exporting.cuts import Cuts
 from contrast_tfdata.exporting.served import ServedNetwork
+from contrast_tfdata.exporting.thresholds import Thresholds
 from contrast_tfdata.model.dropout import CountedDropout
 from contrast_tfdata.model.h5_weights import read_h5_weights
 from contrast_tfdata.model.views import PLAIN
@@ -96,7 +96,7 @@ def test_siim_weights(siim_networks, case, jit_compile):
 @pytest.mark.parametrize("name", ["savedmodel", "onnx", "tflite"])
 def test_float32_after_export(name, tmp_path):
     """In a process of its own, on the cases that are as records hold slices."""
-    served = ServedNetwork(contrast_net(), PLAIN, Cuts.of(Choices(OperatingPoint.fixed())))
+    served = ServedNetwork(contrast_net(), PLAIN, Thresholds.of(Choices(OperatingPoint.fixed())))
     path = tmp_path / "m"
     if name == "savedmodel":
         saved_model.write(served, path)

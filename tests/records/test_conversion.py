@@ -21,8 +21,8 @@ from contrast_tfdata.intake.workers import Workers
 from contrast_tfdata.patients.identity import group_key
 from contrast_tfdata.patients.options import ConversionOptions, PlanOptions
 from contrast_tfdata.patients.splits import SplitOptions
-from contrast_tfdata.records import former
 from contrast_tfdata.records import manifest as manifests
+from contrast_tfdata.records import previous
 from contrast_tfdata.records.conversion import convert
 from contrast_tfdata.records.verification import read_split, verify
 
@@ -435,7 +435,7 @@ def test_the_key_changes_hashes_but_not_the_split(png_tree, tmp_path):
 
 
 def kept(old, **plan):
-    return ConversionOptions(preprocessing=SMALL, plan=PlanOptions(former=former.read(old), **plan))
+    return ConversionOptions(preprocessing=SMALL, plan=PlanOptions(previous=previous.read(old), **plan))
 
 
 @pytest.mark.parametrize("group_regex", [REGEX, None])
@@ -475,7 +475,7 @@ def test_a_split_by_file_cannot_be_kept(png_tree, tmp_path):
     options = ConversionOptions(preprocessing=SMALL, plan=PlanOptions(split=SplitOptions("keras")))
     make(png_tree((10, 5)), tmp_path / "old", options=options)
     with pytest.raises(DataError, match="no split to keep"):
-        former.read(tmp_path / "old")
+        previous.read(tmp_path / "old")
 
 
 def dicom_tree(root, name_file, patient_ids):

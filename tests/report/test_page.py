@@ -106,7 +106,7 @@ def test_no_more_is_promised_of_groups_than_the_records_do(tmp_path, draw, split
 
 def test_doubts_about_the_network_come_first_and_hide_no_other_caveat(draw, parse):
     doubt = "Whether patients were trained on is not known."
-    run = RunDescription("A run", manifest={"patients_known": False}, warnings=("Mind the gap.",), doubts=(doubt,))
+    run = RunDescription("A run", manifest={"patients_known": False}, warnings=("Mind the gap.",), leakage=(doubt,))
     metrics = summarize(draw(30), None)
     first, second, third, *_ = findings.caveats(metrics, run)
     assert (first, second) == (doubt, "Mind the gap.")
@@ -118,8 +118,8 @@ def test_doubts_about_the_network_come_first_and_hide_no_other_caveat(draw, pars
 def test_slices_are_said_not_to_be_trained_on_only_where_that_is_known(draw, shift):
     split, claim = draw(60, 1, shift=shift), "that the network was not trained on"
     suspects = collect_suspects({"test": split}, {})
-    for doubts, said in (((), True), (("Patients of test were trained on.",), False)):
-        run = RunDescription("A run", doubts=doubts)
+    for leakage, said in (((), True), (("Patients of test were trained on.",), False)):
+        run = RunDescription("A run", leakage=leakage)
         options = {"charts": [], "gallery": None, "suspects": suspects, "has_history": True}
         assert (claim in render(metrics=summarize(None, split), run=run, **options)) == said
 
@@ -136,5 +136,5 @@ def test_bad_descriptions_are_refused():
         RunDescription(" ")
     with pytest.raises(ValueError, match="Received: warnings='one'"):
         RunDescription("A run", warnings="one")
-    with pytest.raises(ValueError, match="Received: doubts='one'"):
-        RunDescription("A run", doubts="one")
+    with pytest.raises(ValueError, match="Received: leakage='one'"):
+        RunDescription("A run", leakage="one")

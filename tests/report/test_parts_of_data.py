@@ -13,7 +13,7 @@ TITLE = "Parts of the data"
 @pytest.mark.parametrize("name", ["test", "validation"])
 def test_page_and_card_show_every_part(tmp_path, draw, parse, name):
     told = [{"vendor": "<b>GE" if number % 4 else "Siemens"} for number in range(90)]
-    metrics = summarize(**{"validation": None, "test": None, name: draw(90, 1)}, told={name: told})
+    metrics = summarize(**{"validation": None, "test": None, name: draw(90, 1)}, metadata={name: told})
     page = parse(render(metrics=metrics, charts=[], gallery=None, run=RUN, has_history=True)).text
     card = write_model_card(tmp_path / "card.md", metrics=metrics, run=RUN).read_text()
     assert page.count(TITLE) == card.count(f"## {TITLE}\n") == 1
@@ -29,7 +29,7 @@ def test_page_and_card_show_every_part(tmp_path, draw, parse, name):
 
 
 def test_nothing_is_shown_where_nothing_tells_slices_apart(tmp_path, draw):
-    metrics = summarize(None, draw(60, 1), told={"test": [{}] * 60})
+    metrics = summarize(None, draw(60, 1), metadata={"test": [{}] * 60})
     assert metrics["test"]["subgroups"] == []
     assert TITLE not in render(metrics=metrics, charts=[], gallery=None, run=RUN, has_history=True)
     card = write_model_card(tmp_path / "card.md", metrics=metrics, run=RUN).read_text()

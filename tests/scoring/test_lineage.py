@@ -53,41 +53,41 @@ def fold(records, number):
 OTHER = {"records": "0" * 64, "flags": {"folds": 0, "init_weights": None}}
 
 
-def doubts(records, split="test", **described):
-    return lineage.doubts(described, *records, [split])
+def leakage(records, split="test", **described):
+    return lineage.leakage(described, *records, [split])
 
 
 def test_nothing_is_said_of_a_run_on_these_records(records):
     for split in ("test", "validation"):
-        assert doubts(records, split, run=trained_on(records)) == ()
-        assert doubts(records, split, run=trained_on(records, init_weights="shipped")) == ()
+        assert leakage(records, split, run=trained_on(records)) == ()
+        assert leakage(records, split, run=trained_on(records, init_weights="shipped")) == ()
 
 
 def test_nothing_is_said_of_the_weights_of_the_package(records):
     """They were learned from synthetic patients alone."""
-    assert doubts(records, shipped=networks.load("shipped")[1]) == ()
+    assert leakage(records, shipped=networks.load("shipped")[1]) == ()
 
 
 def test_runs_on_other_records_are_named_together(records):
-    (said,) = doubts(records, a=OTHER, b=trained_on(records), c=OTHER)
+    (said,) = leakage(records, a=OTHER, b=trained_on(records), c=OTHER)
     assert said == f"Whether patients of the test {NOT_KNOWN}Trained on other records than these: a, c."
 
 
 @pytest.mark.parametrize("description", [{}, {"records": None}, {"flags": None}])
 def test_a_network_that_does_not_tell_is_not_believed(records, description):
-    (said,) = doubts(records, old=description)
+    (said,) = leakage(records, old=description)
     assert said == f"Whether patients of the test {NOT_KNOWN}Does not tell what it was trained on: old."
 
 
 def test_what_a_run_began_with_counts(records):
-    (said,) = doubts(records, a=trained_on(records, init_weights="before"), b=OTHER)
+    (said,) = leakage(records, a=trained_on(records, init_weights="before"), b=OTHER)
     assert said.endswith("Began with weights of before: a. Trained on other records than these: b.")
 
 
 def test_folds_have_seen_the_validation_split_and_not_the_test_split(records):
     both = {f"fold-{number}": fold(records, number) for number in (1, 2)}
-    assert doubts(records, "test", **both) == ()
-    (said,) = doubts(records, "validation", **both, run=trained_on(records))
+    assert leakage(records, "test", **both) == ()
+    (said,) = leakage(records, "validation", **both, run=trained_on(records))
     assert said.startswith("Patients of the validation split were trained on, so the figures are too good. ")
     assert "Folds of these records: fold-1, fold-2. " in said
     assert "predictions-out-of-fold.csv" in said
@@ -97,7 +97,7 @@ def test_folds_of_other_records_are_other_records(records):
     directory, manifest = records
     remade = dataclasses.replace(manifest, split_rule={"rule": "group", "seed": 1})
     for split in ("test", "validation"):
-        (said,) = lineage.doubts({"fold-1": fold(records, 1)}, directory, remade, [split])
+        (said,) = lineage.leakage({"fold-1": fold(records, 1)}, directory, remade, [split])
         assert said.endswith("Trained on other records than these: fold-1.")
 
 
@@ -105,7 +105,7 @@ def test_folds_of_other_records_are_other_records(records):
     "flags", [[], {"folds": "3"}, {"folds": True}, {"folds": 10**12, "seed": 1}, {"folds": 6, "seed": "x"}]
 )
 def test_damaged_flags_are_other_records(records, flags):
-    (said,) = doubts(records, run={"records": "0" * 64, "flags": flags})
+    (said,) = leakage(records, run={"records": "0" * 64, "flags": flags})
     assert said.endswith("Trained on other records than these: run.")
 
 
@@ -113,7 +113,7 @@ def test_records_with_too_few_patients_for_a_runs_folds_are_other_ones(records):
     flags = {"folds": 11, "fold": 1, "seed": 5}
     with pytest.raises(DataError):
         folds.view(*records, **flags)
-    (said,) = doubts(records, run={"records": "0" * 64, "flags": flags})
+    (said,) = leakage(records, run={"records": "0" * 64, "flags": flags})
     assert said.endswith("Trained on other records than these: run.")
 
 
@@ -135,7 +135,7 @@ def test_an_ensemble_tells_of_each_member(records, tmp_path):
             one: fold(records, 1)["records"],
             other: OTHER["records"],
         }
-        seen, unknown = lineage.doubts(told, *records, ["validation"])
+        seen, unknown = lineage.leakage(told, *records, ["validation"])
         assert one in seen
         assert unknown.endswith(f"Trained on other records than these: {other}.")
     _, alone = networks.load(one)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 
 @dataclasses.dataclass(frozen=True)
-class FormerSplit:
+class PreviousSplit:
     """Where slices and groups stood.
 
     Attributes:

@@ -14,7 +14,7 @@ _SIGN = 0x80000000
 
 
 @dataclasses.dataclass(frozen=True)
-class Cuts:
+class Thresholds:
     """Where the answers change, in logits.
 
     Attributes:
@@ -28,12 +28,12 @@ class Cuts:
     high: np.float32
 
     @classmethod
-    def of(cls, choices: Choices) -> "Cuts":
-        """Returns the cuts with which float32 logits get the answers that the choices give their probabilities."""
-        threshold = cut(choices.operating_point.threshold)
+    def of(cls, choices: Choices) -> "Thresholds":
+        """Returns those with which float32 logits get the answers that the choices give their probabilities."""
+        threshold = in_logits(choices.operating_point.threshold)
         if choices.band is None:
             return cls(threshold, threshold, threshold)
-        return cls(threshold, cut(choices.band.low), cut(choices.band.high))
+        return cls(threshold, in_logits(choices.band.low), in_logits(choices.band.high))
 
     def prediction(self, logits: np.ndarray) -> np.ndarray:
         """Returns 0 or 1 for each float32 logit, int32."""
@@ -46,7 +46,7 @@ class Cuts:
         return np.where(is_unsure, np.int32(UNANSWERED), self.prediction(logits))
 
 
-def cut(threshold: float) -> np.float32:
+def in_logits(threshold: float) -> np.float32:
     """Returns the largest float32 logit whose probability, in float64, is not above a threshold in [0, 1].
 
     A comparison of rounded probabilities would decide otherwise near the threshold, and at 1 for large logits.

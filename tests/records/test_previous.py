@@ -3,8 +3,8 @@
 import pytest
 from running import run
 
-from contrast_tfdata.records import former
-from contrast_tfdata.records.former import FormerSplit
+from contrast_tfdata.records import previous
+from contrast_tfdata.records.previous import PreviousSplit
 
 
 def make_records(output, *arguments):
@@ -12,7 +12,7 @@ def make_records(output, *arguments):
 
 
 def test_content_counts_more_than_a_groups_name():
-    split = FormerSplit({"a": "test"}, {"g": "train"}, "")
+    split = PreviousSplit({"a": "test"}, {"g": "train"}, "")
     assert split.split_of(["new", "a"], "g") == "test"
     assert split.split_of(["new"], "g") == "train"
     assert split.split_of(["new"], "other") is None
@@ -22,7 +22,7 @@ def test_content_counts_more_than_a_groups_name():
 def test_old_patients_stay_and_the_folder_may_be_replaced(tmp_path):
     phantom = ["--phantom_slices=1", "--phantom_kind=easy"]
     assert make_records(tmp_path / "records", "--phantom_patients=6", *phantom).returncode == 0
-    old = former.read(tmp_path / "records")
+    old = previous.read(tmp_path / "records")
     result = make_records(
         tmp_path / "records", "--phantom_patients=9", *phantom, "--overwrite", f"--keep_split_of={tmp_path}/records"
     )
@@ -30,7 +30,7 @@ def test_old_patients_stay_and_the_folder_may_be_replaced(tmp_path):
     assert f"6 of 9 files are in the split that they or their patients have in the records {old.fingerprint[:12]}" in (
         result.stdout
     )
-    new = former.read(tmp_path / "records")
+    new = previous.read(tmp_path / "records")
     assert len(new.group_splits) == 9
     assert new.example_splits.items() >= old.example_splits.items()
 

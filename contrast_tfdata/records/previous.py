@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from contrast_tfdata.errors import DataError
-from contrast_tfdata.patients.former import FormerSplit
+from contrast_tfdata.patients.previous import PreviousSplit
 from contrast_tfdata.records import manifest, verification
 
 
-def read(records_dir: Path) -> FormerSplit:
+def read(records_dir: Path) -> PreviousSplit:
     """Reads all records of a folder.
 
     Raises:
@@ -21,4 +21,4 @@ def read(records_dir: Path) -> FormerSplit:
     for split, info in described.splits.items():
         for record in verification.read_split(records_dir, info):
             examples[record.example_id] = groups[record.group] = split
-    return FormerSplit(examples, groups, described.fingerprint)
+    return PreviousSplit(examples, groups, described.fingerprint)
