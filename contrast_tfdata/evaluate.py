@@ -35,6 +35,7 @@ def main(argv: list[str]) -> None:
     from contrast_tfdata.model import views
     from contrast_tfdata.model.weights import refuse_other_preprocessing
     from contrast_tfdata.records import manifest as manifests
+    from contrast_tfdata.records import verification
     from contrast_tfdata.runs import outcome
     from contrast_tfdata.scoring import carried, lineage, networks
 
@@ -42,7 +43,7 @@ def main(argv: list[str]) -> None:
     for line in networks.announcements(_WORKDIR.value, description):
         cli.console.print(line)
     manifest = manifests.load(records_dir)
-    outcome.check_records(records_dir, manifest, full=_VERIFY.value == "full")
+    verification.check_before_use(records_dir, manifest, full=_VERIFY.value == "full")
     manifests.require_split(records_dir, manifest, split)
     refuse_other_preprocessing(manifest.preprocessing, description, workdir)
     leakage = lineage.leakage(networks.descriptions(_WORKDIR.value, description), records_dir, manifest, [split])

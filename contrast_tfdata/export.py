@@ -63,11 +63,11 @@ def _samples(description: dict, split: str, form: formats.Format) -> tuple["Samp
 
     from contrast_tfdata.model.weights import refuse_other_preprocessing
     from contrast_tfdata.records import manifest as manifests
-    from contrast_tfdata.runs import outcome
+    from contrast_tfdata.records import verification
 
     records_dir = Path(_RECORDS_DIR.value)
     manifest = manifests.load(records_dir)
-    outcome.check_records(records_dir, manifest, full=_VERIFY.value == "full")
+    verification.check_before_use(records_dir, manifest, full=_VERIFY.value == "full")
     refuse_other_preprocessing(manifest.preprocessing, description, _WORKDIR.value)
     compared = samples.of_records(records_dir, manifest, split, samples.MAX_COMPARED)
     if not is_quantized:

@@ -173,7 +173,8 @@ def _sources_given() -> dict[str, object]:
 def _conversion_options():
     from contrast_tfdata.images.preprocessing import Preprocessing
     from contrast_tfdata.intake.selection import SliceSelection
-    from contrast_tfdata.patients.options import ConversionOptions, PlanOptions
+    from contrast_tfdata.patients.options import PlanOptions
+    from contrast_tfdata.records.options import ConversionOptions
 
     return ConversionOptions(
         plan=PlanOptions(

@@ -21,9 +21,10 @@ def make_records(pictures: str, output: str, workers: int) -> dict:
     # Here, as in the command: worker processes import this module too, and must not wait for TensorFlow.
     from contrast_tfdata.intake import sources
     from contrast_tfdata.intake.workers import Workers
-    from contrast_tfdata.patients.options import ConversionOptions, PlanOptions
+    from contrast_tfdata.patients.options import PlanOptions
     from contrast_tfdata.patients.splits import KERAS_VALIDATION_FRACTION, SplitOptions
     from contrast_tfdata.records.conversion import convert
+    from contrast_tfdata.records.options import ConversionOptions
 
     Path(output).mkdir(parents=True)
     plan = PlanOptions(split=SplitOptions("keras", KERAS_VALIDATION_FRACTION, 0.0, 1020))

@@ -49,8 +49,8 @@ def verify() -> flags.FlagHolder:
         "verify",
         "auto",
         ["auto", "full"],
-        "read all records before the first is used (full), or only where they are at most 2 GiB; names, sizes and "
-        "counts are always checked",
+        "read all records before the first is used (full), or only where they are at most 2 GiB and have changed since "
+        "they were last read for it; names, sizes and counts are always checked",
     )
 
 

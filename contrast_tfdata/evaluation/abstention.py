@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from contrast_tfdata.evaluation.metrics import wilson_interval
-from contrast_tfdata.evaluation.operating_point import OperatingPoint
+from contrast_tfdata.evaluation.operating_point import OperatingPoint, answers
 from contrast_tfdata.evaluation.predictions import Predictions, logit, sigmoid
 
 DEFAULT_MAX_ERROR = 0.02
@@ -161,7 +161,7 @@ def _curve(
     """Returns the distinct margins, the largest first, and coverage and risk when answering down to each."""
     margins, position = np.unique(-_margin(probabilities, threshold), return_inverse=True)
     answered = np.cumsum(np.bincount(position))
-    wrong = np.cumsum(np.bincount(position, (probabilities > threshold) != labels))
+    wrong = np.cumsum(np.bincount(position, answers(probabilities, threshold) != labels))
     return -margins, answered / len(labels), wrong / answered
 
 
@@ -172,7 +172,7 @@ def _margin(probabilities: np.ndarray, threshold: float) -> np.ndarray:
 
 def _ends(probabilities: np.ndarray, is_answered: np.ndarray, threshold: float, reach: float) -> tuple[float, float]:
     """Returns the ends of the band: `reach` from the threshold in the logit, but on the right side of every example."""
-    is_above = probabilities > threshold
+    is_above = answers(probabilities, threshold) == 1
     inside, below, above = probabilities[~is_answered], ~is_above & is_answered, is_above & is_answered
     centre = logit(threshold)
     low = min(float(sigmoid(centre - reach)), np.nextafter(inside.min(), 0.0), threshold)

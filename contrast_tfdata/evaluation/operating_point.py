@@ -75,6 +75,11 @@ class OperatingPoint:
         return values if self.reason else {name: value for name, value in values.items() if name != "reason"}
 
 
+def answers(probabilities: np.ndarray | float, threshold: float) -> np.ndarray:
+    """Returns the answers, int64 of the shape of `probabilities`: 1 strictly above the threshold, as on the slides."""
+    return (np.asarray(probabilities) > threshold).astype(np.int64)
+
+
 def choose(
     labels: np.ndarray, probabilities: np.ndarray, criterion: str = "accuracy", chosen_on: str = "validation"
 ) -> OperatingPoint:
@@ -156,5 +161,5 @@ def slides_sweep(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndar
     if not len(labels):
         raise ValueError("A sweep needs at least one example. Received: 0")
     thresholds = np.arange(100) / 100
-    accuracies = np.array([np.mean((probabilities > threshold) == labels) for threshold in thresholds])
+    accuracies = np.array([np.mean(answers(probabilities, threshold) == labels) for threshold in thresholds])
     return thresholds, accuracies, float(thresholds[np.argmax(accuracies)])

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from contrast_tfdata.errors import DataError
+from contrast_tfdata.evaluation.operating_point import answers
 from contrast_tfdata.storage.atomic_file import replacing
 from contrast_tfdata.storage.csv_text import csv_line, guard_formula, unguard_formula
 
@@ -88,7 +89,7 @@ class Predictions:
 
     def prediction(self, threshold: float) -> np.ndarray:
         """Returns (n,) int64: 1 where the probability is strictly above `threshold`, as on the slides, else 0."""
-        return (self.probability > threshold).astype(np.int64)
+        return answers(self.probability, threshold)
 
     def select(self, which: np.ndarray) -> "Predictions":
         """Returns the rows that `which` names: a (n,) bool mask, or int64 positions in the wanted order."""
@@ -109,11 +110,13 @@ class Predictions:
     def rows(self, threshold: float) -> Iterator[tuple[str, ...]]:
         """Yields the cells of one line of the file after another, without the header, formulas defused."""
         columns = (self.path, self.slice_index, self.example_id, self.group, self.label, self.logit, self.probability)
-        for path, index, example_id, group, label, logit, probability in zip(*columns, strict=True):
+        for path, index, example_id, group, label, logit, probability, answer in zip(
+            *columns, self.prediction(threshold), strict=True
+        ):
             names = guard_formula(path), str(index), guard_formula(example_id), guard_formula(group)
             label_cell = "" if label == UNKNOWN_LABEL else str(label)
             # repr is the shortest text that reads back as the same float64, and so as the same float32.
-            yield *names, label_cell, repr(float(logit)), repr(float(probability)), str(int(probability > threshold))
+            yield *names, label_cell, repr(float(logit)), repr(float(probability)), str(answer)
 
     def write_csv(self, file_path: Path, threshold: float):
         """Writes the file `CSV_COLUMNS` describes, complete or not at all.

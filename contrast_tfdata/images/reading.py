@@ -8,7 +8,8 @@ files.
 import contextlib
 import hashlib
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from contrast_tfdata.errors import ContrastError
 from contrast_tfdata.images import dicom, nifti, raster
@@ -29,13 +30,7 @@ def scan(data: bytes) -> FileFacts:
     image_format = sniff(data[:HEAD_BYTES])
     sha256 = hashlib.sha256(data).digest()
     with _rejecting(image_format):
-        if image_format == "dicom":
-            return _dicom_facts(data, sha256)
-        if image_format == "nifti":
-            header = nifti.read_header(data)
-            return FileFacts(sha256, image_format, len(data), header.num_slices, warnings=header.warnings)
-        raster.check_header(data, image_format)
-    return FileFacts(sha256, image_format, len(data))
+        return _reader_of(image_format).scan(data, image_format, sha256)
 
 
 def read(data: bytes, facts: FileFacts, indices: Sequence[int]) -> list[Slice]:
@@ -59,18 +54,38 @@ def read(data: bytes, facts: FileFacts, indices: Sequence[int]) -> list[Slice]:
     if hashlib.sha256(data).digest() != facts.sha256:
         raise RejectedImageError("changed", "the file changed between being scanned and being read")
     with _rejecting(facts.format):
-        if facts.format == "nifti":
-            return nifti.read_slices(data, indices)
-        if facts.format == "dicom":
-            return [dicom.read_slice(data, indices[0])]
-        return [raster.read_picture(data, facts.format, indices[0])]
+        return _reader_of(facts.format).read(data, facts.format, indices)
 
 
-def _dicom_facts(data: bytes, sha256: bytes) -> FileFacts:
+class _Reader(NamedTuple):
+    """What it takes to read a format.
+
+    Attributes:
+        scan: from bytes, format and SHA-256 to what is known without decoding.
+        read: from bytes, format and indices to slices.
+        is_volume: whether a file holds as many slices as its facts say, and not one.
+    """
+
+    scan: Callable[[bytes, str, bytes], FileFacts]
+    read: Callable[[bytes, str, Sequence[int]], list[Slice]]
+    is_volume: bool = False
+
+
+def _scan_picture(data: bytes, image_format: str, sha256: bytes) -> FileFacts:
+    raster.check_header(data, image_format)
+    return FileFacts(sha256, image_format, len(data))
+
+
+def _scan_nifti(data: bytes, image_format: str, sha256: bytes) -> FileFacts:
+    header = nifti.read_header(data)
+    return FileFacts(sha256, image_format, len(data), header.num_slices, warnings=header.warnings)
+
+
+def _scan_dicom(data: bytes, image_format: str, sha256: bytes) -> FileFacts:
     header = dicom.read_header(data)
     return FileFacts(
         sha256,
-        "dicom",
+        image_format,
         len(data),
         patient_id=header.patient_id,
         study_uid=header.study_uid,
@@ -82,10 +97,23 @@ def _dicom_facts(data: bytes, sha256: bytes) -> FileFacts:
     )
 
 
+_PICTURES = _Reader(_scan_picture, lambda data, kind, indices: [raster.read_picture(data, kind, indices[0])])
+_READERS = {
+    "dicom": _Reader(_scan_dicom, lambda data, _, indices: [dicom.read_slice(data, indices[0])]),
+    "nifti": _Reader(_scan_nifti, lambda data, _, indices: nifti.read_slices(data, indices), is_volume=True),
+}
+"""By the name that `sniff` gives a format; a new one goes there, too."""
+
+
+def _reader_of(image_format: str) -> _Reader:
+    return _READERS.get(image_format, _PICTURES)
+
+
 def _check_indices(facts: FileFacts, indices: Sequence[int]) -> None:
-    if facts.format != "nifti" and len(indices) != 1:
+    is_volume = _reader_of(facts.format).is_volume
+    if not is_volume and len(indices) != 1:
         raise ValueError(f"A {facts.format} file has one slice. Received: indices={list(indices)}")
-    if facts.format == "nifti" and not all(0 <= index < facts.num_slices for index in indices):
+    if is_volume and not all(0 <= index < facts.num_slices for index in indices):
         raise ValueError(f"The volume has {facts.num_slices} slices. Received: indices={list(indices)}")
 
 

@@ -1,8 +1,7 @@
-"""What decides how files become records, besides the files."""
+"""What decides which slices become records, and in which split."""
 
 import dataclasses
 
-from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.intake.selection import SliceSelection
 from contrast_tfdata.patients.previous import PreviousSplit
 from contrast_tfdata.patients.splits import SplitOptions
@@ -27,20 +26,3 @@ class PlanOptions:
     allow_leakage: bool = False
     previous: PreviousSplit | None = None
     hash_paths: bool = True
-
-
-@dataclasses.dataclass(frozen=True)
-class ConversionOptions:
-    """How files become records.
-
-    Attributes:
-        plan: splits, selection, hashing.
-        preprocessing: intensity and size.
-        num_shards: files per split; None for as many as sizes suggest.
-        skip_bad_images: leave out what cannot be used, and list it, instead of failing.
-    """
-
-    plan: PlanOptions = PlanOptions()
-    preprocessing: Preprocessing = Preprocessing()
-    num_shards: int | None = None
-    skip_bad_images: bool = False

@@ -19,7 +19,7 @@ from contrast_tfdata.patients.duplicates import Scanned
 from contrast_tfdata.patients.findings import Findings, no_class_to_train_on
 from contrast_tfdata.patients.identity import example_id, group_key
 from contrast_tfdata.patients.near_duplicates import Pair
-from contrast_tfdata.patients.options import ConversionOptions, PlanOptions
+from contrast_tfdata.patients.options import PlanOptions
 from contrast_tfdata.patients.source_names import hide_patient
 from contrast_tfdata.patients.splits import SplitOptions
 
@@ -86,7 +86,13 @@ Chosen = tuple[Unit, FileFacts, tuple[int, ...]]
 
 
 def make_plan(
-    sources: Sources, conversion: ConversionOptions, workers: Workers, progress: Progress, folder: Path
+    sources: Sources,
+    options: PlanOptions,
+    workers: Workers,
+    progress: Progress,
+    folder: Path,
+    *,
+    skip_bad_images: bool,
 ) -> Plan:
     """Scans all files and decides where each goes; keeps on the disk of `folder` meanwhile what is large.
 
@@ -95,7 +101,6 @@ def make_plan(
             allowed, an image or a patient stands in train and test. All kinds are listed, and with them the files that
             cannot be used; those alone are left for when the others have been decoded, as that finds more of them.
     """
-    options = conversion.plan
     scanned, rejected = _scan(sources, workers, progress)
     findings = Findings(options.allow_leakage, list(sources.notes), list(sources.problems))
     kept = _without_copies(scanned, options.split.rule, findings)
@@ -105,7 +110,7 @@ def make_plan(
     names = [grouping.name_of(unit, facts) for unit, facts, _ in chosen]
     pools = _pools(chosen, names, options, findings)
     findings.problems += _missing_classes(sources, chosen)
-    findings.refuse([] if conversion.skip_bad_images else rejected)
+    findings.refuse([] if skip_bad_images else rejected)
     warnings, patients_known, pairs = findings.warnings, all(name.known for name in names), None
     if options.split.rule == "keras":
         groups = [name.text for name in names]

@@ -65,7 +65,7 @@ def shares(batch_size: int, phantom_fraction: float) -> tuple[int, int]:
     return real, batch_size - real
 
 
-def refuse_other_preprocessing(phantom: PhantomPart, manifest: Manifest) -> None:
+def refuse_unlike_records(phantom: PhantomPart, manifest: Manifest) -> None:
     """Holds synthetic records to the real ones beside them: what they are must not show in greys, size or proportions.
 
     Raises:

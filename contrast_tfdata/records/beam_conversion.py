@@ -21,10 +21,10 @@ from contrast_tfdata.intake.decoding import decode
 from contrast_tfdata.intake.scanning import Progress, Rejection
 from contrast_tfdata.intake.sources import Sources
 from contrast_tfdata.patients import look_alikes
-from contrast_tfdata.patients.options import ConversionOptions
 from contrast_tfdata.patients.plan import Plan, PlannedUnit, labels_of, make_plan, shown_path
 from contrast_tfdata.records import codec, conversion, manifest, shards
 from contrast_tfdata.records.beam_workers import BeamWorkers, PipelineOptions, beam, complete_file
+from contrast_tfdata.records.options import ConversionOptions
 from contrast_tfdata.storage.staging import space_for
 
 
@@ -41,7 +41,7 @@ def convert(
     # A folder of this user alone: what a scan learns about a DICOM file, its PatientID too, comes back through it.
     with tempfile.TemporaryDirectory(prefix=".beam-", dir=directory) as folder:
         workers = BeamWorkers(Path(folder), beam_options)
-        plan = make_plan(sources, options, workers, progress, directory)
+        plan = make_plan(sources, options.plan, workers, progress, directory, skip_bad_images=options.skip_bad_images)
         needed = conversion.needed_bytes(plan, options.preprocessing)
         with space_for(directory, needed), look_alikes.comparing(plan, directory) as thumbnails:
             outcome = _write_splits(plan, directory, options, workers, progress, thumbnails)

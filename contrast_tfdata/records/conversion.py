@@ -17,10 +17,10 @@ from contrast_tfdata.intake.workers import Workers
 from contrast_tfdata.patients import copied_patients, look_alikes, one_person
 from contrast_tfdata.patients.findings import no_class_to_train_on
 from contrast_tfdata.patients.identity import example_id
-from contrast_tfdata.patients.options import ConversionOptions
 from contrast_tfdata.patients.plan import PairAcrossSplits, Plan, PlannedUnit, make_plan, shown_path
 from contrast_tfdata.patients.thumbnails import THUMBNAIL_BYTES
 from contrast_tfdata.records import codec, descriptions, manifest, shards
+from contrast_tfdata.records.options import ConversionOptions
 from contrast_tfdata.records.verification import verify
 from contrast_tfdata.storage.csv_text import csv_line, guard_formula
 from contrast_tfdata.storage.staging import space_for
@@ -58,7 +58,7 @@ def convert(
         StorageError: the disk is too small for the records, or failed.
         OSError: the folder cannot be written.
     """
-    plan = make_plan(sources, options, workers, progress, directory)
+    plan = make_plan(sources, options.plan, workers, progress, directory, skip_bad_images=options.skip_bad_images)
     needed = needed_bytes(plan, options.preprocessing)
     with space_for(directory, needed), look_alikes.comparing(plan, directory) as thumbnails:
         outcome = _write_splits(plan, directory, options, workers, progress, thumbnails)

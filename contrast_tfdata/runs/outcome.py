@@ -25,15 +25,11 @@ from contrast_tfdata.model.explanation import evidence_maps
 from contrast_tfdata.model.runtime_plan import RuntimePlan
 from contrast_tfdata.model.views import PLAIN
 from contrast_tfdata.model.weights import load_description, save_model, sha256_of
-from contrast_tfdata.records import manifest as manifests
-from contrast_tfdata.records import verification
 from contrast_tfdata.records.manifest import Manifest
 from contrast_tfdata.report import findings
 from contrast_tfdata.scoring.splits import Scorer, SplitScores, gate_around, read_images
 from contrast_tfdata.storage.atomic_file import replacing
 
-MAX_VERIFIED_BYTES = 2 << 30
-"""Records up to this size are read before use: 0.6 s for 1,500 slices. Of larger ones sizes and counts are checked."""
 _PACKAGES = ("tensorflow", "tensorflow-addons", "keras", "numpy", "scikit-learn", "pillow")
 
 
@@ -198,23 +194,6 @@ class Run:
         with replacing(self.directory / name) as file:
             json.dump(content, file, indent=2, allow_nan=False)
             file.write("\n")
-
-
-def check_records(records_dir: Path, manifest: Manifest, *, full: bool) -> None:
-    """Holds records to their manifest before they are used: every byte of them, up to a few seconds' worth.
-
-    Args:
-        records_dir: the records.
-        manifest: theirs.
-        full: read them all, however large they are.
-
-    Raises:
-        DataError: lists what is damaged, missing or not theirs.
-    """
-    if full or manifests.total_bytes(manifest) <= MAX_VERIFIED_BYTES:
-        verification.verify_records(records_dir, manifest)
-    else:
-        manifests.check(records_dir, manifest)
 
 
 def say_confounders(metrics: Mapping, console: Console) -> None:

@@ -12,6 +12,7 @@ from contrast_tfdata.model.runtime_plan import RuntimePlan
 from contrast_tfdata.pipeline import folds
 from contrast_tfdata.pipeline.mixing import PhantomPart
 from contrast_tfdata.records import manifest as manifests
+from contrast_tfdata.records import verification
 from contrast_tfdata.records.manifest import Manifest
 from contrast_tfdata.report.figures import History
 from contrast_tfdata.runs import outcome
@@ -85,7 +86,7 @@ def _prepare(
 def _checked_manifest(records_dir: Path, request: TrainingRequest) -> Manifest:
     """Returns the manifest of records that were held to it."""
     manifest = manifests.load(records_dir)
-    outcome.check_records(records_dir, manifest, full=request.verify_all)
+    verification.check_before_use(records_dir, manifest, full=request.verify_all)
     return manifest
 
 

@@ -100,7 +100,7 @@ def find_inputs(inputs: Sequence[str], *, max_bytes: int) -> Inputs:
         for file in listing.files:
             if (file.root, file.path) not in seen:  # an input may lie within another one
                 path = _shown_path(name, file)
-                units[path] = FileUnit(file, _label_of(path))
+                units[path] = FileUnit(file, _label_of_any_folder(path))
             seen.add((file.root, file.path))
         for problem in listing.problems:
             path = os.path.join(name, problem.path)
@@ -223,7 +223,7 @@ def _shown_path(given: str, file: files.FileRef) -> str:
     return given
 
 
-def _label_of(path: str) -> int:
+def _label_of_any_folder(path: str) -> int:
     names = [part.lower() for part in Path(path).parts[:-1]]
     labels = {CLASS_NAMES.index(name) for name in names if name in CLASS_NAMES}
     return labels.pop() if len(labels) == 1 else UNKNOWN_LABEL

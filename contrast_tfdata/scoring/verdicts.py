@@ -6,6 +6,7 @@ import numpy as np
 
 from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.evaluation import Choices
+from contrast_tfdata.evaluation.operating_point import answers
 from contrast_tfdata.evaluation.predictions import sigmoid
 from contrast_tfdata.images.contrast_claims import Claim
 
@@ -50,7 +51,7 @@ class SeriesVerdict:
         """
         probability = float(sigmoid(np.mean(logits)))
         is_unsure = choices.band is not None and bool(choices.band.is_indeterminate(probability))
-        prediction = int(probability > choices.operating_point.threshold)
+        prediction = int(answers(probability, choices.operating_point.threshold))
         return cls(name, len(logits), probability, prediction, claim, refusal or (IN_BAND if is_unsure else ""))
 
     @property

@@ -18,7 +18,7 @@ from contrast_tfdata.pipeline.datasets import (
     example_ids_of_step,
     steps_per_epoch,
 )
-from contrast_tfdata.pipeline.mixing import PhantomPart, refuse_other_preprocessing
+from contrast_tfdata.pipeline.mixing import PhantomPart, refuse_unlike_records
 from contrast_tfdata.pipeline.options import PipelineOptions
 from contrast_tfdata.records.manifest import Manifest
 from contrast_tfdata.training.checkpoints import Checkpoints, Progress
@@ -75,7 +75,7 @@ class Job:
             if "train" not in part.manifest.splits:
                 raise DataError(f"{part.records_dir}: the training split is empty")
         if self.phantom:
-            refuse_other_preprocessing(self.phantom, self.manifest)
+            refuse_unlike_records(self.phantom, self.manifest)
 
     @property
     def num_examples(self) -> int:

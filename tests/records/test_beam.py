@@ -15,8 +15,8 @@ from contrast_tfdata.errors import ContrastError, DataError, InterruptedRunError
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.intake import sources
 from contrast_tfdata.intake.workers import Workers
-from contrast_tfdata.patients.options import ConversionOptions
 from contrast_tfdata.records import beam_conversion, beam_workers, conversion
+from contrast_tfdata.records.options import ConversionOptions
 
 PREPROCESSING = Preprocessing(image_size=24, interpolation="nearest", intensity="stored", aspect="stretch")
 PATIENT = "/([^_/]+)_[^/]*$"

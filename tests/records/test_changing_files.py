@@ -15,9 +15,9 @@ from contrast_tfdata.errors import DataError
 from contrast_tfdata.intake import sources
 from contrast_tfdata.intake.workers import Workers
 from contrast_tfdata.patients.identity import example_id
-from contrast_tfdata.patients.options import ConversionOptions
 from contrast_tfdata.records import manifest as manifests
 from contrast_tfdata.records.conversion import convert
+from contrast_tfdata.records.options import ConversionOptions
 from contrast_tfdata.records.verification import read_split
 
 FILES, VERSIONS = 40, 3

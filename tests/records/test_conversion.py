@@ -19,11 +19,12 @@ from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.intake import sources, units
 from contrast_tfdata.intake.workers import Workers
 from contrast_tfdata.patients.identity import group_key
-from contrast_tfdata.patients.options import ConversionOptions, PlanOptions
+from contrast_tfdata.patients.options import PlanOptions
 from contrast_tfdata.patients.splits import SplitOptions
 from contrast_tfdata.records import manifest as manifests
 from contrast_tfdata.records import previous
 from contrast_tfdata.records.conversion import convert
+from contrast_tfdata.records.options import ConversionOptions
 from contrast_tfdata.records.verification import read_split, verify
 
 REGEX = "/([^_/]+)_[^/]*$"

@@ -21,7 +21,8 @@ from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.records import conversion, manifest
 from contrast_tfdata.intake import sources, workers
 from contrast_tfdata.storage import staging
-from contrast_tfdata.patients.options import ConversionOptions, PlanOptions
+from contrast_tfdata.patients.options import PlanOptions
+from contrast_tfdata.records.options import ConversionOptions
 from contrast_tfdata.patients.splits import SplitOptions
 
 pictures, output, kills = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), int(sys.argv[3])

@@ -12,9 +12,9 @@ from test_conversion import SMALL, contents, make
 
 from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.errors import DataError
-from contrast_tfdata.patients.options import ConversionOptions
 from contrast_tfdata.records import codec, descriptions
 from contrast_tfdata.records.manifest import sha256_of
+from contrast_tfdata.records.options import ConversionOptions
 from contrast_tfdata.records.shards import SplitWriter
 from contrast_tfdata.records.verification import read_split, verify
 

@@ -18,9 +18,9 @@ from png_files import write_png
 from test_conversion import SMALL, make
 
 from contrast_tfdata.errors import DataError
-from contrast_tfdata.patients.options import ConversionOptions
 from contrast_tfdata.records import codec, verification
 from contrast_tfdata.records import manifest as manifests
+from contrast_tfdata.records.options import ConversionOptions
 
 EXAMPLES = int(os.environ.get("CONTRAST_FUZZ", "60"))
 STRING = tf.TensorSpec([], tf.string)

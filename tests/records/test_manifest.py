@@ -11,8 +11,8 @@ from png_files import write_png
 from test_conversion import SMALL, make
 
 from contrast_tfdata.errors import DataError
-from contrast_tfdata.patients.options import ConversionOptions
 from contrast_tfdata.records import manifest as manifests
+from contrast_tfdata.records.options import ConversionOptions
 
 
 @pytest.fixture(scope="module")

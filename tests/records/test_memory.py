@@ -18,13 +18,13 @@ from pathlib import Path
 import numpy as np
 from contrast_tfdata.patients import look_alikes, plan
 from contrast_tfdata.intake import sources
-from contrast_tfdata.patients.options import ConversionOptions
+from contrast_tfdata.patients.options import PlanOptions
 from contrast_tfdata.intake.workers import Workers
 
 tree, folder, regex = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3] or None
 found = sources.from_class_folders(tree, split=None, group_regex=regex, max_bytes=1 << 29)
 with Workers(1) as pool:
-    planned = plan.make_plan(found, ConversionOptions(), pool, lambda *_: None, folder)
+    planned = plan.make_plan(found, PlanOptions(), pool, lambda *_: None, folder, skip_bad_images=False)
 random = np.random.default_rng(0)
 with look_alikes.comparing(planned, folder) as thumbnails:
     for unit in [unit for units in planned.units.values() for unit in units]:

@@ -8,9 +8,9 @@ from contrast_tfdata.errors import DataError
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.intake import sources
 from contrast_tfdata.intake.workers import Workers
-from contrast_tfdata.patients.options import ConversionOptions
 from contrast_tfdata.records import codec
 from contrast_tfdata.records.conversion import convert
+from contrast_tfdata.records.options import ConversionOptions
 from contrast_tfdata.records.verification import read_split
 
 SMALL = Preprocessing(image_size=24, interpolation="nearest", intensity="stored", aspect="stretch")

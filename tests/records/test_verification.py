@@ -13,9 +13,10 @@ from png_files import write_tree
 from test_conversion import SMALL, make
 
 from contrast_tfdata.errors import DataError
-from contrast_tfdata.patients.options import ConversionOptions
 from contrast_tfdata.records import manifest as manifests
-from contrast_tfdata.records.verification import verify, verify_records
+from contrast_tfdata.records import verification
+from contrast_tfdata.records.options import ConversionOptions
+from contrast_tfdata.records.verification import check_before_use, verify, verify_records
 
 
 @pytest.fixture(scope="module")
@@ -212,3 +213,53 @@ def test_fingerprint_follows_the_content(records):
     manifest = records[1]
     assert manifests.load(records[0]).fingerprint == manifest.fingerprint
     assert dataclasses.replace(manifest, patients_known=False).fingerprint != manifest.fingerprint
+
+
+@pytest.fixture
+def readings(monkeypatch):
+    """Notes each time that all records are read."""
+    seen, original = [], verification.verify_records
+    monkeypatch.setattr(verification, "verify_records", lambda *given: (seen.append(given), original(*given)))
+    return seen
+
+
+def test_records_are_read_once_before_use_until_something_changes(records, readings):
+    directory, manifest, shard = records
+    for full, expected in ((False, 1), (False, 1), (True, 2), (False, 2)):
+        check_before_use(directory, manifest, full=full)
+        assert len(readings) == expected
+    os.utime(shard)
+    check_before_use(directory, manifest, full=False)
+    assert len(readings) == 3
+    data = bytearray(shard.read_bytes())
+    data[len(data) - 300] ^= 1
+    shard.write_bytes(data)
+    for _ in range(2):
+        with pytest.raises(DataError, match=rf"{shard.name}: SHA-256 differs"):
+            check_before_use(directory, manifest, full=False)
+
+
+def test_a_changed_manifest_is_a_reason_to_read_again(records, readings):
+    directory, manifest, _ = records
+    check_before_use(directory, manifest, full=False)
+    (directory / manifests.FILE_NAME).write_text(manifest.to_text())
+    check_before_use(directory, manifest, full=False)
+    assert len(readings) == 2
+
+
+@pytest.mark.parametrize("content", ["", "[1", "{}", "[]"])
+def test_a_damaged_stamp_is_none(records, readings, content):
+    directory, manifest, _ = records
+    (directory / ".verified.json").write_text(content)
+    check_before_use(directory, manifest, full=False)
+    assert len(readings) == 1
+
+
+def test_of_records_too_large_only_sizes_and_counts_are_checked(records, readings, monkeypatch):
+    directory, manifest, shard = records
+    monkeypatch.setattr(verification, "MAX_VERIFIED_BYTES", manifests.total_bytes(manifest) - 1)
+    check_before_use(directory, manifest, full=False)
+    assert not readings
+    shard.write_bytes(shard.read_bytes() + b"0")
+    with pytest.raises(DataError, match=shard.name):
+        check_before_use(directory, manifest, full=False)
