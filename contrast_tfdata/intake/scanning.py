@@ -1,8 +1,11 @@
 """A first look at every file: what it is, and whether it can be used."""
 
 import dataclasses
+import functools
 import sys
 from collections.abc import Callable, Sequence
+
+import numpy as np
 
 from contrast_tfdata.errors import Problems
 from contrast_tfdata.images.slices import FileFacts, RejectedImageError
@@ -31,7 +34,10 @@ def unusable(rejected: Sequence[Rejection], what_else: str) -> Problems:
 
 
 def scan(
-    units: Sequence[tuple[str, Unit]], workers: Workers, progress: Progress
+    units: Sequence[tuple[str, Unit]],
+    workers: Workers,
+    progress: Progress,
+    keep: Callable[[Unit, np.ndarray], None] | None = None,
 ) -> tuple[list[tuple[str, Unit, FileFacts]], list[Rejection]]:
     """Scans units in parallel; returns those that can be used, with their facts, and the others' rejections.
 
@@ -39,16 +45,21 @@ def scan(
         units: each with the name under which a person finds it again.
         workers: processes that scan.
         progress: is told the stage `scan`.
+        keep: called with each picture whose patient nobody names and its thumbnail (see `scan_with_thumbnail`).
     """
     scanned, rejected = [], []
     progress("scan", 0, len(units))
-    results = zip(units, workers.map(_scan_one, (unit for _, unit in units)), strict=True)
+    scan_one = functools.partial(_scan_one, compare=keep is not None)
+    results = zip(units, workers.map(scan_one, (unit for _, unit in units)), strict=True)
     for done, ((name, unit), found) in enumerate(results, start=1):
         progress("scan", done, len(units))
         if isinstance(found, RejectedImageError):
             rejected.append(Rejection(name, found.code, found.detail))
-        else:
-            scanned.append((name, unit, _with_shared_text(found)))
+            continue
+        facts, thumbnail = found
+        scanned.append((name, unit, _with_shared_text(facts)))
+        if thumbnail is not None:
+            keep(unit, thumbnail)
     return scanned, rejected
 
 
@@ -58,9 +69,9 @@ def _with_shared_text(facts: FileFacts) -> FileFacts:
     return dataclasses.replace(facts, **{name: text and sys.intern(text) for name, text in texts.items()})
 
 
-def _scan_one(unit: Unit) -> FileFacts | RejectedImageError:
+def _scan_one(unit: Unit, *, compare: bool) -> tuple[FileFacts, np.ndarray | None] | RejectedImageError:
     """Runs in a worker process; a rejection is returned, so that the others go on."""
     try:
-        return unit.scan()
+        return unit.scan_with_thumbnail() if compare else (unit.scan(), None)
     except RejectedImageError as error:
         return error

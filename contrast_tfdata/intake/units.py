@@ -5,10 +5,13 @@ import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from contrast_tfdata import __version__
 from contrast_tfdata.images import reading
-from contrast_tfdata.images.slices import FileFacts, Slice
+from contrast_tfdata.images.slices import FileFacts, RejectedImageError, Slice
 from contrast_tfdata.images.sniffing import expected_format
+from contrast_tfdata.images.thumbnail import thumbnail
 from contrast_tfdata.intake.files import FileRef
 
 if TYPE_CHECKING:
@@ -43,7 +46,26 @@ class FileUnit:
 
     def scan(self) -> FileFacts:
         """Reads the bytes and what can be learned without decoding pixels; raises RejectedImageError."""
-        facts = reading.scan(self.file.read())
+        return self._facts(self.file.read())
+
+    def scan_with_thumbnail(self) -> tuple[FileFacts, np.ndarray | None]:
+        """Scans a file and, of a picture whose patient nobody names, returns the thumbnail too: (48, 48) uint8.
+
+        It is None for all others, and for a picture that cannot be decoded.
+        """
+        data = self.file.read()
+        facts = self._facts(data)
+        named = self.group or facts.patient_id or facts.study_uid or facts.series_uid
+        if named or facts.num_slices > 1:
+            return facts, None
+        try:
+            (only,) = reading.read(data, facts, (0,))
+        except RejectedImageError:
+            return facts, None  # Said of the file when it is decoded for the records.
+        return facts, thumbnail(only.pixels)
+
+    def _facts(self, data: bytes) -> FileFacts:
+        facts = reading.scan(data)
         if self.subgroups:
             # The table knows better than a header what the user wants to tell apart.
             together = {**dict(facts.subgroups), **dict(self.subgroups)}
@@ -84,6 +106,10 @@ class PhantomUnit:
         """Describes the patient; its digest stands for all that its pixels depend on. There is no file: 0 bytes."""
         recipe = f"phantom {__version__} seed {self.seed} patient {self.patient} {self.options}"
         return FileFacts(hashlib.sha256(recipe.encode()).digest(), "phantom", 0, 2 * self.options.slices_per_class)
+
+    def scan_with_thumbnail(self) -> tuple[FileFacts, None]:
+        """Describes the patient; synthetic ones are not compared."""
+        return self.scan(), None
 
     def read(self, facts: FileFacts, indices: Sequence[int]) -> list[tuple[int, Slice]]:
         """Returns (label, slice): of the slices before contrast, then those after it, those at `indices`."""

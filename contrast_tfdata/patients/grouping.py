@@ -16,7 +16,7 @@ from contrast_tfdata.intake.scanning import Progress
 from contrast_tfdata.intake.units import Unit
 from contrast_tfdata.intake.workers import Workers
 from contrast_tfdata.patients import assignment, near_duplicates
-from contrast_tfdata.patients.thumbnails import ThumbnailFile
+from contrast_tfdata.patients.thumbnails import ThumbnailFile, ThumbnailsOfUnits
 
 MOST_JOINED = 0.2
 """Share of all names that may be joined into one group because files look alike.
@@ -102,21 +102,27 @@ def _in_one_form(patient: str) -> str:
 
 
 def find_look_alikes(
-    chosen: Sequence[tuple[Unit, FileFacts, tuple[int, ...]]], workers: Workers, progress: Progress, folder: Path
+    chosen: Sequence[tuple[Unit, FileFacts, tuple[int, ...]]],
+    seen: ThumbnailsOfUnits,
+    workers: Workers,
+    progress: Progress,
+    folder: Path,
 ) -> list[near_duplicates.Pair]:
     """Returns pairs of units, by position, that show the same thing; a volume is represented by its middle slice.
 
-    Every unit is decoded for it, so this is for data in which some patients are unknown. Thumbnails are kept
-    on the disk of `folder` meanwhile.
+    Every unit that has no thumbnail from the scan is decoded for it, so this is for data in which some patients are
+    unknown. Thumbnails are kept on the disk of `folder` meanwhile.
     """
     # By content, so that the order of listing does not matter; files that cannot be decoded are rejected later.
     order = sorted(range(len(chosen)), key=lambda number: chosen[number][0].path)
     order.sort(key=lambda number: chosen[number][1].sha256)
     positions = []
     progress("compare", 0, len(order))
-    results = workers.map(_thumbnail, (chosen[number] for number in order))
+    decoded = workers.map(_thumbnail, (chosen[number] for number in order if chosen[number][0] not in seen))
     with ThumbnailFile(folder) as thumbnails:
-        for done, (number, thumbnail) in enumerate(zip(order, results, strict=True), start=1):
+        for done, number in enumerate(order, start=1):
+            unit = chosen[number][0]
+            thumbnail = seen.of(unit) if unit in seen else next(decoded)
             progress("compare", done, len(order))
             if thumbnail is not None:
                 thumbnails.append(thumbnail)

@@ -2,8 +2,10 @@
 
 import dataclasses
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from contrast_tfdata import CLASS_NAMES, SPLITS
 from contrast_tfdata.errors import Problems
@@ -22,6 +24,7 @@ from contrast_tfdata.patients.near_duplicates import Pair
 from contrast_tfdata.patients.options import PlanOptions
 from contrast_tfdata.patients.source_names import hide_patient
 from contrast_tfdata.patients.splits import SplitOptions
+from contrast_tfdata.patients.thumbnails import ThumbnailFile, ThumbnailsOfUnits
 
 PATIENTS_UNKNOWN = (
     "patient independence unverified: no patient is known for some files, so slices of one patient may stand on both "
@@ -101,7 +104,22 @@ def make_plan(
             allowed, an image or a patient stands in train and test. All kinds are listed, and with them the files that
             cannot be used; those alone are left for when the others have been decoded, as that finds more of them.
     """
-    scanned, rejected = _scan(sources, workers, progress)
+    with ThumbnailFile(folder) as kept:
+        return _plan(sources, options, workers, progress, folder, ThumbnailsOfUnits(kept), skip_bad_images)
+
+
+def _plan(
+    sources: Sources,
+    options: PlanOptions,
+    workers: Workers,
+    progress: Progress,
+    folder: Path,
+    seen: ThumbnailsOfUnits,
+    skip_bad_images: bool,
+) -> Plan:
+    # Look-alikes are only looked for where they decide about groups; pictures are then decoded as they are read.
+    compare = options.split.rule == "group" and not all(unit.group for unit in sources.units)
+    scanned, rejected = _scan(sources, workers, progress, seen.keep if compare else None)
     findings = Findings(options.allow_leakage, list(sources.notes), list(sources.problems))
     kept = _without_copies(scanned, options.split.rule, findings)
     findings.warnings += file_warnings.lines((unit.path, facts) for unit, facts in kept)
@@ -117,7 +135,7 @@ def make_plan(
         splits, applied = _split_by_position(sources, chosen, warnings), options.split
     else:
         if not patients_known:
-            pairs = grouping.find_look_alikes(chosen, workers, progress, folder)
+            pairs = grouping.find_look_alikes(chosen, seen, workers, progress, folder)
         applied = assignment.effective_options([unit.split for unit in sources.units], options.split)
         groups = grouping.join(names, pools, pairs or [])
         splits = assignment.split_by_group(_members(chosen, groups, pools), applied)
@@ -140,8 +158,10 @@ def make_plan(
     )
 
 
-def _scan(sources: Sources, workers: Workers, progress: Progress) -> tuple[list[Scanned], list[Rejection]]:
-    usable, unreadable = scan([(shown_path(unit), unit) for unit in sources.units], workers, progress)
+def _scan(
+    sources: Sources, workers: Workers, progress: Progress, keep: Callable[[Unit, np.ndarray], None] | None
+) -> tuple[list[Scanned], list[Rejection]]:
+    usable, unreadable = scan([(shown_path(unit), unit) for unit in sources.units], workers, progress, keep)
     unlisted = [Rejection(each.path, each.code, each.detail) for each in sources.rejected]
     return [(unit, facts) for _, unit, facts in usable], unlisted + unreadable
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from contrast_tfdata.images.thumbnail import THUMBNAIL_SIZE
+from contrast_tfdata.intake.units import Unit
 
 THUMBNAIL_BYTES = THUMBNAIL_SIZE**2
 """What each takes on the disk."""
@@ -50,3 +51,28 @@ class ThumbnailFile:
                 os.pread(self._file.fileno(), THUMBNAIL_BYTES, place * THUMBNAIL_BYTES) for place in places.tolist()
             )
         return np.frombuffer(data, np.uint8).reshape(-1, THUMBNAIL_SIZE, THUMBNAIL_SIZE)
+
+
+class ThumbnailsOfUnits:
+    """Thumbnails that the scan has made, by their unit.
+
+    Args:
+        kept: where they are kept.
+    """
+
+    def __init__(self, kept: ThumbnailFile):
+        self._kept = kept
+        self._places: dict[tuple[str | None, str], int] = {}
+
+    def keep(self, unit: Unit, thumbnail: np.ndarray) -> None:
+        """Adds one, (48, 48) uint8."""
+        self._places[unit.split, unit.path] = len(self._kept)
+        self._kept.append(thumbnail)
+
+    def __contains__(self, unit: Unit) -> bool:
+        return (unit.split, unit.path) in self._places
+
+    def of(self, unit: Unit) -> np.ndarray:
+        """Returns that of a unit, which must have one."""
+        place = self._places[unit.split, unit.path]
+        return self._kept[place : place + 1][0]

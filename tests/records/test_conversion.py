@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import unicodedata
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from contrast_tfdata import phantom
 from contrast_tfdata.errors import DataError
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.intake import sources, units
+from contrast_tfdata.intake.files import FileRef
 from contrast_tfdata.intake.workers import Workers
 from contrast_tfdata.patients.identity import group_key
 from contrast_tfdata.patients.options import PlanOptions
@@ -351,6 +353,16 @@ def test_near_duplicates_share_a_group_where_no_patient_is_known(heads, tmp_path
     assert "16 pairs of files look alike and were kept in one group" in manifest.warnings
     make(root, tmp_path / "shuffled", group_regex=None, reorder=random.Random(1).shuffle)
     assert contents(tmp_path / "records") == contents(tmp_path / "shuffled")
+
+
+@pytest.mark.parametrize("group_regex", [None, REGEX])
+def test_a_picture_is_read_once_to_be_known_and_once_for_its_record(png_tree, tmp_path, monkeypatch, group_regex):
+    """Compared or not: an unknown patient's thumbnail is made of the bytes that were read for the scan."""
+    seen, original = Counter(), FileRef.read
+    monkeypatch.setattr(FileRef, "read", lambda self: (seen.update([self.path]), original(self))[1])
+    make(png_tree((4, 4)), tmp_path / "records", group_regex=group_regex)
+    assert len(seen) == 8
+    assert set(seen.values()) == {2}
 
 
 def test_near_duplicates_of_a_test_folder_are_listed(heads, tmp_path):
