@@ -19,10 +19,9 @@ from contrast_tfdata.intake.workers import Workers
 from contrast_tfdata.patients import assignment, duplicates, grouping
 from contrast_tfdata.patients.duplicates import Scanned
 from contrast_tfdata.patients.findings import Findings, no_class_to_train_on
-from contrast_tfdata.patients.identity import example_id, group_key
+from contrast_tfdata.patients.identity import example_id, group_key, hide_patient
 from contrast_tfdata.patients.near_duplicates import Pair
 from contrast_tfdata.patients.options import PlanOptions
-from contrast_tfdata.patients.source_names import hide_patient
 from contrast_tfdata.patients.splits import SplitOptions
 from contrast_tfdata.patients.thumbnails import ThumbnailFile, ThumbnailsOfUnits
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from contrast_tfdata.errors import DataError
-from contrast_tfdata.patients.previous import PreviousSplit
+from contrast_tfdata.patients.options import PreviousSplit
 from contrast_tfdata.records import manifest, verification
 
 

@@ -6,10 +6,17 @@ from pathlib import Path
 from rich.console import Console
 
 from contrast_tfdata import report
+from contrast_tfdata.evaluation import read_csv
+from contrast_tfdata.evaluation.label_review import write_suspects
+from contrast_tfdata.evaluation.predictions import join, write_joined_csv
 from contrast_tfdata.records import manifest as manifests
-from contrast_tfdata.runs import cross_validation, several_runs
+from contrast_tfdata.runs import several_runs
 from contrast_tfdata.runs.request import TrainingRequest
 from contrast_tfdata.scoring import lineage
+
+SUMMARY_FILE = "folds.json"
+OUT_OF_FOLD = "out-of-fold"
+SUSPECTS_FILE = f"suspected-labels-{OUT_OF_FOLD}.csv"
 
 
 def train(request: TrainingRequest, run: Callable[[], Mapping], console: Console) -> None:
@@ -36,12 +43,35 @@ def _repeat(request: TrainingRequest, run: Callable[[], Mapping], console: Conso
 
 
 def _cross_validate(request: TrainingRequest, run: Callable[[], Mapping], console: Console) -> None:
-    folds = cross_validation.members(request.folds)
+    folds = [several_runs.Member(f"fold-{number + 1}", {"fold": number + 1}) for number in range(request.folds)]
     rows = several_runs.run_all(request.workdir, folds, run, console=console)
-    table = cross_validation.write_out_of_fold(request.workdir, rows)
+    table = write_out_of_fold(request.workdir, rows)
     console.print(f"each slice by the network of the fold that left it out: {table}")
-    path = request.workdir / cross_validation.SUMMARY_FILE
+    path = request.workdir / SUMMARY_FILE
     _show(request, path, f"{len(rows)} runs that validate on other patients", rows, console)
+
+
+def write_out_of_fold(directory: Path, rows: Sequence[Mapping]) -> Path:
+    """Writes the validation slices of all folds as one table, and which of their labels to look at again.
+
+    Each slice of the training and validation split stands in it once, with the logit of the network that was not
+    trained on its group, and the answer at that network's threshold.
+
+    Args:
+        directory: of all folds.
+        rows: of each fold its `name` and `threshold`.
+
+    Returns:
+        The table's path.
+
+    Raises:
+        OSError: a file cannot be read or written.
+    """
+    read = [read_csv(directory / row["name"] / "predictions-validation.csv") for row in rows]
+    path = directory / f"predictions-{OUT_OF_FOLD}.csv"
+    write_joined_csv(path, [(each, row["threshold"]) for each, row in zip(read, rows, strict=True)])
+    write_suspects(directory / SUSPECTS_FILE, {OUT_OF_FOLD: join(read)})
+    return path
 
 
 def _show(request: TrainingRequest, path: Path, title: str, rows: Sequence[Mapping], console: Console) -> None:

@@ -5,8 +5,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contrast_tfdata.patients.identity import group_key
-from contrast_tfdata.patients.source_names import hide_patient
+from contrast_tfdata.patients.identity import group_key, hide_patient
 
 
 def hashed(text):
