@@ -1,6 +1,7 @@
 """Rules about the source: who imports whom, who imports TensorFlow, who reads flags."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -125,3 +126,10 @@ def test_each_command_keeps_its_shared_flags_beside_the_others():
             code += f"\nassert set('{wanted}'.split()) <= keys, keys"
         result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
         assert result.returncode == 0, result.stderr
+
+
+def test_one_module_uses_private_interfaces_of_tensorflow():
+    """By their names: what lies in tensorflow.python or begins with an underscore."""
+    private = re.compile(r"tensorflow\.(python|tsl|core)\b|\b(model|optimizer|strategy)\._[a-z]")
+    users = [path.name for path in MODULES if private.search(path.read_text())]
+    assert users == ["private_interfaces.py"]

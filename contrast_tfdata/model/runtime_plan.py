@@ -23,6 +23,7 @@ from collections.abc import MutableMapping
 from pathlib import Path
 
 from contrast_tfdata.errors import UsageError
+from contrast_tfdata.model.private_interfaces import onednn_enabled
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 POOLING_METHODS = ("native", "folded", "patches")
@@ -130,13 +131,6 @@ def configure_environment(*, onednn: bool | None = None, environ: MutableMapping
     if onednn is not None:
         raise UsageError(message)
     logger.warning(message)
-
-
-def onednn_enabled() -> bool:
-    """Returns whether this process's TensorFlow runs oneDNN operations; imports TensorFlow."""
-    from tensorflow.python.util import _pywrap_util_port
-
-    return bool(_pywrap_util_port.IsMklEnabled())
 
 
 def detect_device() -> Device:

@@ -1,11 +1,8 @@
 """Optimizer and loss by name, and `compile`."""
 
-import contextlib
-import dataclasses
-from collections.abc import Iterator
-
 import tensorflow as tf
 
+from contrast_tfdata.model.private_interfaces import build_optimizer
 from contrast_tfdata.pipeline import addons
 from contrast_tfdata.training.options import TrainingOptions
 from contrast_tfdata.training.schedules import make_learning_rate
@@ -28,33 +25,8 @@ def compile_model(model: tf.keras.Model, options: TrainingOptions, *, steps_per_
     model.compile(optimizer, make_loss(options), weighted_metrics=[accuracy], jit_compile=jit_compile)
     # Optimizer and metrics have their state from the start, so that a checkpoint that lacks a part of it is noticed;
     # and several replicas cannot make it within the step.
-    build = getattr(model.optimizer, "build", None) or model.optimizer._create_all_weights  # of the older interface
-    build(model.trainable_variables)
+    build_optimizer(model.optimizer, model.trainable_variables)
     model.compiled_metrics.build(tf.zeros((1, 1)), tf.zeros((1, 1)))
-
-
-@contextlib.contextmanager
-def beginning_at_step(model: tf.keras.Model, epoch: int, step: int) -> Iterator[None]:
-    """Lets `fit` begin, within the block, after `step` steps of an epoch (both counted from 0).
-
-    `fit` itself begins with an epoch only; Keras 2.15 asks this attribute, which its own BackupAndRestore sets.
-    """
-    model._training_state = _Beginning(epoch, step)
-    try:
-        yield
-    finally:
-        model._training_state = None
-
-
-@dataclasses.dataclass(frozen=True)
-class _Beginning:
-    epoch: int
-    step: int
-
-    def maybe_load_initial_counters_from_ckpt(self, steps_per_epoch, initial_epoch, mode):
-        """Returns where to begin, whatever `fit` was told."""
-        del steps_per_epoch, initial_epoch, mode
-        return self.epoch, self.step
 
 
 def make_optimizer(

@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import tensorflow as tf
-from tensorflow.python.eager import context as eager_context
-from tensorflow.tsl.protobuf import coordination_config_pb2
 
 from contrast_tfdata.errors import InterruptedRunError, UsageError
+from contrast_tfdata.model.private_interfaces import watch_workers
 from contrast_tfdata.pipeline.sharing import Share, take_share
 from contrast_tfdata.training.cluster import Cluster
 from contrast_tfdata.training.stopping import Stop
@@ -195,17 +194,7 @@ def start(name: str, cluster: Cluster | None) -> Distribution:
 
 
 def _multi_worker(cluster: Cluster) -> tf.distribute.Strategy:
-    kinds = [kind for kind, *_ in cluster.tasks]
-    first, _, _ = cluster.tasks[0]
-    eager_context.context().configure_coordination_service(
-        service_type="standalone",
-        service_leader=f"/job:{first}/replica:0/task:0",
-        heartbeat_timeout_in_ms=HEARTBEAT_SECONDS * 1000,
-        coordinated_jobs=[
-            coordination_config_pb2.CoordinatedJob(name=kind, num_tasks=kinds.count(kind))
-            for kind in dict.fromkeys(kinds)
-        ],
-    )
+    watch_workers([kind for kind, *_ in cluster.tasks], HEARTBEAT_SECONDS)
     handler = signal.getsignal(signal.SIGTERM)
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
     # TensorFlow has taken the signal for itself, and with it nothing would happen.

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from contrast_tfdata.errors import DataError, InterruptedRunError
 from contrast_tfdata.model.contrast_net import ContrastNet
+from contrast_tfdata.model.private_interfaces import beginning_at_step
 from contrast_tfdata.model.runtime_plan import RuntimePlan
 from contrast_tfdata.pipeline.datasets import (
     create_eval_dataset,
@@ -22,7 +23,7 @@ from contrast_tfdata.pipeline.mixing import PhantomPart, refuse_unlike_records
 from contrast_tfdata.pipeline.options import PipelineOptions
 from contrast_tfdata.records.manifest import Manifest
 from contrast_tfdata.training.checkpoints import Checkpoints, Progress
-from contrast_tfdata.training.compiling import beginning_at_step, compile_model, take_averaged_weights
+from contrast_tfdata.training.compiling import compile_model, take_averaged_weights
 from contrast_tfdata.training.distribution import Distribution, StopTogether
 from contrast_tfdata.training.history import FILE_NAME, HistoryFile
 from contrast_tfdata.training.log_files import LogFiles
