@@ -22,7 +22,7 @@ for name, strategy in [
     ("one", tf.distribute.OneDeviceStrategy("CPU:0")), ("two", tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
 ]:
     with strategy.scope():
-        network = contrast_net(dropout_seed=3, micro_batches=int(sys.argv[2]))
+        network = contrast_net(dropout_seed=3, micro_batches=4)
         network.compile(tf.keras.optimizers.SGD(1e-2), tf.keras.losses.BinaryCrossentropy(from_logits=True))
     before = network.get_weights()
     data = tf.data.Dataset.from_tensor_slices((images, labels, weights)).batch(4)
@@ -33,10 +33,9 @@ np.savez(sys.argv[1], **moved)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("micro_batches", [1, 4])
-def test_two_replicas_take_the_step_of_one(tmp_path, micro_batches):
+def test_two_replicas_take_the_step_of_one(tmp_path):
     file = tmp_path / "moved.npz"
-    run = run_program(SCRIPT, file, micro_batches, cwd=Path(__file__).parent)
+    run = run_program(SCRIPT, file, cwd=Path(__file__).parent)
     assert run.returncode == 0, run.stderr[-3000:]
     moved = np.load(file)
     # Both drop the same features, row by row of the global batch.

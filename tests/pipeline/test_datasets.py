@@ -211,14 +211,14 @@ import numpy as np, tensorflow as tf
 folder, cache, copies = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 folder.mkdir()
 with tf.io.TFRecordWriter(str(folder / "shard")) as writer:
-    for number in range(200):
+    for number in range(100):
         pixels = np.full((331, 331), number, np.uint8)
         writer.write(codec.encode(codec.SliceRecord(pixels, number % 2, f"{number}", "g", "s", 0)))
 # The same file under many names: quick to write, and read as so many files.
 for number in range(copies):
     os.link(folder / "shard", folder / f"shard-{number}")
-shards = tuple(manifests.Shard(f"shard-{number}", 0, 200, "") for number in range(copies))
-train = manifests.SplitInfo(shards, {"no_gad": 100 * copies, "with_gad": 100 * copies}, 1)
+shards = tuple(manifests.Shard(f"shard-{number}", 0, 100, "") for number in range(copies))
+train = manifests.SplitInfo(shards, {"no_gad": 50 * copies, "with_gad": 50 * copies}, 1)
 manifest = manifests.Manifest({"image_size": 331}, {}, {"train": train}, True, {})
 options = PipelineOptions(cache=cache, cache_dir=folder / "cache")
 for _ in create_train_dataset(records_dir=folder, manifest=manifest, options=options, first_epoch=0, epochs=2):
@@ -232,7 +232,7 @@ print(next(line.split()[1] for line in open("/proc/self/status") if line.startsw
 @pytest.mark.parametrize("cache", ["disk", "none"])
 def test_memory_does_not_grow_with_the_data(tmp_path, cache):
     small, large = (int(run_python(PEAK, tmp_path / f"{copies}", cache, copies)) for copies in (24, 48))
-    more_data = (48 - 24) * 200 * 331**2
+    more_data = (48 - 24) * 100 * 331**2
     # Within half, because the allocator's share swings; what held the data would grow by all of it. Below 24 shards the
     # buffers are not yet full.
     assert 1024 * (large - small) < 0.5 * more_data

@@ -32,7 +32,7 @@ for number, recipe in enumerate(json.loads(sys.argv[2])):
     for strategy in ("one_device", "mirrored"):
         where = distribution.start(strategy, None)
         plan = RuntimePlan("float32", False, True, "native", static_shapes=strategy == "mirrored")
-        training = TrainingOptions(epochs=2, seed=3, **recipe)
+        training = TrainingOptions(epochs=1, seed=3, **recipe)
         workdir, batches = folder / f"{number}-{strategy}", PipelineOptions(8, 3)
         job = loop.Job(*records, workdir, training, batches, plan, distribution=where)
         with where.scope():

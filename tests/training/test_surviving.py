@@ -69,7 +69,7 @@ def assert_same(model, other):
 @pytest.mark.parametrize(
     "training",
     [
-        dataclasses.replace(FAST, epochs=3, final_weights="best"),
+        dataclasses.replace(FAST, epochs=2, final_weights="best"),
         dataclasses.replace(MOVING_AVERAGE, optimizer="adamw"),
         dataclasses.replace(COSINE, optimizer="lamb", loss="focal", class_weights="batch"),
     ],
