@@ -3,9 +3,11 @@
 
 VENV ?= .venv
 BIN := $(VENV)/bin
-READY := $(VENV)/.ready
-PYTHON ?= $(shell for name in python3.11 python3.10 python3 python; do \
+PYTHON ?= $(shell for name in python3 python3.11 python3.10 python; do \
 	$$name -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 12))' 2>/dev/null && { echo $$name; break; }; done)
+# An environment of another Python is none: the mark in it names the version.
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+READY := $(VENV)/.ready-$(VERSION)
 DEMO ?= demo
 PRETRAIN ?= pretrain
 TEST_PROCESSES ?= 2
@@ -31,13 +33,16 @@ setup: $(READY)
 
 # The interpreter is looked for before anything is made, so that a missing one is one clear line and not a stack of errors.
 $(READY): requirements.lock pyproject.toml
-	@if [ -z "$(PYTHON)" ]; then \
-	  echo "make: no Python 3.10 or 3.11 found, and TensorFlow 2.15 runs on no other." >&2; \
-	  echo "make: install one (Debian: apt-get install python3.11 python3.11-venv) or name it: make $(MAKECMDGOALS) PYTHON=..." >&2; \
-	  exit 1; fi
+	@case "$(VERSION)" in 3.10 | 3.11) ;; *) \
+	  if [ -n "$(VERSION)" ]; then echo "make: $(PYTHON) is Python $(VERSION), and TensorFlow 2.15 runs on 3.10 and 3.11 only." >&2; \
+	  elif [ -n "$(PYTHON)" ]; then echo "make: $(PYTHON) is no Python that runs." >&2; \
+	  else echo "make: no Python 3.10 or 3.11 found, and TensorFlow 2.15 runs on no other." >&2; fi; \
+	  echo "make: install one (Debian 12: apt-get install python3.11-venv; anywhere: uv venv --python 3.11 python311) and name it:" >&2; \
+	  echo "make: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1 ;; esac
 	@if ! $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then \
 	  echo "make: $(PYTHON) has no venv module; on Debian or Ubuntu: apt-get install python3.11-venv" >&2; exit 1; fi
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv --clear $(VENV)
+	@echo "Installing into $(VENV): 1 to 5 minutes."
 	@# Modules are compiled as they are imported, most of them never.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
