@@ -178,7 +178,7 @@ def test_other_preprocessing_is_refused_with_the_difference(tmp_path):
     )
     part = mixing.PhantomPart(tmp_path / "phantom", synthetic, 0.5)
     with pytest.raises(DataError, match="another way") as error:
-        mixing.refuse_other_preprocessing(part, real)
+        mixing.refuse_unlike_records(part, real)
     assert "intensity: real 'stored', synthetic 'foreground_p99'" in str(error.value)
     assert "image_size" not in str(error.value)
-    mixing.refuse_other_preprocessing(part, synthetic)
+    mixing.refuse_unlike_records(part, synthetic)
