@@ -1,13 +1,10 @@
 """Early blocks that take a batch part by part compute what they compute at once."""
 
 import functools
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from child_memory import PEAK
 from network_cases import SIZE, SMALLER, Outcome, images_of, outcome, shared_net
 
 from contrast_tfdata.model.micro_batches import MicroBatches
@@ -78,32 +75,3 @@ def test_layers_are_called_once_a_part_in_the_order_of_the_batch():
     doubled = MicroBatches([Spy(), Spy()], 2)(tf.range(5.0))
     assert seen == [[0, 1, 2], [0, 2, 4], [3, 4], [6, 8]]
     assert doubled.numpy().tolist() == [0, 4, 8, 12, 16]
-
-
-STEP = (
-    PEAK
-    + """
-import sys
-import tensorflow as tf
-from contrast_tfdata.model.contrast_net import ContrastNet
-network = ContrastNet(micro_batches=int(sys.argv[1]))
-network.compile(tf.keras.optimizers.SGD(1e-3), tf.keras.losses.BinaryCrossentropy(from_logits=True))
-images, labels = tf.zeros((64, 331, 331), tf.uint8), tf.zeros((64, 1))
-idle = peak()
-for _ in range(2):
-    network.train_on_batch(images, labels)
-print(peak() - idle)
-"""
-)
-
-
-@pytest.mark.slow
-def test_parts_take_less_memory():
-    used = []
-    for micro_batches in (1, 4):
-        command = [sys.executable, "-c", STEP, str(micro_batches)]
-        environment = {"TF_ENABLE_ONEDNN_OPTS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
-        run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=True)
-        used.append(int(run.stdout))
-    # Seen 1.39 GB and 0.85.
-    assert used[1] < 0.75 * used[0]
