@@ -1,10 +1,10 @@
 # `make demo` and `make test` set up everything they need, in .venv, from requirements.lock.
-# Another interpreter: `make demo PYTHON=/path/to/python3.11`. `make help` lists the targets.
+# Another interpreter: `make demo PYTHON=/path/to/python3.13`. `make help` lists the targets.
 
 VENV ?= .venv
 BIN := $(VENV)/bin
-PYTHON ?= $(shell for name in python3 python3.11 python3.10 python; do \
-	$$name -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 12))' 2>/dev/null && { echo $$name; break; }; done)
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python3.10 python; do \
+	$$name -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' 2>/dev/null && { echo $$name; break; }; done)
 # An environment of another Python is none: the mark in it names the version.
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 READY := $(VENV)/.ready-$(VERSION)
@@ -33,14 +33,14 @@ setup: $(READY)
 
 # The interpreter is looked for before anything is made, so that a missing one is one clear line and not a stack of errors.
 $(READY): requirements.lock pyproject.toml
-	@case "$(VERSION)" in 3.10 | 3.11) ;; *) \
-	  if [ -n "$(VERSION)" ]; then echo "make: $(PYTHON) is Python $(VERSION), and TensorFlow 2.15 runs on 3.10 and 3.11 only." >&2; \
+	@case "$(VERSION)" in 3.10 | 3.11 | 3.12 | 3.13) ;; *) \
+	  if [ -n "$(VERSION)" ]; then echo "make: $(PYTHON) is Python $(VERSION); training runs on 3.10 to 3.13." >&2; \
 	  elif [ -n "$(PYTHON)" ]; then echo "make: $(PYTHON) is no Python that runs." >&2; \
-	  else echo "make: no Python 3.10 or 3.11 found, and TensorFlow 2.15 runs on no other." >&2; fi; \
-	  echo "make: install one (Debian 12: apt-get install python3.11-venv; anywhere: uv venv --python 3.11 python311) and name it:" >&2; \
-	  echo "make: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1 ;; esac
+	  else echo "make: no Python 3.10 to 3.13 found, and training runs on no other." >&2; fi; \
+	  echo "make: install one (Debian, Ubuntu: apt-get install python3-venv; anywhere: uv venv --python 3.13 python313) and name it:" >&2; \
+	  echo "make: make $(MAKECMDGOALS) PYTHON=/path/to/python3.13" >&2; exit 1 ;; esac
 	@if ! $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then \
-	  echo "make: $(PYTHON) has no venv module; on Debian or Ubuntu: apt-get install python3.11-venv" >&2; exit 1; fi
+	  echo "make: $(PYTHON) has no venv module; on Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; fi
 	$(PYTHON) -m venv --clear $(VENV)
 	@echo "Installing into $(VENV): 1 to 5 minutes."
 	@# Modules are compiled as they are imported, most of them never.

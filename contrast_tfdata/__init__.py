@@ -6,7 +6,14 @@ The rooms, in the order in which data goes through them (imports run the same wa
 Entry points: `python -m contrast_tfdata.make_records`, `.train`, `.evaluate`, `.predict`, `.export`.
 """
 
+import importlib.util
+import os
+
 from contrast_tfdata.version import __version__
+
+if importlib.util.find_spec("tf_keras"):
+    # The network is written for Keras 2. TensorFlow 2.16 and later has it as tf_keras, and asks for it at its import.
+    os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
 CLASS_NAMES = ("no_gad", "with_gad")
 """Class names; a label is the position of its name here: 0 before contrast, 1 after."""

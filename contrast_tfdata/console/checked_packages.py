@@ -10,11 +10,12 @@ from importlib import metadata
 
 from contrast_tfdata.errors import ContrastError
 
-NEEDED = {"tensorflow": "2.15.", "tensorflow-addons": "0.23.", "keras": "2.15.", "numpy": "1."}
-"""How the versions begin that work together."""
+_WITH_ADDONS = {"tensorflow": "2.15.", "tensorflow-addons": "0.23.", "keras": "2.15.", "numpy": "1."}
+_WITHOUT_ADDONS = {"tensorflow": "2.21.", "tf_keras": "2.21.", "numpy": "2."}
+NEEDED = {(3, 10): _WITH_ADDONS, (3, 11): _WITH_ADDONS, (3, 12): _WITHOUT_ADDONS, (3, 13): _WITHOUT_ADDONS}
+"""By version of Python, how the versions begin that work together."""
 _SAME_AS = {"tensorflow": ("tensorflow-cpu", "tensorflow-intel", "tensorflow-macos")}
 """Other names under which the same package is installed."""
-PYTHONS = ((3, 10), (3, 11))
 
 
 def problems(version_of: Callable[[str], str | None], python: tuple[int, int]) -> list[str]:
@@ -24,8 +25,10 @@ def problems(version_of: Callable[[str], str | None], python: tuple[int, int]) -
         version_of: from a package's name to its version, None where it is not installed.
         python: version of the interpreter.
     """
-    found = [] if python in PYTHONS else [f"Python {python[0]}.{python[1]} (needed: 3.10 or 3.11)"]
-    for name, needed in NEEDED.items():
+    if python not in NEEDED:
+        return [f"Python {python[0]}.{python[1]} (needed: 3.10 to 3.13)"]
+    found = []
+    for name, needed in NEEDED[python].items():
         version = next(filter(None, map(version_of, (name, *_SAME_AS.get(name, ())))), None)
         if version is None:
             found.append(f"no {name} (needed: {needed}*)")

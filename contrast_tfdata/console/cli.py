@@ -3,8 +3,10 @@
 import contextlib
 import logging
 import os
+import re
 import signal
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +14,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from absl import app, flags
+from absl import logging as absl_logging
 from rich.console import Console
 from rich.text import Text
 
@@ -37,6 +40,9 @@ class _Terminal(Console):
         """Turns text, that of a table's cell too, into what is shown."""
         return super().render_str(printable(text, keep="\n\t"), **options)
 
+
+_NOTE = re.compile(rb"I\d{4} |WARNING: All log messages before absl::InitializeLog\(\)")
+"""How TensorFlow's notes begin: those of its level INFO, and the one that says where they go."""
 
 console = _Terminal()
 errors = _Terminal(stderr=True)
@@ -223,9 +229,37 @@ def _raise_interrupted(signum, frame) -> None:
 
 
 def quiet_tensorflow() -> None:
-    """Keeps TensorFlow's start-up notes, which mean nothing to a user of these commands, out of the output.
+    """Imports TensorFlow without its start-up notes, which mean nothing to a user of these commands.
 
-    To be called before TensorFlow is imported; what the user set in the environment stays.
+    Warnings and errors among them are shown, and what the user set in the environment stays.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    with _without_notes():
+        import tensorflow  # noqa: F401
+    # It lowers the level of absl's log, to which it writes the duration of every checkpoint.
+    absl_logging.set_verbosity(absl_logging.WARNING)
+
+
+@contextlib.contextmanager
+def _without_notes() -> Iterator[None]:
+    """Holds back what libraries write to the standard error of the process, and lets pass what is no note.
+
+    TensorFlow 2.19 and later write before their log has a level, so that no variable keeps them from it.
+    """
+    with tempfile.TemporaryFile() as held:
+        try:
+            kept = os.dup(2)
+        except OSError:  # It is closed.
+            yield
+            return
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            held.seek(0)
+            for line in held:
+                if not _NOTE.match(line):
+                    os.write(2, line)

@@ -1,6 +1,7 @@
 """The formats of an export: what each is called, needs and may differ by. Free of TensorFlow."""
 
 import dataclasses
+import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -81,6 +82,12 @@ def chosen(name: str, quantize: str, output: Path) -> Format:
         raise UsageError(f"--output is a folder with --format={name}. Received: {output}")
     missing = [module for module in form.needs if find_spec(module) is None]
     if missing:
-        needs = f'pip install "contrast_tfdata[{name}]"'
+        # tf2onnx needs NumPy 1 and an onnx of its time.
+        newer = sys.version_info >= (3, 12)
+        needs = "there is none for this TensorFlow; export with Python 3.10 or 3.11" if newer else _pip_install(name)
         raise UsageError(f"--format={name} needs {', '.join(missing)}: {needs}")
     return form
+
+
+def _pip_install(extra: str) -> str:
+    return f'pip install "contrast_tfdata[{extra}]"'

@@ -1,10 +1,10 @@
 """The only module that uses what TensorFlow and Keras do not promise to keep.
 
-Each was seen in TensorFlow 2.15.1 with Keras 2.15.0:
+Each was seen in TensorFlow 2.15.1 with Keras 2.15.0, and in TensorFlow 2.21.0 with tf_keras 2.21.0:
 
 * `onednn_enabled`: `tensorflow.python.util._pywrap_util_port.IsMklEnabled`; nothing public tells it.
-* `watch_workers`: `tensorflow.python.eager.context.context().configure_coordination_service` and
-  `tensorflow.tsl.protobuf.coordination_config_pb2`; the public strategy fixes the time without a sign of life.
+* `watch_workers`: `tensorflow.python.eager.context`, its `context().configure_coordination_service`, and the protocol
+  buffers that it imports; the public strategy fixes the time without a sign of life.
 * `beginning_at_step`: `Model._training_state`, which `fit` asks where to begin; only `initial_epoch` is public.
 * `build_optimizer`: `_create_all_weights` of `tf.keras.optimizers.legacy`; optimizers of the newer interface have
   `build`.
@@ -38,14 +38,13 @@ def watch_workers(kinds: Sequence[str], heartbeat_seconds: int) -> None:
         heartbeat_seconds: without a sign of life for so long, a worker is gone.
     """
     from tensorflow.python.eager import context
-    from tensorflow.tsl.protobuf import coordination_config_pb2
 
     context.context().configure_coordination_service(
         service_type="standalone",
         service_leader=f"/job:{kinds[0]}/replica:0/task:0",
         heartbeat_timeout_in_ms=heartbeat_seconds * 1000,
         coordinated_jobs=[
-            coordination_config_pb2.CoordinatedJob(name=kind, num_tasks=kinds.count(kind))
+            context.coordination_config_pb2.CoordinatedJob(name=kind, num_tasks=kinds.count(kind))
             for kind in dict.fromkeys(kinds)
         ],
     )

@@ -4,7 +4,6 @@ import math
 
 import tensorflow as tf
 
-from contrast_tfdata.pipeline import addons
 from contrast_tfdata.pipeline.options import Augmentation
 
 _DRAWS = 12
@@ -31,11 +30,13 @@ def augment(images: tf.Tensor, seeds: tf.Tensor, options: Augmentation) -> tf.Te
     height, width = images.shape[1], images.shape[2]
     draws = tf.map_fn(lambda seed: tf.random.stateless_uniform([_DRAWS], seed), seeds, fn_output_signature=tf.float32)
     transforms = _matrices(draws, options, float(height), float(width))
-    transformed = addons.transform_images(
-        tf.cast(images, tf.float32)[..., tf.newaxis],
-        transforms,
-        fill_mode=options.fill_mode,
+    transformed = tf.raw_ops.ImageProjectiveTransformV3(
+        images=tf.cast(images, tf.float32)[..., tf.newaxis],
+        transforms=transforms,
+        output_shape=[height, width],
         fill_value=options.fill_value,
+        interpolation="BILINEAR",
+        fill_mode=options.fill_mode.upper(),
     )
     levels = tf.clip_by_value(transformed[..., 0], 0.0, 255.0)
     if options.log_gamma:
@@ -43,7 +44,7 @@ def augment(images: tf.Tensor, seeds: tf.Tensor, options: Augmentation) -> tf.Te
     if options.cutout:
         levels = tf.where(_cut_out(draws, options, height, width), 0.0, levels)
     rounded = tf.cast(tf.round(levels), tf.uint8)
-    return tf.ensure_shape(rounded, images.shape)  # Addons' operation forgets it, and the network needs it.
+    return tf.ensure_shape(rounded, images.shape)  # Where the operation forgets it: the network needs it.
 
 
 def _exponents(draws: tf.Tensor, options: Augmentation) -> tf.Tensor:

@@ -1,5 +1,6 @@
 """What train and evaluate leave in a folder: predictions, metrics, report, model, and what is needed to repeat them."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -30,7 +31,8 @@ from contrast_tfdata.report import findings
 from contrast_tfdata.scoring.splits import Scorer, SplitScores, gate_around, read_images
 from contrast_tfdata.storage.atomic_file import replacing
 
-_PACKAGES = ("tensorflow", "tensorflow-addons", "keras", "numpy", "scikit-learn", "pillow")
+_PACKAGES = ("tensorflow", "tensorflow-addons", "keras", "tf_keras", "numpy", "scikit-learn", "pillow")
+"""Those of them that are installed: Addons or tf_keras are, as Python is older or newer."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -185,7 +187,7 @@ class Run:
             "platform": platform.platform(),
             "cores": os.cpu_count(),
             "devices": [device.name for device in tf.config.list_physical_devices()],
-            "packages": {"contrast_tfdata": __version__, **{name: metadata.version(name) for name in _PACKAGES}},
+            "packages": {"contrast_tfdata": __version__, **_installed_packages()},
             "plan": {**plan, "reasons": list(plan["reasons"])},
             "records": self.manifest.fingerprint,
         }
@@ -194,6 +196,14 @@ class Run:
         with replacing(self.directory / name) as file:
             json.dump(content, file, indent=2, allow_nan=False)
             file.write("\n")
+
+
+def _installed_packages() -> dict[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
 
 
 def say_confounders(metrics: Mapping, console: Console) -> None:

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from contrast_tfdata.model.private_interfaces import build_optimizer
-from contrast_tfdata.pipeline import addons
+from contrast_tfdata.training import addons
 from contrast_tfdata.training.options import TrainingOptions
 from contrast_tfdata.training.schedules import make_learning_rate
 

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from extras import NEEDS_ONNX
 
 from contrast_tfdata.errors import UsageError
 from contrast_tfdata.exporting.formats import FORMATS, chosen
@@ -24,6 +25,7 @@ def test_flags_that_do_not_fit_are_refused(name, quantize, output, message):
     assert str(error.value) == message
 
 
+@NEEDS_ONNX
 @pytest.mark.parametrize("module", FORMATS["onnx"].needs)
 def test_a_missing_extra_is_one_line_that_names_it(monkeypatch, module):
     monkeypatch.setitem(sys.modules, module, None)

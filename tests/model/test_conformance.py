@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from extras import NEEDS_ONNX
 from network_cases import (
     IMAGES,
     LABELS,
@@ -93,7 +94,7 @@ def test_siim_weights(siim_networks, case, jit_compile):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["savedmodel", "onnx", "tflite"])
+@pytest.mark.parametrize("name", ["savedmodel", pytest.param("onnx", marks=NEEDS_ONNX), "tflite"])
 def test_float32_after_export(name, tmp_path):
     """In a process of its own, on the cases that are as records hold slices."""
     served = ServedNetwork(contrast_net(), PLAIN, Thresholds.of(Choices(OperatingPoint.fixed())))

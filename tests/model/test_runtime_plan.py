@@ -154,6 +154,8 @@ from contrast_tfdata.model import runtime_plan
 assert "tensorflow" not in sys.modules, "imported TensorFlow"
 runtime_plan.configure_environment(onednn={onednn})
 assert "tensorflow" not in sys.modules, "imported TensorFlow"
+from contrast_tfdata.console import cli
+cli.quiet_tensorflow()
 print(runtime_plan.onednn_enabled())
 """
 
