@@ -166,7 +166,7 @@ def _pydicom(submodule: str = "") -> ModuleType:
     try:
         return importlib.import_module(f"pydicom{submodule}")
     except ImportError as error:
-        raise UsageError('Reading DICOM needs pydicom: pip install "contrast_tfdata[dicom]"') from error
+        raise UsageError("Reading DICOM needs pydicom: pip install pydicom") from error
 
 
 def _parse(data: bytes) -> Any:
@@ -234,7 +234,7 @@ def _check_transfer_syntax(dataset: Any) -> None:
         raise RejectedImageError("transfer_syntax", f"{_uid_name(syntax)} is not read; {how}")
     plugin = _PLUGINS[syntax]
     if plugin and plugin not in _pydicom(".pixels").get_decoder(syntax).available_plugins:
-        needs = 'pip install "contrast_tfdata[dicom]"'
+        needs = "pip install pyjpegls"
         raise RejectedImageError("transfer_syntax", f"{_uid_name(syntax)} cannot be decoded here: {needs}")
     if plugin:
         dicom_stream.check_frame(dataset)

@@ -107,7 +107,7 @@ def _nibabel() -> ModuleType:
     try:
         return importlib.import_module("nibabel")
     except ImportError as error:
-        raise UsageError('Reading NIfTI needs nibabel: pip install "contrast_tfdata[nifti]"') from error
+        raise UsageError("Reading NIfTI needs nibabel: pip install nibabel") from error
 
 
 def _stored_header(head: bytes) -> Any:
