@@ -350,7 +350,7 @@ def test_pydicoms_own_files(name, code):
 def test_missing_pydicom_is_one_clear_line(monkeypatch):
     data = dicom_bytes()
     monkeypatch.setitem(sys.modules, "pydicom", None)
-    with pytest.raises(UsageError, match=r'pip install pydicom'):
+    with pytest.raises(UsageError, match=r"pip install pydicom"):
         scan(data)
 
 

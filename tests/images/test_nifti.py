@@ -144,7 +144,7 @@ def test_bomb_behind_a_volume_is_not_inflated():
 def test_missing_nibabel_is_one_clear_line(monkeypatch):
     data = nifti_bytes()
     monkeypatch.setitem(sys.modules, "nibabel", None)
-    with pytest.raises(UsageError, match=r'pip install nibabel'):
+    with pytest.raises(UsageError, match=r"pip install nibabel"):
         scan(data)
 
 
