@@ -108,7 +108,8 @@ def _numbers_within_places(records_dir: Path, split: SplitInfo) -> np.ndarray:
     """
     seen: Counter[tuple[bytes, int]] = Counter()
     numbers = []
-    for place in read(records_dir, split, in_turn=True).map(parse_place).as_numpy_iterator():
+    places = read(records_dir, split, in_turn=True).map(parse_place, num_parallel_calls=tf.data.AUTOTUNE)
+    for place in places.as_numpy_iterator():
         numbers.append(seen[place])
         seen[place] += 1
     return np.array(numbers, np.int64)

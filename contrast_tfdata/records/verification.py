@@ -31,9 +31,9 @@ def check_before_use(records_dir: Path, expected: manifest.Manifest, *, full: bo
     Raises:
         DataError: lists what is damaged, missing or not theirs.
     """
-    manifest.check(records_dir, expected)
     state = _state(records_dir, expected)
     if not full and (_stamped(records_dir) == state or manifest.total_bytes(expected) > MAX_VERIFIED_BYTES):
+        manifest.check(records_dir, expected)
         return
     verify_records(records_dir, expected)
     with contextlib.suppress(OSError), replacing(records_dir / _STAMP) as file:
@@ -41,9 +41,9 @@ def check_before_use(records_dir: Path, expected: manifest.Manifest, *, full: bo
 
 
 def _state(records_dir: Path, expected: manifest.Manifest) -> dict[str, list[int]]:
-    """Returns size in bytes and time of the last change in nanoseconds of the manifest and of each shard."""
+    """Returns size in bytes and time of change in nanoseconds of the manifest and of each shard that is there."""
     names = [manifest.FILE_NAME, *(shard.name for split in expected.splits.values() for shard in split.shards)]
-    found = {name: (records_dir / name).stat() for name in names}
+    found = {name: (records_dir / name).stat() for name in names if (records_dir / name).exists()}
     return {name: [each.st_size, each.st_mtime_ns] for name, each in found.items()}
 
 
