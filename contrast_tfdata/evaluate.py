@@ -51,10 +51,11 @@ def main(argv: list[str]) -> None:
     run.announce(cli.console)
     run.write_provenance(cli.flags_text(sys.modules[__name__]))
     scorer, choices = run.scorer(model), carried.choices(description)
-    scores = {split: scorer.score(split, check=True)}
-    perturbed = {split: scorer.score_perturbed(split)} if _ROBUSTNESS.value else None
-    validation, test = scores.get("validation"), scores.get("test")
-    metrics = run.summarize(validation, test, operating_point=choices, perturbed=perturbed)
+    scores = scorer.score(split, check=True)
+    if _ROBUSTNESS.value:
+        scores = scorer.score_perturbed(split, scores)
+    validation, test = (scores if split == name else None for name in ("validation", "test"))
+    metrics = run.summarize(validation, test, choices=choices)
     given = cli.flag_values(sys.modules[__name__])
     report = run.write_report(metrics, validation, test, [], given, model, cli.console)
     outcome.say_confounders(metrics, cli.console)

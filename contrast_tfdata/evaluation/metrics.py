@@ -6,6 +6,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from contrast_tfdata.evaluation.auc import Z_95, auc_components, auc_interval
+from contrast_tfdata.evaluation.contents import (
+    Calibration,
+    Classification,
+    ConfusionMatrix,
+    Discrimination,
+    Figures,
+    Interval,
+)
 from contrast_tfdata.evaluation.jackknife import auc_interval_by_group
 from contrast_tfdata.evaluation.predictions import Predictions, sigmoid
 
@@ -13,18 +21,12 @@ ECE_BINS = 10
 """Equally wide bins of the probability of with_gad: [0, 0.1), [0.1, 0.2), ..., [0.9, 1]."""
 
 
-def metrics_at(predictions: Predictions, threshold: float) -> dict:
+def metrics_at(predictions: Predictions, threshold: float) -> Figures:
     """Returns every figure of one split at one threshold.
 
     Args:
         predictions: the split; slices of unknown class are counted and left out of everything else.
         threshold: in [0, 1]; a probability strictly above it means with_gad.
-
-    Returns:
-        A mapping that JSON can hold: `num_examples`, `num_unlabelled`, `num_groups` (None where a group is unknown),
-        `threshold`, `prevalence` (share of with_gad), `auc`, `auc_ci95` (DeLong 1988, examples taken as independent),
-        `auc_ci95_by_group` (groups left out in turn), `average_precision`, what `classification` returns, `brier`,
-        `log_loss` (nats) and `ece`.
     """
     scored = predictions.labelled()
     groups = known_groups(scored.group)
@@ -46,8 +48,8 @@ def known_groups(group: Sequence[str]) -> tuple[str, ...] | None:
     return tuple(group) if len(group) and all(group) else None
 
 
-def discrimination(labels: np.ndarray, scores: np.ndarray, groups: Sequence[str] | None) -> dict:
-    """Returns `auc`, `auc_ci95` and `auc_ci95_by_group` as `metrics_at` explains them; None where there is none.
+def discrimination(labels: np.ndarray, scores: np.ndarray, groups: Sequence[str] | None) -> Discrimination:
+    """Returns how well scores separate the classes.
 
     Args:
         labels: (n,) 0 or 1.
@@ -64,21 +66,14 @@ def discrimination(labels: np.ndarray, scores: np.ndarray, groups: Sequence[str]
     }
 
 
-def confusion_matrix(labels: np.ndarray, predictions: np.ndarray) -> list[list[int]]:
-    """Returns [[tn, fp], [fn, tp]] of two (n,) arrays of 0 and 1: rows are the truth, columns the answer."""
+def confusion_matrix(labels: np.ndarray, predictions: np.ndarray) -> ConfusionMatrix:
+    """Returns the confusion matrix of two (n,) arrays of 0 and 1."""
     counts = np.bincount(2 * np.asarray(labels) + np.asarray(predictions), minlength=4)
     return counts.reshape(2, 2).tolist()
 
 
-def classification(matrix: Sequence[Sequence[int]]) -> dict:
-    """Returns the figures that follow from a confusion matrix [[tn, fp], [fn, tp]].
-
-    Returns:
-        `accuracy`, `balanced_accuracy`, `sensitivity`, `specificity`, `ppv` and `npv` (share of right answers among
-        those of with_gad and of no_gad), the `..._ci95` of all but the second (Wilson 1927), `f1` (harmonic mean of
-        sensitivity and PPV), `mcc` (Matthews 1975: the correlation of truth and answer, in [-1, 1]),
-        `majority_accuracy` (always giving the commoner answer), `confusion_matrix`.
-    """
+def classification(matrix: ConfusionMatrix) -> Classification:
+    """Returns the figures that follow from a confusion matrix."""
     (tn, fp), (fn, tp) = matrix
     total = tn + fp + fn + tp
     shares = {
@@ -116,7 +111,7 @@ def average_precision(labels: np.ndarray, scores: np.ndarray) -> float | None:
     return float(positives @ precision / labels.sum())
 
 
-def wilson_interval(successes: int, trials: int) -> list[float] | None:
+def wilson_interval(successes: int, trials: int) -> Interval | None:
     """Returns the 95 % score interval of a proportion, or None where there is no trial.
 
     Source: E. B. Wilson, Journal of the American Statistical Association 22 (1927) 209-212. It stays inside [0, 1] and
@@ -168,8 +163,8 @@ def bin_of(probabilities: np.ndarray, num_bins: int) -> np.ndarray:
     return np.minimum((probabilities * num_bins).astype(np.int64), num_bins - 1)
 
 
-def calibration(labels: np.ndarray, logits: np.ndarray) -> dict:
-    """Returns `brier`, `log_loss` and `ece` of (n,) labels of 0 and 1 and (n,) logits; None where there is none."""
+def calibration(labels: np.ndarray, logits: np.ndarray) -> Calibration:
+    """Returns how well probabilities fit, of (n,) labels of 0 and 1 and (n,) logits."""
     probabilities = sigmoid(logits)
     return {
         "brier": brier_score(labels, probabilities),

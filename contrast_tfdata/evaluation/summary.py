@@ -15,6 +15,7 @@ from contrast_tfdata.evaluation.abstention import (
 from contrast_tfdata.evaluation.bootstrap import auc_bootstrap_interval
 from contrast_tfdata.evaluation.calibration import Temperature, fit_temperature, reliability, scaling
 from contrast_tfdata.evaluation.confounders import ConfounderScores, confounders
+from contrast_tfdata.evaluation.contents import AtThreshold, BestOnTest, BootstrappedFigures, Metrics, SplitMetrics
 from contrast_tfdata.evaluation.metrics import confusion_matrix, known_groups, metrics_at
 from contrast_tfdata.evaluation.operating_point import (
     DEFAULT_THRESHOLD,
@@ -33,6 +34,23 @@ SWEEP_PROCEDURE = (
     "Optimistic: the threshold was swept over 0.00..0.99 on the test set itself and the first one with the highest "
     "accuracy kept, as on the slides, so the accuracy is not one to expect on other data."
 )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SplitScores:
+    """What was measured on a split's slices, in the order of its records.
+
+    Attributes:
+        predictions: a row a slice.
+        metadata: what each record says about its slice, by kind (see `subgroups`); empty where nobody asked.
+        confounders: what could fake the figures; None where nobody asked.
+        perturbed: (n,) logits of the slices after each perturbation; empty where nobody asked.
+    """
+
+    predictions: Predictions
+    metadata: Sequence[Mapping[str, str]] = ()
+    confounders: ConfounderScores | None = None
+    perturbed: Mapping[Perturbation, np.ndarray] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,102 +110,75 @@ def choose_all(validation: Predictions | None, criterion: str, max_error: float)
 
 
 def summarize(
-    validation: Predictions | None,
-    test: Predictions | None,
-    operating_point: OperatingPoint | Choices | None = None,
+    validation: SplitScores | None,
+    test: SplitScores | None,
+    choices: Choices | None = None,
+    *,
     criterion: str = "accuracy",
-    checks: Mapping[str, ConfounderScores] | None = None,
     max_error: float = DEFAULT_MAX_ERROR,
-    perturbed: Mapping[str, Mapping[Perturbation, np.ndarray]] | None = None,
-    metadata: Mapping[str, Sequence[Mapping[str, str]]] | None = None,
-) -> dict:
+) -> Metrics:
     """Returns the contents of metrics.json.
 
     Args:
-        validation: predictions of the validation split; None where there is none.
-        test: predictions of the test split; None where there is none.
-        operating_point: a threshold fixed before, or with it all that was (as a trained model carries it); None
-            chooses everything on validation, and never on test.
+        validation: what was measured on the validation split; None where there is none.
+        test: likewise on test.
+        choices: what was settled before, as a trained model carries it; None settles it on validation, never on test.
         criterion: what the threshold is chosen for, see `operating_point.CRITERIA`.
-        checks: what else was measured on the slices of `validation` or `test`, by the split's name.
         max_error: largest share of wrong answers among answered slices that the band is chosen for.
-        perturbed: logits of the slices of `validation` or `test` after each perturbation, by the split's name.
-        metadata: what the records of `validation` or `test` say of each slice, by the split's name (see `subgroups`).
-
-    Returns:
-        A mapping with always the same keys, which JSON can hold: what `Choices.to_dict` returns; `validation` and
-        `test` at that threshold, each with what `metrics_at` returns and `auc_ci95_bootstrap` (groups drawn anew; None
-        where they are not known), `series` (the same of `per_series`, whose examples are series), `reliability`,
-        `abstention` and `temperature_scaling` (see there; None where the band, or the temperature, was never chosen),
-        `confounders`, `robustness` and `subgroups` (see there; None where they were not measured); `validation_at_half`
-        at the slides' 0.5; `test_best_threshold`, the slides' optimistic procedure, with `optimism`, by how much its
-        accuracy exceeds that at the operating point. A split that is absent or has no labelled slice makes its two
-        entries None.
 
     Raises:
         ValueError: an unknown criterion, or an error rate outside [0, 1].
     """
-    choices = operating_point or choose_all(validation, criterion, max_error)
-    choices = Choices(choices) if isinstance(choices, OperatingPoint) else choices
-    checks, perturbed, metadata = checks or {}, perturbed or {}, metadata or {}
-
-    def scored(name: str, split: Predictions | None) -> dict | None:
-        return _scored(split, choices, checks.get(name), perturbed.get(name), metadata.get(name))
-
+    choices = choices or choose_all(validation and validation.predictions, criterion, max_error)
     return {
         **choices.to_dict(),
-        "validation": scored("validation", validation),
-        "validation_at_half": _at_half(validation),
-        "test": scored("test", test),
-        "test_best_threshold": _best_on_test(test, choices.operating_point.threshold),
+        "validation": _measured(validation, choices),
+        "validation_at_half": _accuracy_at(validation.predictions, DEFAULT_THRESHOLD)
+        if _has_labels(validation)
+        else None,
+        "test": _measured(test, choices),
+        "test_best_threshold": _best_on_test(test.predictions, choices) if _has_labels(test) else None,
     }
 
 
-def _scored(
-    split: Predictions | None,
-    choices: Choices,
-    check: ConfounderScores | None,
-    perturbed: Mapping[Perturbation, np.ndarray] | None,
-    metadata: Sequence[Mapping[str, str]] | None,
-) -> dict | None:
+def _measured(split: SplitScores | None, choices: Choices) -> SplitMetrics | None:
     if not _has_labels(split):
         return None
-    scored, threshold = split.labelled(), choices.operating_point.threshold
+    predictions, threshold = split.predictions, choices.operating_point.threshold
+    scored = predictions.labelled()
     return {
-        **_with_bootstrap(split, threshold),
+        **_with_bootstrap(predictions, threshold),
         "series": _with_bootstrap(per_series(scored), threshold),
         "reliability": reliability(scored.label, scored.probability),
         "abstention": abstention(scored, threshold, choices.band) if choices.band else None,
         "temperature_scaling": scaling(scored, choices.temperature) if choices.temperature else None,
-        "confounders": confounders(split, check) if check else None,
-        "robustness": robustness(split, perturbed, threshold) if perturbed else None,
-        "subgroups": subgroups(split, metadata, threshold) if metadata else None,
+        "confounders": confounders(predictions, split.confounders) if split.confounders else None,
+        "robustness": robustness(predictions, split.perturbed, threshold) if split.perturbed else None,
+        "subgroups": subgroups(predictions, split.metadata, threshold) if split.metadata else None,
     }
 
 
-def _with_bootstrap(split: Predictions, threshold: float) -> dict:
-    scored = split.labelled()
+def _with_bootstrap(predictions: Predictions, threshold: float) -> BootstrappedFigures:
+    scored = predictions.labelled()
     groups = known_groups(scored.group)
     interval = None if groups is None else auc_bootstrap_interval(scored.label, scored.logit, np.asarray(groups))
-    return {**metrics_at(split, threshold), "auc_ci95_bootstrap": None if interval is None else list(interval)}
+    return {**metrics_at(predictions, threshold), "auc_ci95_bootstrap": None if interval is None else list(interval)}
 
 
-def _at_half(validation: Predictions | None) -> dict | None:
-    return _accuracy_at(validation, DEFAULT_THRESHOLD) if _has_labels(validation) else None
+def _at_half(validation: Predictions) -> AtThreshold:
+    return _accuracy_at(validation, DEFAULT_THRESHOLD)
 
 
-def _best_on_test(test: Predictions | None, threshold: float) -> dict | None:
-    if not _has_labels(test):
-        return None
+def _best_on_test(test: Predictions, choices: Choices) -> BestOnTest:
     scored = test.labelled()
     _, _, best = slides_sweep(scored.label, scored.probability)
     figures = _accuracy_at(test, best)
-    optimism = figures["accuracy"] - _accuracy_at(test, threshold)["accuracy"]
+    optimism = figures["accuracy"] - _accuracy_at(test, choices.operating_point.threshold)["accuracy"]
     return {**figures, "optimism": optimism, "procedure": SWEEP_PROCEDURE}
 
 
-def _accuracy_at(split: Predictions, threshold: float) -> dict:
-    scored = split.labelled()
+def _accuracy_at(predictions: Predictions, threshold: float) -> AtThreshold:
+    scored = predictions.labelled()
     matrix = confusion_matrix(scored.label, scored.prediction(threshold))
     return {
         "threshold": threshold,
@@ -196,5 +187,6 @@ def _accuracy_at(split: Predictions, threshold: float) -> dict:
     }
 
 
-def _has_labels(split: Predictions | None) -> bool:
-    return split is not None and len(split.labelled()) > 0
+def _has_labels(split: SplitScores | None) -> bool:
+    """Returns whether there is a slice of known class."""
+    return split is not None and len(split.predictions.labelled()) > 0

@@ -7,7 +7,8 @@ The topics are named in words of our own; the guidelines themselves say what eac
 """
 
 import dataclasses
-from collections.abc import Mapping
+
+from contrast_tfdata.evaluation import Metrics
 
 FOR_THE_AUTHOR = "for the author"
 """Where an item is answered that no program can answer."""
@@ -30,7 +31,7 @@ class Item:
     where: str
 
 
-def checklist(metrics: Mapping, *, patients_known: bool, group_rule: str) -> tuple[Item, ...]:
+def checklist(metrics: Metrics, *, patients_known: bool, group_rule: str) -> tuple[Item, ...]:
     """Returns the items of CLAIM 2024 in their order, and where this run answers each.
 
     Args:
@@ -118,7 +119,7 @@ _ALWAYS = {
 }
 
 
-def _depending(metrics: Mapping, patients_known: bool, group_rule: str) -> dict[int, str]:
+def _depending(metrics: Metrics, patients_known: bool, group_rule: str) -> dict[int, str]:
     scored = [metrics[split] for split in ("test", "validation") if metrics.get(split)]
     figures = scored[0] if scored else {}
     robust = "When slices change, above" if figures.get("robustness") else "not measured: evaluate --robustness"

@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from contrast_tfdata import CLASS_NAMES
+from contrast_tfdata.evaluation import Metrics
 from contrast_tfdata.report import findings
 from contrast_tfdata.report.description import RunDescription
 
 
-def context(metrics: Mapping, run: RunDescription) -> dict[str, Any]:
+def context(metrics: Metrics, run: RunDescription) -> dict[str, Any]:
     """Returns what is said about a run and its figures.
 
     Args:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from contrast_tfdata import CLASS_NAMES
+from contrast_tfdata.evaluation.contents import AtThreshold, Metrics, SplitMetrics
 from contrast_tfdata.report import certainty, confounding, robustness
 from contrast_tfdata.report.description import RunDescription
 
@@ -42,7 +43,7 @@ def interval(bounds: Sequence[float] | None) -> str:
     return "" if bounds is None else f"{bounds[0]:.4f} to {bounds[1]:.4f}"
 
 
-def metric_rows(metrics: Mapping) -> list[dict]:
+def metric_rows(metrics: Metrics) -> list[dict]:
     """Returns the lines of the metrics table: `name`, and `value` and `interval` for each split in `present_splits`."""
     splits = present_splits(metrics)
     rows = [
@@ -56,7 +57,7 @@ def metric_rows(metrics: Mapping) -> list[dict]:
     return rows
 
 
-def series_rows(metrics: Mapping) -> list[dict]:
+def series_rows(metrics: Metrics) -> list[dict]:
     """Returns the lines of the table of the main split by slice and by series: `name`, and a cell of each.
 
     Empty where each slice is a series of its own, so that there is nothing to compare.
@@ -74,7 +75,7 @@ def series_rows(metrics: Mapping) -> list[dict]:
     ]
 
 
-def certainty_sentences(metrics: Mapping) -> list[str]:
+def certainty_sentences(metrics: Metrics) -> list[str]:
     """Returns what the band and the temperature say about the main split; empty where nobody chose them."""
     split = main_split(metrics)
     if split is None:
@@ -84,7 +85,7 @@ def certainty_sentences(metrics: Mapping) -> list[str]:
     return [*of_band, *([of_temperature] if of_temperature else [])]
 
 
-def scaled_rows(metrics: Mapping) -> list[dict]:
+def scaled_rows(metrics: Metrics) -> list[dict]:
     """Returns the lines of the table of what the temperature does on the main split: `name`, `before`, `after`."""
     split = main_split(metrics)
     return [
@@ -93,23 +94,23 @@ def scaled_rows(metrics: Mapping) -> list[dict]:
     ]
 
 
-def _cell(numbers: Mapping, key: str, interval_key: str | None) -> dict:
+def _cell(numbers: SplitMetrics, key: str, interval_key: str | None) -> dict:
     bounds = numbers.get(interval_key) if interval_key else None
     return {"value": number(numbers.get(key)), "interval": interval(bounds)}
 
 
-def present_splits(metrics: Mapping) -> tuple[str, ...]:
+def present_splits(metrics: Metrics) -> tuple[str, ...]:
     """Returns the names of the splits that were scored."""
     return tuple(split for split in SPLITS if metrics.get(split))
 
 
-def main_split(metrics: Mapping) -> str | None:
+def main_split(metrics: Metrics) -> str | None:
     """Returns the split to be judged by: test where there is one."""
     splits = present_splits(metrics)
     return splits[-1] if splits else None
 
 
-def tiles(metrics: Mapping) -> list[dict]:
+def tiles(metrics: Metrics) -> list[dict]:
     """Returns the four figures that come first: `name`, `value`, `interval`, of the main split."""
     split = main_split(metrics)
     if split is None:
@@ -129,7 +130,7 @@ def _tile_interval(bounds: Sequence[float] | None) -> str:
     return f"95%: {bounds[0]:.3f} to {bounds[1]:.3f}" if bounds else "no interval"
 
 
-def summary(metrics: Mapping) -> list[str]:
+def summary(metrics: Metrics) -> list[str]:
     """Returns the result in a few plain sentences."""
     split = main_split(metrics)
     if split is None:
@@ -145,7 +146,7 @@ def group_rule(manifest: Mapping) -> str:
     return "nothing kept a group from being in two splits"
 
 
-def caveats(metrics: Mapping, run: RunDescription) -> list[str]:
+def caveats(metrics: Metrics, run: RunDescription) -> list[str]:
     """Returns what limits belief in the numbers: leakage, warnings, then what the numbers show."""
     found = [*run.warnings, *run.manifest.get("warnings", ())]
     if run.manifest.get("patients_known") is False and not any("patient" in text.lower() for text in found):
@@ -167,7 +168,7 @@ def caveats(metrics: Mapping, run: RunDescription) -> list[str]:
     return list(dict.fromkeys([*run.leakage, *found]))
 
 
-def confounder_rows(metrics: Mapping) -> list[dict]:
+def confounder_rows(metrics: Metrics) -> list[dict]:
     """Returns the lines of the table about confounders on the main split: `name`, `value`, `interval`, `higher_in`."""
     split = _checked_split(metrics)
     return [
@@ -181,19 +182,19 @@ def confounder_rows(metrics: Mapping) -> list[dict]:
     ]
 
 
-def confounder_sentence(metrics: Mapping) -> str | None:
+def confounder_sentence(metrics: Metrics) -> str | None:
     """Returns what the check of the main split found; None where there was none or a class is missing."""
     split = _checked_split(metrics)
     return confounding.sentence(split, metrics[split]) if split else None
 
 
-def confounder_warnings(metrics: Mapping) -> list[str]:
+def confounder_warnings(metrics: Metrics) -> list[str]:
     """Returns why the AUC of the main split may not mean contrast; empty where nothing speaks for that."""
     split = _checked_split(metrics)
     return confounding.warnings(split, metrics[split]) if split else []
 
 
-def robustness_rows(metrics: Mapping) -> list[dict]:
+def robustness_rows(metrics: Metrics) -> list[dict]:
     """Returns the lines of the table of perturbed slices of the main split: `name`, `setting`, and `cells`."""
     split = main_split(metrics)
     return [
@@ -206,7 +207,7 @@ def robustness_rows(metrics: Mapping) -> list[dict]:
     ]
 
 
-def subgroup_rows(metrics: Mapping) -> list[dict]:
+def subgroup_rows(metrics: Metrics) -> list[dict]:
     """Returns the lines of the table of parts of the main split: `name`, `value`, `slices`, `groups` and `cells`."""
     split = main_split(metrics)
     keys = (("auc", "auc_ci95"), ("accuracy", "accuracy_ci95"), ("sensitivity", None), ("specificity", None))
@@ -222,12 +223,12 @@ def subgroup_rows(metrics: Mapping) -> list[dict]:
     ]
 
 
-def _checked_split(metrics: Mapping) -> str | None:
+def _checked_split(metrics: Metrics) -> str | None:
     split = main_split(metrics)
     return split if split and confounding.is_checked(metrics[split]) else None
 
 
-def confusion_panels(metrics: Mapping) -> list[dict]:
+def confusion_panels(metrics: Metrics) -> list[dict]:
     """Returns every confusion matrix with its `title` and `note`, in the order of the slides."""
     point = metrics["operating_point"]["threshold"]
     half, best = metrics.get("validation_at_half"), metrics.get("test_best_threshold")
@@ -251,7 +252,7 @@ def optimism(best: Mapping) -> str:
     return "" if gain is None else f" That is {gain:.4f} more than at the operating point."
 
 
-def _panel(title: str, numbers: Mapping, note: str) -> dict:
+def _panel(title: str, numbers: AtThreshold, note: str) -> dict:
     matrix = numbers["confusion_matrix"]
     cells = [
         [{"count": count, "share": count / sum(row) if sum(row) else 0.0} for count in row]
@@ -260,7 +261,7 @@ def _panel(title: str, numbers: Mapping, note: str) -> dict:
     return {"title": title, "note": f"{note} Accuracy {numbers['accuracy']:.4f}.", "rows": cells}
 
 
-def _counts_row(name: str, key: str, metrics: Mapping, splits: Sequence[str]) -> dict:
+def _counts_row(name: str, key: str, metrics: Metrics, splits: Sequence[str]) -> dict:
     counts = [metrics[split].get(key) for split in splits]
     return {
         "name": name,
@@ -268,7 +269,7 @@ def _counts_row(name: str, key: str, metrics: Mapping, splits: Sequence[str]) ->
     }
 
 
-def _separation(split: str, numbers: Mapping) -> str:
+def _separation(split: str, numbers: SplitMetrics) -> str:
     slices = plural(numbers["num_examples"], "slice")
     groups = f" of {plural(numbers['num_groups'], 'group')}" if numbers["num_groups"] else ""
     if numbers["auc"] is None:
@@ -281,7 +282,7 @@ def _separation(split: str, numbers: Mapping) -> str:
     )
 
 
-def _at_operating_point(split: str, metrics: Mapping) -> str:
+def _at_operating_point(split: str, metrics: Metrics) -> str:
     point, numbers = metrics["operating_point"], metrics[split]
     chosen = "fixed" if point["criterion"] == "fixed" else f"chosen on {point['chosen_on']} for {point['criterion']}"
     return (
@@ -290,7 +291,7 @@ def _at_operating_point(split: str, metrics: Mapping) -> str:
     )
 
 
-def _errors(split: str, numbers: Mapping) -> list[str]:
+def _errors(split: str, numbers: SplitMetrics) -> list[str]:
     (_, false_positive), (false_negative, _) = numbers["confusion_matrix"]
     if not false_positive + false_negative:
         return [f"No slice of {split} is misclassified."]
@@ -300,7 +301,7 @@ def _errors(split: str, numbers: Mapping) -> list[str]:
     ]
 
 
-def _limits_of(split: str, numbers: Mapping) -> list[str]:
+def _limits_of(split: str, numbers: SplitMetrics) -> list[str]:
     if numbers["auc"] is None:
         return [f"The {split} split has one class only: AUC and one of sensitivity and specificity are undefined."]
     if numbers["auc_ci95"] is None:

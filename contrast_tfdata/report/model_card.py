@@ -2,11 +2,11 @@
 
 import html
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
 import jinja2
 
+from contrast_tfdata.evaluation import Metrics
 from contrast_tfdata.report import findings
 from contrast_tfdata.report.checklists import checklist
 from contrast_tfdata.report.context import context
@@ -17,7 +17,7 @@ from contrast_tfdata.storage.atomic_file import replacing
 _MARKDOWN_MARKS = re.compile(r"([\\`*\[\]|])")
 
 
-def write_model_card(path: Path, *, metrics: Mapping, run: RunDescription) -> Path:
+def write_model_card(path: Path, *, metrics: Metrics, run: RunDescription) -> Path:
     """Writes a model card after M. Mitchell et al., "Model Cards for Model Reporting" (FAT* 2019).
 
     Args:

@@ -8,6 +8,7 @@ import markupsafe
 from matplotlib.figure import Figure
 
 from contrast_tfdata import CLASS_NAMES
+from contrast_tfdata.evaluation import Metrics
 from contrast_tfdata.report import findings
 from contrast_tfdata.report.context import context, flat
 from contrast_tfdata.report.description import RunDescription
@@ -33,7 +34,7 @@ class Chart:
 
 def render(
     *,
-    metrics: Mapping,
+    metrics: Metrics,
     charts: Sequence[Chart],
     gallery: Gallery | None,
     run: RunDescription,

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from contrast_tfdata.evaluation import Metrics
 from contrast_tfdata.evaluation.predictions import Predictions
 from contrast_tfdata.report import figures, findings
 from contrast_tfdata.report.description import RunDescription
@@ -64,7 +65,7 @@ _HISTOGRAM_TEXT = (
 def write_report(
     output_dir: Path,
     *,
-    metrics: Mapping,
+    metrics: Metrics,
     validation: Predictions | None,
     test: Predictions | None,
     history: figures.History,
@@ -131,14 +132,14 @@ def _scored(splits: Mapping[str, Predictions | None], metrics: Mapping) -> dict[
     return {name: split for name, split in splits.items() if split is not None and name in present}
 
 
-def pictures_wanted(metrics: Mapping, validation: Predictions | None, test: Predictions | None) -> dict[str, set[str]]:
+def pictures_wanted(metrics: Metrics, validation: Predictions | None, test: Predictions | None) -> dict[str, set[str]]:
     """Returns by split the example_id of every slice whose picture `write_report` can show."""
     splits = _scored({"validation": validation, "test": test}, metrics)
     return wanted_pictures(splits, metrics["operating_point"]["threshold"])
 
 
 def _gallery(
-    splits: Mapping[str, Predictions], metrics: Mapping, images: Pictures, maps: Pictures | None
+    splits: Mapping[str, Predictions], metrics: Metrics, images: Pictures, maps: Pictures | None
 ) -> Gallery | None:
     if not splits:
         return None

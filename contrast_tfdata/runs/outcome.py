@@ -15,10 +15,9 @@ import tensorflow as tf
 from rich.console import Console
 
 from contrast_tfdata import __version__, report
-from contrast_tfdata.evaluation import Choices, OperatingPoint, summarize
+from contrast_tfdata.evaluation import Choices, Metrics, OperatingPoint, SplitScores, summarize
 from contrast_tfdata.evaluation.abstention import DEFAULT_MAX_ERROR
 from contrast_tfdata.evaluation.label_review import SUSPECTS_FILE, write_suspects
-from contrast_tfdata.images.perturbations import Perturbation
 from contrast_tfdata.model import pretrained
 from contrast_tfdata.model.contrast_net import ContrastNet
 from contrast_tfdata.model.ensemble import Ensemble, members_of
@@ -28,7 +27,7 @@ from contrast_tfdata.model.views import PLAIN
 from contrast_tfdata.model.weights import load_description, save_model, sha256_of
 from contrast_tfdata.records.manifest import Manifest
 from contrast_tfdata.report import findings
-from contrast_tfdata.scoring.splits import Scorer, SplitScores, gate_around, read_images
+from contrast_tfdata.scoring.splits import Scorer, gate_around, read_images
 from contrast_tfdata.storage.atomic_file import replacing
 
 _PACKAGES = ("tensorflow", "tensorflow-addons", "keras", "tf_keras", "numpy", "scikit-learn", "pillow")
@@ -81,24 +80,13 @@ class Run:
         validation: SplitScores | None,
         test: SplitScores | None,
         *,
-        operating_point: OperatingPoint | Choices | None = None,
+        choices: Choices | None = None,
         criterion: str = "accuracy",
         max_error: float = DEFAULT_MAX_ERROR,
-        perturbed: Mapping[str, Mapping[Perturbation, np.ndarray]] | None = None,
-    ) -> dict:
-        """Writes metrics.json and tables of slices; chooses the operating point on validation unless one is given."""
+    ) -> Metrics:
+        """Writes metrics.json and tables of slices; settles on validation what was not settled before."""
+        metrics = summarize(validation, test, choices, criterion=criterion, max_error=max_error)
         scored = {"validation": validation, "test": test}
-        present = {split: scores for split, scores in scored.items() if scores is not None}
-        metrics = summarize(
-            validation and validation.predictions,
-            test and test.predictions,
-            operating_point,
-            criterion,
-            {split: scores.confounders for split, scores in present.items() if scores.confounders},
-            max_error,
-            perturbed,
-            {split: scores.metadata for split, scores in present.items()},
-        )
         self._write_json("metrics.json", metrics)
         for split, scores in scored.items():
             path = self.directory / f"predictions-{split}.csv"
@@ -106,10 +94,11 @@ class Run:
                 path.unlink(missing_ok=True)  # of an earlier run here
             else:
                 scores.predictions.write_csv(path, metrics["operating_point"]["threshold"])
-        write_suspects(self.directory / SUSPECTS_FILE, {split: each.predictions for split, each in present.items()})
+        found = {split: scores.predictions for split, scores in scored.items() if scores is not None}
+        write_suspects(self.directory / SUSPECTS_FILE, found)
         return metrics
 
-    def save_model(self, model: ContrastNet, metrics: Mapping, flags: Mapping[str, object]) -> None:
+    def save_model(self, model: ContrastNet, metrics: Metrics, flags: Mapping[str, object]) -> None:
         """Writes model/: weights and everything that prediction needs."""
         description = {
             "preprocessing": self.manifest.preprocessing,
@@ -125,7 +114,7 @@ class Run:
 
     def write_report(
         self,
-        metrics: Mapping,
+        metrics: Metrics,
         validation: SplitScores | None,
         test: SplitScores | None,
         history: Sequence[Mapping[str, float]],
@@ -206,7 +195,7 @@ def _installed_packages() -> dict[str, str]:
     return found
 
 
-def say_confounders(metrics: Mapping, console: Console) -> None:
+def say_confounders(metrics: Metrics, console: Console) -> None:
     """Says what scores that look at no anatomy reach, and what the network reaches without brightness."""
     if sentence := findings.confounder_sentence(metrics):
         console.print(sentence)
@@ -214,7 +203,7 @@ def say_confounders(metrics: Mapping, console: Console) -> None:
         console.print(f"warning: {warning}")
 
 
-def inherited_point(init_weights: str | None) -> OperatingPoint | None:
+def inherited_choices(init_weights: str | None) -> Choices | None:
     """Returns the threshold of the weights that a run began with, for one that has no split to choose its own on.
 
     On patients of other scanners it does better than 0.5 after fine-tuning, too (benchmarks/TRANSFER.md).
@@ -223,7 +212,7 @@ def inherited_point(init_weights: str | None) -> OperatingPoint | None:
         init_weights: as `starting_point.build` takes them.
 
     Returns:
-        The point; None for random weights and for an .h5 file, which has none.
+        Nothing but the point; None for random weights and for an .h5 file, which has none.
 
     Raises:
         DataError: the weights cannot be read.
@@ -232,10 +221,10 @@ def inherited_point(init_weights: str | None) -> OperatingPoint | None:
         return None
     description = load_description(pretrained.model_folder(init_weights))
     reason = "there is no validation split, so that of the weights this run began with is kept"
-    return dataclasses.replace(OperatingPoint.from_dict(description["operating_point"]), reason=reason)
+    return Choices(dataclasses.replace(OperatingPoint.from_dict(description["operating_point"]), reason=reason))
 
 
-def headline(metrics: Mapping, report_path: Path) -> str:
+def headline(metrics: Metrics, report_path: Path) -> str:
     """The one line with which a command ends: AUC, accuracy, errors, path."""
     for split in ("test", "validation"):
         figures = metrics[split]

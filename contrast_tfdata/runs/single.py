@@ -129,7 +129,7 @@ def _conclude(
     metrics = run.summarize(
         validation,
         test,
-        operating_point=outcome.inherited_point(request.init_weights) if validation is None else None,
+        choices=outcome.inherited_choices(request.init_weights) if validation is None else None,
         criterion=request.criterion,
         max_error=request.max_error,
     )

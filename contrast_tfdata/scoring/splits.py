@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from contrast_tfdata.evaluation import ConfounderScores, InputGate, Predictions
+from contrast_tfdata.evaluation import ConfounderScores, InputGate, Predictions, SplitScores
 from contrast_tfdata.evaluation.confounders import trivial_scores
 from contrast_tfdata.images.histogram import match_foreground
 from contrast_tfdata.images.perturbations import PERTURBATIONS, Perturbation
@@ -22,21 +22,6 @@ from contrast_tfdata.scoring.batching import batches, score_stream
 
 MAX_MEASURED = 2000
 """Slices that a gate is made of: about three seconds."""
-
-
-@dataclasses.dataclass(frozen=True)
-class SplitScores:
-    """What one pass over a split's records gave, in their order.
-
-    Attributes:
-        predictions: a row a slice.
-        metadata: what each record says about its slice, by kind.
-        confounders: what could fake the figures; None where nobody asked.
-    """
-
-    predictions: Predictions
-    metadata: list[dict[str, str]]
-    confounders: ConfounderScores | None = None
 
 
 class Scorer:
@@ -94,15 +79,16 @@ class Scorer:
         checked = ConfounderScores(np.concatenate(matched), columns) if check else None
         return SplitScores(predictions, metadata, checked)
 
-    def score_perturbed(self, split: str, seed: int = 0) -> dict[Perturbation, np.ndarray]:
+    def score_perturbed(self, split: str, scores: SplitScores, seed: int = 0) -> SplitScores:
         """Scores every record of a split after each perturbation; needs the time of `score` for each of them.
 
         Args:
-            split: its name; it must exist.
+            split: its name.
+            scores: what `score` returned of it.
             seed: of what the perturbations draw.
 
         Returns:
-            (n,) logits in the order of the records, by perturbation.
+            The same with `perturbed`.
 
         Raises:
             DataError: a record cannot be read; names it.
@@ -112,7 +98,8 @@ class Scorer:
             for number, record in enumerate(self._records(split)):
                 yield perturbation(record.pixels, seed, number)
 
-        return {each: score_stream(self._predict, changed(each), self._batch_size) for each in PERTURBATIONS}
+        logits = {each: score_stream(self._predict, changed(each), self._batch_size) for each in PERTURBATIONS}
+        return dataclasses.replace(scores, perturbed=logits)
 
     def _records(self, split: str) -> Iterator[SliceRecord]:
         return read_split(self._records_dir, self._manifest.splits[split])

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
+from summaries import summarize
 
-from contrast_tfdata.evaluation import ConfounderScores, Predictions, metrics_at, summarize
+from contrast_tfdata.evaluation import ConfounderScores, Predictions, metrics_at
 from contrast_tfdata.evaluation.confounders import confounders, trivial_scores
 from contrast_tfdata.images.histogram import match_foreground
 from contrast_tfdata.images.preprocessing import Preprocessing, foreground_floor

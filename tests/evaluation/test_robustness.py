@@ -4,8 +4,9 @@ import json
 
 import numpy as np
 import pytest
+from summaries import summarize
 
-from contrast_tfdata.evaluation import Predictions, metrics_at, summarize
+from contrast_tfdata.evaluation import Predictions, metrics_at
 from contrast_tfdata.evaluation.robustness import KEYS, robustness
 from contrast_tfdata.images.perturbations import PERTURBATIONS
 

@@ -2,11 +2,13 @@ import dataclasses
 import json
 import subprocess
 import sys
+from typing import get_type_hints
 
 import numpy as np
 import pytest
+from summaries import summarize
 
-from contrast_tfdata.evaluation import Choices, OperatingPoint, Predictions, choose, metrics_at, summarize
+from contrast_tfdata.evaluation import Choices, OperatingPoint, Predictions, choose, contents, metrics_at
 from contrast_tfdata.evaluation.abstention import abstention, choose_band
 from contrast_tfdata.evaluation.bootstrap import auc_bootstrap_interval
 from contrast_tfdata.evaluation.calibration import fit_temperature, reliability, scaling
@@ -150,3 +152,13 @@ def test_what_is_written_of_a_split():
     assert summary["test"]["reliability"] == reliability(test.label, test.probability)
     assert list(summary["validation_at_half"]) == ["threshold", "accuracy", "confusion_matrix"]
     assert list(summary["test_best_threshold"]) == [*summary["validation_at_half"], "optimism", "procedure"]
+
+
+def test_every_key_is_a_declared_one():
+    written = summarize(draw(100, 0), draw(300, 1))
+    assert written.keys() == get_type_hints(contents.Metrics).keys()
+    for split in ("validation", "test"):
+        assert written[split].keys() == get_type_hints(contents.SplitMetrics).keys()
+        assert written[split]["series"].keys() == get_type_hints(contents.BootstrappedFigures).keys()
+    assert written["validation_at_half"].keys() == get_type_hints(contents.AtThreshold).keys()
+    assert written["test_best_threshold"].keys() == get_type_hints(contents.BestOnTest).keys()

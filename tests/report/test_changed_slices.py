@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from summaries import summarize
 
-from contrast_tfdata.evaluation import summarize
 from contrast_tfdata.images.perturbations import PERTURBATIONS
 from contrast_tfdata.report import RunDescription, findings, write_model_card
 from contrast_tfdata.report.page import render

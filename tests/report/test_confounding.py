@@ -2,8 +2,9 @@ import copy
 
 import numpy as np
 import pytest
+from summaries import summarize
 
-from contrast_tfdata.evaluation import ConfounderScores, summarize
+from contrast_tfdata.evaluation import ConfounderScores
 from contrast_tfdata.report import RunDescription, findings, write_model_card
 from contrast_tfdata.report.page import render
 

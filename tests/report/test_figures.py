@@ -3,8 +3,9 @@ import dataclasses
 import numpy as np
 import pytest
 from sklearn.metrics import auc as area
+from summaries import summarize
 
-from contrast_tfdata.evaluation import Predictions, metrics_at, slides_sweep, summarize
+from contrast_tfdata.evaluation import Predictions, metrics_at, slides_sweep
 from contrast_tfdata.report import figures
 
 

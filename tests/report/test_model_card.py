@@ -3,8 +3,9 @@ import re
 
 import numpy as np
 import pytest
+from summaries import summarize
 
-from contrast_tfdata.evaluation import Predictions, summarize
+from contrast_tfdata.evaluation import Predictions
 from contrast_tfdata.report import RunDescription, write_model_card
 from contrast_tfdata.report.model_card import escape_markdown
 

@@ -5,8 +5,9 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
+from summaries import summarize
 
-from contrast_tfdata.evaluation import OperatingPoint, summarize
+from contrast_tfdata.evaluation import OperatingPoint
 from contrast_tfdata.report import RunDescription
 from contrast_tfdata.report.gallery import MAX_SUSPECTS, collect, collect_suspects, wanted_pictures
 from contrast_tfdata.report.overlay import overlay

@@ -5,8 +5,9 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
+from summaries import summarize
 
-from contrast_tfdata.evaluation import OperatingPoint, summarize
+from contrast_tfdata.evaluation import OperatingPoint
 from contrast_tfdata.report import RunDescription, findings, write_model_card
 from contrast_tfdata.report.gallery import MAX_CASES, collect, collect_suspects
 from contrast_tfdata.report.page import render

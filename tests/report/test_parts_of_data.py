@@ -1,8 +1,8 @@
 """The table of parts of the data in page and model card."""
 
 import pytest
+from summaries import summarize
 
-from contrast_tfdata.evaluation import summarize
 from contrast_tfdata.report import RunDescription, write_model_card
 from contrast_tfdata.report.page import render
 

@@ -8,8 +8,9 @@ import subprocess
 
 import numpy as np
 import pytest
+from summaries import summarize
 
-from contrast_tfdata.evaluation import ConfounderScores, Predictions, summarize
+from contrast_tfdata.evaluation import ConfounderScores, Predictions
 from contrast_tfdata.report import RunDescription, write_report
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

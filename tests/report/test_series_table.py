@@ -2,8 +2,9 @@ import dataclasses
 
 import numpy as np
 import pytest
+from summaries import summarize
 
-from contrast_tfdata.evaluation import OperatingPoint, Predictions, summarize
+from contrast_tfdata.evaluation import OperatingPoint, Predictions
 from contrast_tfdata.evaluation.abstention import IndeterminateBand
 from contrast_tfdata.evaluation.summary import Choices
 from contrast_tfdata.report import series_table

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from disks import small_disk
 from PIL import Image
+from summaries import summarize
 
-from contrast_tfdata.evaluation import OperatingPoint, summarize
+from contrast_tfdata.evaluation import OperatingPoint
 from contrast_tfdata.report import RunDescription, style, write_report
 from contrast_tfdata.report.writing import FIGURE_FILES
 
