@@ -1,5 +1,6 @@
 """Trains a network on records and reports on it: `python -m contrast_tfdata.train --flagfile=flags/demo.flags`."""
 
+import dataclasses
 import os
 import sys
 from pathlib import Path
@@ -30,13 +31,13 @@ _PHANTOM_FRACTION = flags.DEFINE_float(
 )
 _VERIFY = common_flags.verify()
 _WORKDIR = common_flags.workdir()
-_EPOCHS = flags.DEFINE_integer("epochs", 15, "passes over the training split", lower_bound=1)
+flags.DEFINE_integer("epochs", 15, "passes over the training split", lower_bound=1)
 _BATCH_SIZE = common_flags.batch_size()
-_LEARNING_RATE = flags.DEFINE_float("learning_rate", 5e-4, "of the optimizer; with a schedule or warm-up the largest")
-_SCHEDULE = flags.DEFINE_enum(
+flags.DEFINE_float("learning_rate", 5e-4, "of the optimizer; with a schedule or warm-up the largest")
+flags.DEFINE_enum(
     "schedule", "constant", list(training_options.SCHEDULES), "of the learning rate; cosine: falls to 0 at the end"
 )
-_WARMUP_EPOCHS = flags.DEFINE_float("warmup_epochs", 0.0, "epochs over which the learning rate grows, as in 0.5")
+flags.DEFINE_float("warmup_epochs", 0.0, "epochs over which the learning rate grows, as in 0.5")
 _SEED = common_flags.seed()
 _REPEATS = flags.DEFINE_integer(
     "repeats",
@@ -69,27 +70,27 @@ _PAIRS = flags.DEFINE_bool(
     "a patient's slices before and after contrast come in one batch, two by two: of volumes those of one place, of "
     "pictures any",
 )
-_OPTIMIZER = flags.DEFINE_enum("optimizer", "adam", list(training_options.OPTIMIZERS), "adamw, lamb: TensorFlow Addons")
-_WEIGHT_DECAY = flags.DEFINE_float("weight_decay", 1e-4, "of adamw and lamb")
-_GRADIENT_CENTRALIZATION = flags.DEFINE_bool(
+flags.DEFINE_enum("optimizer", "adam", list(training_options.OPTIMIZERS), "adamw, lamb: TensorFlow Addons")
+flags.DEFINE_float("weight_decay", 1e-4, "of adamw and lamb")
+flags.DEFINE_bool(
     "gradient_centralization", False, "take from each kernel's gradient its mean over the inputs of a unit"
 )
-_LOSS = flags.DEFINE_enum("loss", "cross_entropy", list(training_options.LOSSES), "focal: TensorFlow Addons")
+flags.DEFINE_enum("loss", "cross_entropy", list(training_options.LOSSES), "focal: TensorFlow Addons")
 _EMA = flags.DEFINE_float("ema", 0.0, "largest decay of the moving average of weights (Addons); 0: none")
-_CLASS_WEIGHTS = flags.DEFINE_enum(
+flags.DEFINE_enum(
     "class_weights",
     "none",
     list(CLASS_WEIGHTS),
     "inversely proportional to a class's share in the training split (balanced) or in each batch (batch), or such that "
     "each patient of a class counts the same too (balanced_patients)",
 )
-_INITIAL_BIAS = flags.DEFINE_enum(
+flags.DEFINE_enum(
     "initial_bias",
     "none",
     list(training_options.INITIAL_BIASES),
     "of the output; class_balance: begin with the classes' shares as probabilities; not with --init_weights",
 )
-_FINAL_WEIGHTS = flags.DEFINE_enum(
+flags.DEFINE_enum(
     "final_weights", "last", list(training_options.FINAL_WEIGHTS), "best: of the epoch of smallest validation loss"
 )
 _CRITERION = common_flags.criterion()
@@ -133,11 +134,8 @@ def main(argv: list[str]) -> None:
     """Trains once, or once for each seed or fold; chooses the operating point on validation, writes the report."""
     cli.refuse_arguments(argv)
     request, cluster = _request(), Cluster.for_strategy(_STRATEGY.value, os.environ)
-    if cluster and request.is_several:
-        raise UsageError(
-            "several workers do one run at a time: give each repeat its own --seed and --workdir, a fold its --fold. "
-            f"Received: repeats={request.repeats}, folds={request.folds}"
-        )
+    if cluster:
+        request.refuse_several()
     plan, distribution = _start_tensorflow(cluster)
     from contrast_tfdata.runs import several_trainings, single
 
@@ -197,21 +195,11 @@ def _request(rank: int = 0) -> TrainingRequest:
 
 
 def _training_options() -> training_options.TrainingOptions:
-    return training_options.TrainingOptions(
-        epochs=_EPOCHS.value,
-        learning_rate=_LEARNING_RATE.value,
-        schedule=_SCHEDULE.value,
-        warmup_epochs=_WARMUP_EPOCHS.value,
-        seed=_SEED.value,
-        optimizer=_OPTIMIZER.value,
-        weight_decay=_WEIGHT_DECAY.value,
-        gradient_centralization=_GRADIENT_CENTRALIZATION.value,
-        loss=_LOSS.value,
-        ema_decay=_EMA.value,
-        class_weights=_CLASS_WEIGHTS.value,
-        initial_bias=_INITIAL_BIAS.value,
-        final_weights=_FINAL_WEIGHTS.value,
-    )
+    """Returns the recipe, whose fields are called like their flags."""
+    given = cli.flag_values(sys.modules[__name__])
+    fields = {field.name for field in dataclasses.fields(training_options.TrainingOptions)}
+    recipe = {name: value for name, value in given.items() if name in fields}
+    return training_options.TrainingOptions(**recipe, ema_decay=_EMA.value)
 
 
 def _pipeline_options(workdir: Path, rank: int) -> PipelineOptions:

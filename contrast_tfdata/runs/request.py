@@ -81,6 +81,14 @@ class TrainingRequest:
         """Whether more than one network is trained."""
         return self.repeats > 1 or (self.folds > 0 and not self.fold)
 
+    def refuse_several(self) -> None:
+        """Raises UsageError where more than one network is to be trained: workers do one run at a time."""
+        if self.is_several:
+            raise UsageError(
+                "several workers do one run at a time: give each repeat its own --seed and --workdir, a fold its "
+                f"--fold. Received: repeats={self.repeats}, folds={self.folds}"
+            )
+
     def _refuse_half_a_mixture(self) -> None:
         """Raises UsageError where only one of the two flags of a mixture was given, or a share of it is empty."""
         if self.phantom_fraction is not None and not self.phantom_records_dir:
