@@ -17,9 +17,10 @@ from contrast_tfdata.images.preprocessing import Preprocessing, foreground_floor
 from contrast_tfdata.images.slices import Slice
 from contrast_tfdata.model import pretrained, views
 from contrast_tfdata.model.contrast_net import ContrastNet
-from contrast_tfdata.model.explanation import contributions, evidence_maps, features_and_gradient, on_pixels
+from contrast_tfdata.model.starting_point import network_with, weights_of
 from contrast_tfdata.model.weights import load_model
 from contrast_tfdata.phantom import PhantomOptions, SliceTruth, generate_patient
+from contrast_tfdata.scoring.evidence import evidence_maps, on_pixels
 
 SEED = 777
 """Of the patients; the shipped weights were learned from those of another."""
@@ -73,6 +74,15 @@ def enhancing_pixels(image: Slice, truth: SliceTruth, preprocessing: Preprocessi
     return as_stored(painted) > 127
 
 
+def features_and_gradient(model: ContrastNet, images: np.ndarray, num_blocks: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the features after some blocks and the logit's gradient by them, each (N, h, w, filters) float32."""
+    features = model.features(tf.constant(images), num_blocks)
+    with tf.GradientTape() as tape:
+        tape.watch(features)
+        logits = model.logits_of(features, num_blocks, training=False)
+    return features, tape.gradient(logits, features)
+
+
 def _brightness(model: ContrastNet, images: np.ndarray) -> np.ndarray:
     return images.astype(np.float32)
 
@@ -87,7 +97,11 @@ def _grad_cam(num_blocks: int) -> MapMaker:
 
 
 def _hires_cam(num_blocks: int) -> MapMaker:
-    return lambda model, images: on_pixels(contributions(model, images, num_blocks), num_blocks, model.image_size)
+    def make(model, images):
+        features, gradient = features_and_gradient(model, images, num_blocks)
+        return on_pixels(tf.reduce_sum(features * gradient, axis=-1).numpy(), num_blocks, model.image_size)
+
+    return make
 
 
 def _integrated_gradients(model: ContrastNet, images: np.ndarray) -> np.ndarray:
@@ -112,7 +126,7 @@ MAPS: dict[str, MapMaker] = {
     "HiResCAM, block 3": _hires_cam(3),
     "HiResCAM, block 2": _hires_cam(2),
     "integrated gradients, blurred": _integrated_gradients,
-    "as reports show it": lambda model, images: evidence_maps(model, images, views.VIEWS),
+    "as reports show it": lambda model, images: evidence_maps([weights_of(model)], images, views.VIEWS),
 }
 
 
@@ -170,7 +184,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--patients", type=int, default=PATIENTS, help="two slices each")
     parser.add_argument("--seed", type=int, default=SEED, help="of the patients")
     options = parser.parse_args(arguments)
-    model, description = load_model(pretrained.model_folder(pretrained.NAME))
+    weights, description = load_model(pretrained.model_folder(pretrained.NAME))
+    model = network_with(weights)
     tf.keras.utils.set_random_seed(0)
     untrained = ContrastNet(model.image_size)
     scenes = draw_scenes(Preprocessing.from_json(description["preprocessing"]), options.patients, options.seed)

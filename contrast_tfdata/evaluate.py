@@ -30,7 +30,7 @@ def main(argv: list[str]) -> None:
     workdir, records_dir = cli.required_path(_WORKDIR), cli.required_path(_RECORDS_DIR)
     split = cli.choice(_SPLIT, "test", ("test", "validation"))
     output_dir = _output_dir(workdir, split)
-    plan = cli.start_tensorflow("float32", "auto")
+    cli.quiet_tensorflow()
 
     from contrast_tfdata.model import views
     from contrast_tfdata.model.weights import refuse_other_preprocessing
@@ -39,7 +39,7 @@ def main(argv: list[str]) -> None:
     from contrast_tfdata.runs import outcome
     from contrast_tfdata.scoring import carried, lineage, networks
 
-    model, description = networks.load(_WORKDIR.value, pooling=plan.pooling)
+    loaded, description = networks.load(_WORKDIR.value)
     for line in networks.announcements(_WORKDIR.value, description):
         cli.console.print(line)
     manifest = manifests.load(records_dir)
@@ -47,17 +47,17 @@ def main(argv: list[str]) -> None:
     manifests.require_split(records_dir, manifest, split)
     refuse_other_preprocessing(manifest.preprocessing, description, workdir)
     leakage = lineage.leakage(networks.descriptions(_WORKDIR.value, description), records_dir, manifest, [split])
-    run = outcome.Run(output_dir, records_dir, manifest, plan, _BATCH_SIZE.value, views.stored(description), leakage)
+    run = outcome.Run(output_dir, records_dir, manifest, None, _BATCH_SIZE.value, views.stored(description), leakage)
     run.announce(cli.console)
     run.write_provenance(cli.flags_text(sys.modules[__name__]))
-    scorer, choices = run.scorer(model), carried.choices(description)
+    scorer, choices = run.scorer(loaded), carried.choices(description)
     scores = scorer.score(split, check=True)
     if _ROBUSTNESS.value:
         scores = scorer.score_perturbed(split, scores)
     validation, test = (scores if split == name else None for name in ("validation", "test"))
     metrics = run.summarize(validation, test, choices=choices)
     given = cli.flag_values(sys.modules[__name__])
-    report = run.write_report(metrics, validation, test, [], given, model, cli.console)
+    report = run.write_report(metrics, validation, test, [], given, loaded, cli.console)
     outcome.say_confounders(metrics, cli.console)
     cli.console.print(outcome.headline(metrics, report), style="bold" if cli.console.is_terminal else None)
 

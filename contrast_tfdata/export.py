@@ -39,11 +39,11 @@ def main(argv: list[str]) -> None:
     from contrast_tfdata.scoring import networks
 
     job.refuse_existing(output, form, overwrite=_OVERWRITE.value)
-    network, description = networks.load(_WORKDIR.value)
+    loaded, description = networks.load(_WORKDIR.value)
     for line in networks.announcements(_WORKDIR.value, description):
         cli.console.print(line)
     compared, representative = _samples(description, split, form)
-    export = job.Export(network, description, form, compared, representative)
+    export = job.Export(loaded, description, form, compared, representative)
     found = export.write(output, overwrite=_OVERWRITE.value)
     for line in found.lines():
         cli.console.print(line)

@@ -112,7 +112,7 @@ def _convert_here(num_workers: int | None, sources, directory: Path, options, pr
     from contrast_tfdata.intake import workers
     from contrast_tfdata.records import conversion
 
-    with workers.Workers(num_workers or workers.workers_for(len(sources.units))) as pool:
+    with workers.Workers(num_workers) as pool:
         return conversion.convert(sources, directory, options, pool, progress)
 
 

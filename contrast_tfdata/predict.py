@@ -11,9 +11,11 @@ from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.intake.selection import SliceSelection
 from contrast_tfdata.model import pretrained
 
+# The rest is imported where it is used: workers import this module, too, and need nothing of it.
 if TYPE_CHECKING:
-    from contrast_tfdata.evaluation import Choices
+    from contrast_tfdata.evaluation import Choices, InputGate
     from contrast_tfdata.scoring.inputs import Scores
+    from contrast_tfdata.scoring.predictor import Predictor
 
 _WORKDIR = common_flags.workdir()
 _WEIGHTS = flags.DEFINE_string("weights", None, "instead of --workdir: an .h5 file with weights of the slides' network")
@@ -35,27 +37,20 @@ def main(argv: list[str]) -> None:
     if not argv:
         raise UsageError("name at least one file or folder: predict INPUT...")
     _check_network_flags()
-    from contrast_tfdata.scoring import tables  # Imports no TensorFlow: that is for start_tensorflow.
+    from contrast_tfdata.console import display
+    from contrast_tfdata.intake.workers import Workers
+    from contrast_tfdata.scoring import inputs, tables
 
     output = _checked_output(_OUTPUT.value)
     selection = SliceSelection.parse(_SLICE_RANGE.value, _SLICE_STEP.value)
     num_workers, secret = cli.count(_NUM_WORKERS), cli.group_secret(_GROUP_KEY_FILE)
     if output:
         tables.check_writable(output)
-    plan = cli.start_tensorflow("float32", "auto")
-
-    from contrast_tfdata.console import display
-    from contrast_tfdata.intake.workers import Workers, workers_for
-    from contrast_tfdata.model.inference import Predictor
-    from contrast_tfdata.scoring import inputs
-
-    model, averaged, preprocessing, choices, gate = _load_network(plan.pooling)
+    predict, preprocessing, choices, gate = _load_network()
     found = inputs.find_inputs(argv, max_bytes=_MAX_BYTES.value)
     options = inputs.ScoringOptions(preprocessing, selection, _BATCH_SIZE.value, secret, gate)
-    predictor = Predictor(model, _BATCH_SIZE.value, jit_compile=plan.jit_compile, views=averaged)
-    num_workers = num_workers or workers_for(len(found.units))
     with Workers(num_workers) as pool, display.conversion_progress(cli.console) as progress:
-        scores = inputs.score_files(found, predictor, options, pool, progress)
+        scores = inputs.score_files(found, predict, options, pool, progress)
     for note in found.notes:
         cli.console.print(note)
     if found.ignored:
@@ -98,25 +93,30 @@ def _check_network_flags() -> None:
         raise UsageError("--interpolation goes with --weights; a run and the shipped weights carry their own")
 
 
-def _load_network(pooling: str):
-    """Returns the network, the views that it averages over, its preprocessing, what was chosen, and its gate."""
+def _load_network() -> tuple["Predictor", Preprocessing, "Choices", "InputGate"]:
+    """Returns what answers, how its slices are made, what was chosen for it, and what it should not be asked."""
     from contrast_tfdata.evaluation import Choices, InputGate, OperatingPoint
-    from contrast_tfdata.model import starting_point, views
+    from contrast_tfdata.model import views
     from contrast_tfdata.scoring import carried, networks
+    from contrast_tfdata.scoring.predictor import Predictor
 
     if not _WEIGHTS.value:
         workdir = _WORKDIR.value or pretrained.NAME
-        model, description = networks.load(workdir, pooling=pooling)
+        loaded, description = networks.load(workdir)
         for line in networks.announcements(workdir, description):
             cli.console.print(line)
         preprocessing = Preprocessing.from_json(description["preprocessing"])
-        choices, gate = carried.choices(description), carried.gate(description)
-        return model, views.stored(description), preprocessing, choices, gate
+        predictor = Predictor(loaded, views.stored(description))
+        return predictor, preprocessing, carried.choices(description), carried.gate(description)
+    from contrast_tfdata.model.h5_weights import read_h5_weights
+    from contrast_tfdata.model.weights import NetworkWeights
+
     # As the slides fed it: grey as stored, stretched to the square.
     preprocessing = Preprocessing(interpolation=_INTERPOLATION.value or "nearest", intensity="stored", aspect="stretch")
-    model = starting_point.build(preprocessing.image_size, pooling=pooling, seed=0, init_weights=_WEIGHTS.value)
+    arrays = read_h5_weights(_WEIGHTS.value, preprocessing.image_size)
     point = OperatingPoint.fixed(reason="the slides' network carries no threshold")
-    return model, views.PLAIN, preprocessing, Choices(point), InputGate()
+    predictor = Predictor([NetworkWeights(preprocessing.image_size, tuple(arrays))])
+    return predictor, preprocessing, Choices(point), InputGate()
 
 
 def _checked_output(name: str | None) -> Path | None:
@@ -131,4 +131,4 @@ def _checked_output(name: str | None) -> Path | None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(main, needs_tensorflow=False)

@@ -6,34 +6,95 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+import contrast_tfdata
+from contrast_tfdata.console import checked_packages
 from contrast_tfdata.console.checked_packages import NEEDED, problems
+from contrast_tfdata.errors import UsageError
 
 RIGHT = {"tensorflow": "2.15.1", "tensorflow-addons": "0.23.0", "keras": "2.15.0", "numpy": "1.26.4"}
 PROJECT = (Path(__file__).parent.parent / "pyproject.toml").read_text()
 
 
-@pytest.mark.parametrize("command", ["make_records", "train", "evaluate", "predict"])
+WORDS = {
+    "make_records": ["--phantom_patients=1", "--output_dir=R"],
+    "train": ["--records_dir=R", "--workdir=W"],
+    "evaluate": ["--records_dir=R", "--workdir=W"],
+    "export": ["--workdir=shipped", "--format=onnx", "--output=m.onnx"],
+}
+PACKAGE = Path(contrast_tfdata.__file__).parent.parent
+
+
+def started(command, words, folder, before):
+    """Starts a command in a folder, after some lines that make its process another one."""
+    code = f"{before}\nimport runpy, sys\nsys.argv = ['{command}', *{words}]\n"
+    code += f"runpy.run_module('contrast_tfdata.{command}', run_name='__main__', alter_sys=True)"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(PACKAGE)])}
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment, cwd=folder
+    )
+
+
+@pytest.mark.parametrize("command", WORDS)
 def test_wrong_packages_are_one_line_at_the_start(command, tmp_path):
     """Installed for this process alone: what comes first in the path counts."""
     folder = tmp_path / "numpy-0.1.0.dist-info"
     folder.mkdir()
     (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 0.1.0\n")
-    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
-    code = f"import sys\ntry:\n    import contrast_tfdata.{command}\nfinally:\n    assert 'numpy' not in sys.modules"
-    result = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": path},
-        cwd=Path(__file__).parent.parent,
-    )
+    result = started(command, WORDS[command], tmp_path, "")
     assert result.returncode == 70
     (line,) = result.stderr.splitlines()
     assert f"numpy 0.1.0 (needed: {NEEDED[sys.version_info[:2]]['numpy']}*)" in line
     assert line.endswith("python -m pip install -r requirements.lock")
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
+
+
+NO_TENSORFLOW = """
+import sys
+from importlib import metadata
+found = metadata.version
+def version(name):
+    if name.startswith("tensorflow"):
+        raise metadata.PackageNotFoundError(name)
+    return found(name)
+metadata.version = version
+sys.modules.update(dict.fromkeys(["tensorflow", "tensorflow_addons", "keras", "tf_keras", "scipy", "sklearn",
+                                  "matplotlib", "nilearn", "apache_beam", "tensorboard"]))
+"""
+"""As in an environment into which only the package itself was installed."""
+
+
+@pytest.mark.parametrize("command", WORDS)
+def test_without_the_extra_its_name_is_one_line(command, tmp_path):
+    result = started(command, WORDS[command], tmp_path, NO_TENSORFLOW)
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert line.endswith('which is not installed: python -m pip install "contrast_tfdata[train]"')
+    assert not list(tmp_path.iterdir())
+
+
+def test_predict_needs_nothing_of_the_extra(tmp_path):
+    """Folders with names of classes, so that an AUC is shown too."""
+    rng = np.random.default_rng(0)
+    for name in ("no_gad", "with_gad"):
+        (tmp_path / name).mkdir()
+        for number in range(2):
+            pixels = rng.integers(0, 256, (64, 64), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / name / f"{number}.png")
+    result = started("predict", [str(tmp_path), "--output=p.csv"], tmp_path, NO_TENSORFLOW)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "4 slices in 4 series" in result.stdout
+    assert "against the names of their folders: AUC" in result.stdout
+
+
+def test_where_there_is_no_tensorflow_for_this_python_that_is_said(monkeypatch):
+    monkeypatch.setattr(checked_packages, "installed_version", lambda name: None)
+    monkeypatch.setattr(checked_packages.sys, "version_info", (3, 14, 0))
+    with pytest.raises(UsageError, match="there is none for this Python; use 3.10 to 3.13"):
+        checked_packages.require_tensorflow()
 
 
 def test_the_right_ones_pass():
@@ -61,7 +122,7 @@ def test_what_does_not_fit_is_named(change, python, said):
 def test_the_sets_are_those_of_the_project(python, names, mark):
     """pyproject.toml asks for these versions; Keras 2.15 comes with TensorFlow."""
     for name in names:
-        (version,) = re.findall(rf'^  "{name}==(.*); python_version {mark} \'3.12\'",$', PROJECT, re.MULTILINE)
+        (version,) = re.findall(rf'^  "{name}==(.*); python_version {mark} \'3.12\'.*",$', PROJECT, re.MULTILINE)
         assert version.startswith(NEEDED[python][name])
 
 

@@ -46,7 +46,6 @@ from contrast_tfdata.report import figures, style  # noqa: E402
 TRACED = {
     "model.contrast_net": "call _visible_pixels logits_of",
     "model.dropout": "call _kept_rows",
-    "model.ensemble": "mean_logits",
     "model.layers": "call _native_conv2d bias_relu_pool max_pool_2x2 bias_gradient",
     "model.micro_batches": "call _in_parts _with_at_least _part_sizes _apply",
     "pipeline.augmentation": "augment",

@@ -88,17 +88,19 @@ def network(name: str, chosen_views: Sequence[str] | None = None):
     """
     import numpy as np
 
-    from contrast_tfdata.model import starting_point, views
-    from contrast_tfdata.model.inference import Predictor
+    from contrast_tfdata.model import views
+    from contrast_tfdata.model.h5_weights import read_h5_weights
+    from contrast_tfdata.model.weights import NetworkWeights
     from contrast_tfdata.scoring import networks
+    from contrast_tfdata.scoring.predictor import Predictor
 
     if name.endswith(".h5"):
         preprocessing = Preprocessing(interpolation="nearest", intensity="stored", aspect="stretch")
-        model = starting_point.build(preprocessing.image_size, pooling="native", seed=0, init_weights=name)
-        return Predictor(model), preprocessing, 0.0
-    model, description = networks.load(name.replace("+", ","), pooling="native")
+        weights = NetworkWeights(preprocessing.image_size, tuple(read_h5_weights(name)))
+        return Predictor([weights]), preprocessing, 0.0
+    members, description = networks.load(name.replace("+", ","))
     threshold = description["operating_point"]["threshold"]
-    predictor = Predictor(model, views=chosen_views or views.stored(description))
+    predictor = Predictor(members, chosen_views or views.stored(description))
     return predictor, Preprocessing.from_json(description["preprocessing"]), float(np.log(threshold / (1 - threshold)))
 
 

@@ -49,12 +49,12 @@ def _replace(folder: Path, run: str, name: str, threshold: float) -> dict:
     """Saves the run's network as the package's; returns the description as it is stored."""
     from contrast_tfdata.model.weights import load_model, save_model
 
-    model, description = load_model(pretrained.model_folder(run), pooling="native")
+    weights, description = load_model(pretrained.model_folder(run))
     point = OperatingPoint(float(sigmoid(threshold)), "youden", CHOSEN_ON)
     # The run's band lies around another threshold.
     chosen = {"operating_point": point.to_dict(), "indeterminate_band": None}
-    save_model(folder, model, {**description, "name": name, "note": NOTE, **chosen})
-    return load_model(folder, pooling="native")[1]
+    save_model(folder, weights, {**description, "name": name, "note": NOTE, **chosen})
+    return load_model(folder)[1]
 
 
 def measurements(by_source: dict[str, dict], description: dict) -> dict:

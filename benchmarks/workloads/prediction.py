@@ -7,11 +7,11 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.serving import serve
-from contrast_tfdata.model import runtime_plan
 from contrast_tfdata.model.architecture import IMAGE_SIZE
 from contrast_tfdata.model.contrast_net import ContrastNet
-from contrast_tfdata.model.inference import Predictor
 from contrast_tfdata.model.reference import reference_network
+from contrast_tfdata.model.starting_point import weights_of
+from contrast_tfdata.scoring.predictor import Predictor
 
 BATCHES = 4
 """Of one measurement."""
@@ -30,11 +30,9 @@ class Prediction:
         images = np.repeat(_grey(batch)[..., np.newaxis], 3, axis=-1).astype(np.float32) / 255
         self._variants[name] = lambda: network.predict(images, batch_size=batch, verbose=0)
 
-    def build_own(self, name: str, precision: str, jit_compile: str, batch: int) -> None:
-        """Builds this project's predictor; `float32` without XLA is what the commands score with."""
-        plan = runtime_plan.plan(precision, jit_compile)
-        runtime_plan.apply(plan)
-        predictor = Predictor(ContrastNet(pooling=plan.pooling), batch, jit_compile=plan.jit_compile)
+    def build_own(self, name: str, batch: int) -> None:
+        """Builds what the commands score with."""
+        predictor = Predictor([weights_of(ContrastNet())])
         images = _grey(batch)
         self._variants[name] = lambda: predictor(images)
 

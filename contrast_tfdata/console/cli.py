@@ -18,10 +18,7 @@ from absl import logging as absl_logging
 from rich.console import Console
 from rich.text import Text
 
-from contrast_tfdata.console import (
-    checked_packages,  # noqa: F401  First, since it ends the command where the others could not be imported.
-    common_flags,
-)
+from contrast_tfdata.console import checked_packages, common_flags
 from contrast_tfdata.errors import ContrastError, InterruptedRunError, StorageError, UsageError, printable
 from contrast_tfdata.patients import group_keys
 from contrast_tfdata.storage.staging import storage_error
@@ -48,10 +45,10 @@ console = _Terminal()
 errors = _Terminal(stderr=True)
 
 
-def run(main: Callable[[], None]) -> None:
+def run(main: Callable[[Sequence[str]], None], *, needs_tensorflow: bool = True) -> None:
     """Parses the command line, runs `main`, and exits with the code of each kind of failure (see `errors`).
 
-    Flags are refused before `main` runs, and so before it imports TensorFlow.
+    Flags are refused before `main` runs, and so before it imports TensorFlow; so is a set of packages without it.
     """
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # A name of odd bytes must not end a run.
@@ -60,7 +57,13 @@ def run(main: Callable[[], None]) -> None:
         refuse_circular_flagfiles(sys.argv[1:])
     except UsageError as error:
         sys.exit(_report(error, str(error), error.exit_code, debug=False))
-    app.run(lambda argv: sys.exit(_guarded(main, argv, debug.value)))
+
+    def checked_main(words: Sequence[str]) -> None:
+        if needs_tensorflow:
+            checked_packages.require_tensorflow()
+        main(words)
+
+    app.run(lambda argv: sys.exit(_guarded(checked_main, argv, debug.value)))
 
 
 def refuse_circular_flagfiles(arguments: Sequence[str], reading: Sequence[str] = ()) -> None:

@@ -1,9 +1,7 @@
 """The formats of an export: what each is called, needs and may differ by. Free of TensorFlow."""
 
 import dataclasses
-import sys
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 
 from contrast_tfdata.errors import UsageError
@@ -42,14 +40,12 @@ class Format:
     Attributes:
         name: as `--format` takes it.
         suffix: that its file must have; "" for a folder.
-        needs: modules of an extra that must be importable.
         tolerance: how far from the network's its answers may be.
         quantize: `none`, or `int8`.
     """
 
     name: str
     suffix: str = ""
-    needs: tuple[str, ...] = ()
     tolerance: Tolerance = _FLOAT32
     quantize: str = "none"
 
@@ -58,7 +54,7 @@ FORMATS: Mapping[str, Format] = {
     each.name: each
     for each in (
         Format("savedmodel"),
-        Format("onnx", ".onnx", ("tf2onnx", "onnx", "onnxruntime")),
+        Format("onnx", ".onnx"),
         Format("tflite", ".tflite"),
     )
 }
@@ -68,7 +64,7 @@ def chosen(name: str, quantize: str, output: Path) -> Format:
     """Returns the format that flags ask for.
 
     Raises:
-        UsageError: they do not fit each other, or what the format needs is not installed.
+        UsageError: they do not fit each other.
     """
     form = FORMATS[name]
     if quantize != "none":
@@ -80,14 +76,4 @@ def chosen(name: str, quantize: str, output: Path) -> Format:
         raise UsageError(f"--output must end in {form.suffix} with --format={name}. Received: {output}")
     if not form.suffix and output.suffix in suffixes:
         raise UsageError(f"--output is a folder with --format={name}. Received: {output}")
-    missing = [module for module in form.needs if find_spec(module) is None]
-    if missing:
-        # tf2onnx needs NumPy 1 and an onnx of its time.
-        newer = sys.version_info >= (3, 12)
-        needs = "there is none for this TensorFlow; export with Python 3.10 or 3.11" if newer else _pip_install(name)
-        raise UsageError(f"--format={name} needs {', '.join(missing)}: {needs}")
     return form
-
-
-def _pip_install(extra: str) -> str:
-    return f'pip install "contrast_tfdata[{extra}]"'

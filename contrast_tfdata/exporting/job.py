@@ -9,8 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
-
 from contrast_tfdata.errors import ContrastError
 from contrast_tfdata.exporting import facts, onnx_file, parity, saved_model, tflite_file
 from contrast_tfdata.exporting.formats import FACTS_SUFFIX, Format
@@ -18,8 +16,10 @@ from contrast_tfdata.exporting.samples import Sample
 from contrast_tfdata.exporting.served import ServedNetwork
 from contrast_tfdata.exporting.thresholds import Thresholds
 from contrast_tfdata.model import views
-from contrast_tfdata.model.inference import Predictor
+from contrast_tfdata.model.starting_point import network_with
+from contrast_tfdata.model.weights import NetworkWeights
 from contrast_tfdata.scoring import carried
+from contrast_tfdata.scoring.predictor import Predictor
 from contrast_tfdata.storage import staging
 
 SAVED_MODEL = staging.FolderKind("SavedModel", "saved_model.pb")
@@ -32,14 +32,14 @@ class Export:
     """What is exported, and how.
 
     Attributes:
-        network: a `ContrastNet` in float32, or an ensemble of them.
-        description: its, as model.json has it.
+        networks: the weights of a network, or of an ensemble's members.
+        description: theirs, as model.json has it.
         form: the format.
         compared: slices on which the exported network must say what the network says.
         representative: slices from which 8-bit ranges are taken; None where there are none to take.
     """
 
-    network: tf.Module
+    networks: Sequence[NetworkWeights]
     description: Mapping[str, Any]
     form: Format
     compared: Sample
@@ -85,18 +85,18 @@ class Export:
             yield folder / output.resolve().name, folder / companion
 
     def _convert(self, thresholds: Thresholds, path: Path, described: Mapping[str, Any]) -> None:
-        served = ServedNetwork(self.network, self._views, thresholds)
+        if self.form.name == "onnx":
+            onnx_file.write(self.networks, self._views, thresholds, path, described)
+            return
+        served = ServedNetwork([network_with(each) for each in self.networks], self._views, thresholds)
         if self.form.name == "savedmodel":
             saved_model.write(served, path)
-        elif self.form.name == "onnx":
-            onnx_file.write(served, path, described)
         else:
             quantized = self.form.quantize != "none"
             tflite_file.write(served, path, self.representative.pixels if quantized else None)
 
     def _compare(self, thresholds: Thresholds, path: Path) -> parity.Parity:
-        with tf.device("CPU"):  # as the exported network, see there
-            logits = Predictor(self.network, views=self._views)(self.compared.pixels)
+        logits = Predictor(self.networks, self._views)(self.compared.pixels)
         answers, runtime = parity.run_outside(self.form.name, path, self.compared.pixels)
         return parity.compare(logits, answers, thresholds, self.compared, runtime, self.form.tolerance.logit or 0.0)
 

@@ -1,26 +1,42 @@
-"""The ONNX file of a network, by tf2onnx."""
+"""The ONNX file of networks: the graph that scores here, with the answers that follow from a logit."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from contrast_tfdata.exporting.served import ServedNetwork
+import numpy as np
+from onnx import TensorProto, helper
 
-OPSET = 17
-"""Of 2022: every operation needed is in it, and runtimes of the last years read it."""
+from contrast_tfdata.exporting.thresholds import UNANSWERED, Thresholds
+from contrast_tfdata.model.weights import NetworkWeights
+from contrast_tfdata.scoring import graph
+
 METADATA_KEY = "contrast_tfdata"
-_BATCH_DIMENSION = "N"
 
 
-def write(served: ServedNetwork, path: Path, facts: Mapping[str, Any]) -> None:
-    """Writes the file, with `facts` as JSON among its metadata, and checks it against the standard."""
-    import onnx
-    import tf2onnx
+def write(
+    networks: Sequence[NetworkWeights],
+    views: Sequence[str],
+    thresholds: Thresholds,
+    path: Path,
+    facts: Mapping[str, Any],
+) -> None:
+    """Writes the file, the same bytes for the same arguments, with `facts` as JSON among its metadata."""
+    writer = graph.GraphWriter(networks[0].image_size)
+    logit = graph.mean_logit(writer, networks, views)
+    model = writer.finished({graph.LOGIT: (logit, TensorProto.FLOAT, 1), **_answers(writer, logit, thresholds)})
+    helper.set_model_props(model, {METADATA_KEY: json.dumps(facts)})
+    path.write_bytes(model.SerializeToString(deterministic=True))
 
-    model, _ = tf2onnx.convert.from_function(served.answer, input_signature=served.signature, opset=OPSET)
-    for value in (*model.graph.input, *model.graph.output):
-        value.type.tensor_type.shape.dim[0].dim_param = _BATCH_DIMENSION
-    onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(facts)})
-    onnx.checker.check_model(model, full_check=True)
-    path.write_bytes(model.SerializeToString())
+
+def _answers(writer: graph.GraphWriter, logit: str, thresholds: Thresholds) -> dict[str, tuple[str, int, int]]:
+    threshold, low, high = map(writer.constant, (thresholds.threshold, thresholds.low, thresholds.high))
+    prediction = writer.node("Cast", writer.node("Greater", logit, threshold), to=TensorProto.INT32)
+    is_unsure = writer.node("And", writer.node("Greater", logit, low), writer.node("LessOrEqual", logit, high))
+    decision = writer.node("Where", is_unsure, writer.constant(np.int32(UNANSWERED)), prediction)
+    return {
+        "probability": (writer.node("Sigmoid", logit), TensorProto.FLOAT, 1),
+        "prediction": (prediction, TensorProto.INT32, 1),
+        "decision": (decision, TensorProto.INT32, 1),
+    }

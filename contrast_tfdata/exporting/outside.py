@@ -14,7 +14,7 @@ import numpy as np
 
 BARRED = {
     "savedmodel": ("contrast_tfdata", "keras", "tensorflow_addons"),
-    "onnx": ("contrast_tfdata", "keras", "tensorflow", "tf2onnx"),
+    "onnx": ("contrast_tfdata", "keras", "tensorflow"),
     "tflite": ("contrast_tfdata", "keras", "tensorflow_addons"),
 }
 """By format what cannot be imported here. TensorFlow Lite's interpreter comes with TensorFlow."""

@@ -23,6 +23,7 @@ Result = TypeVar("Result")
 _PENDING_PER_WORKER = 4
 _BATCH_SECONDS = 0.05  # Sending one costs a fraction of a millisecond, as much as scanning a picture.
 _BATCH_ITEMS = 8
+_ALONE_SECONDS = 1.0  # A process needs as long to begin, and a core meanwhile.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # Parameters of mallopt, from glibc's malloc.h.
 _STOPS = (signal.SIGINT, signal.SIGTERM)
 _KEPT_BYTES, _LARGEST_KEPT_BYTES = 64 << 20, 32 << 20
@@ -31,11 +32,6 @@ _KEPT_BYTES, _LARGEST_KEPT_BYTES = 64 << 20, 32 << 20
 def available_cores() -> int:
     """Cores that this process may use, which is fewer than the machine has in a container or under taskset."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def workers_for(num_items: int) -> int:
-    """Processes worth starting for so many items: one a core, and none that would have nothing to do."""
-    return max(1, min(available_cores(), num_items))
 
 
 def _begin_worker() -> None:
@@ -101,26 +97,26 @@ def _stops_put_off() -> Iterator[None]:
 
 
 class Workers:
-    """A pool of processes, or this process alone where `num_workers` is 1.
+    """A pool of processes, or this process alone where it is one.
 
-    Processes are spawned, not forked: forking a process in which TensorFlow has threads running may hang.
+    Processes are spawned, not forked: forking a process in which threads are running may hang.
 
     Args:
-        num_workers: 1 or more.
+        num_workers: 1 or more; None: one a core, and none before this process alone has worked for a second.
     """
 
-    def __init__(self, num_workers: int):
-        if num_workers < 1:
+    def __init__(self, num_workers: int | None):
+        if num_workers is not None and num_workers < 1:
             raise UsageError(f"num_workers must be at least 1. Received: num_workers={num_workers}")
-        self.num_workers = num_workers
+        self.num_workers = num_workers or available_cores()
+        self._seconds_alone = 0.0 if num_workers else _ALONE_SECONDS
         self._executor: Executor | None = None
 
     def __enter__(self) -> "Workers":
+        _keep_freed_memory()
         if self.num_workers > 1:
             spawn = multiprocessing.get_context("spawn")
             self._executor = ProcessPoolExecutor(self.num_workers, spawn, initializer=_begin_worker)
-        else:
-            _keep_freed_memory()
         return self
 
     def __exit__(self, *exception) -> None:
@@ -139,6 +135,10 @@ class Workers:
             yield from map(function, items)
             return
         items, size = iter(items), 1
+        while self._seconds_alone > 0 and (batch := list(itertools.islice(items, 1))):
+            results, seconds = _run_batch(function, batch)
+            self._seconds_alone -= seconds
+            yield from results
         pending: collections.deque[Future] = collections.deque()
         try:
             while batch := list(itertools.islice(items, size)):

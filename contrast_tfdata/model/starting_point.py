@@ -1,6 +1,6 @@
-"""The network with which a training run begins, and the one with which it is scored."""
+"""The network with which a training run begins, and networks to weights and back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ from contrast_tfdata.errors import DataError
 from contrast_tfdata.model import pretrained
 from contrast_tfdata.model.architecture import feature_size
 from contrast_tfdata.model.contrast_net import ContrastNet
-from contrast_tfdata.model.weights import load_model, read_h5_weights, refuse_other_preprocessing
+from contrast_tfdata.model.h5_weights import read_h5_weights
+from contrast_tfdata.model.weights import NetworkWeights, load_model, refuse_other_preprocessing
 
 
 def build(
@@ -57,17 +58,24 @@ def build(
     return model
 
 
-def float32_twin(model: ContrastNet) -> ContrastNet:
-    """Returns a network of the same weights that computes in float32.
+def weights_of(model: ContrastNet) -> NetworkWeights:
+    """Returns the weights of a network, whatever precision it computes in: they are float32."""
+    return NetworkWeights(model.image_size, tuple(model.get_weights()), model.dropout_rate)
 
-    Scores are taken with it, so that they are the same on every machine, whatever precision the training ran in.
+
+def network_with(weights: NetworkWeights, *, pooling: str = "native") -> ContrastNet:
+    """Returns a network of given weights, under the current dtype policy.
+
+    Args:
+        weights: its weights.
+        pooling: as the runtime plan says.
     """
-    twin = ContrastNet(model.image_size, pooling=model.pooling, dropout=model.dropout_rate, dtype="float32")
-    twin.set_weights(model.get_weights())
-    return twin
+    model = ContrastNet(weights.image_size, pooling=pooling, dropout=weights.dropout)
+    model.set_weights(weights.arrays)
+    return model
 
 
-def _read(name: str, image_size: int, preprocessing: Mapping[str, Any] | None) -> list:
+def _read(name: str, image_size: int, preprocessing: Mapping[str, Any] | None) -> Sequence[np.ndarray]:
     if pretrained.is_weight_file(name):
         return read_h5_weights(Path(name), image_size)
     other, description = load_model(pretrained.model_folder(name))
@@ -75,4 +83,4 @@ def _read(name: str, image_size: int, preprocessing: Mapping[str, Any] | None) -
         refuse_other_preprocessing(preprocessing, description, name)
     if other.image_size != image_size:
         raise DataError(f"{name}: trained on slices of {other.image_size} pixels, these records have {image_size}")
-    return other.get_weights()
+    return other.arrays

@@ -2,9 +2,12 @@
 
 A run's `model/` folder holds `model.json` and the weights file that it names. The weights are written first, under a
 name that carries their hash; replacing `model.json` is what switches to them, so a reader finds the old model or the
-new one, never a mixture.
+new one, never a mixture. Free of TensorFlow.
 """
 
+import contextlib
+import dataclasses
+import functools
 import hashlib
 import io
 import json
@@ -14,30 +17,17 @@ import platform
 import re
 import zipfile
 from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from contrast_tfdata.errors import DataError, StorageError, differences
 from contrast_tfdata.model import views
-from contrast_tfdata.model.architecture import weight_shapes
-from contrast_tfdata.model.contrast_net import ContrastNet
-from contrast_tfdata.model.h5_weights import read_h5_weights
+from contrast_tfdata.model.architecture import DROPOUT, weight_shapes
 from contrast_tfdata.storage.atomic_file import replacing
 from contrast_tfdata.version import __version__
-
-__all__ = [
-    "DESCRIPTION_KEYS",
-    "FORMAT_VERSION",
-    "load_description",
-    "load_model",
-    "read_h5_weights",
-    "refuse_other_preprocessing",
-    "save_model",
-    "sha256_of",
-]
 
 FORMAT_VERSION = 1
 """Of `model.json`; a reader refuses newer ones."""
@@ -49,14 +39,47 @@ _DESCRIPTION_FILE = "model.json"
 _WEIGHTS_FILE = re.compile(r"weights-[0-9a-f]{16}\.npz")
 _MAX_DESCRIPTION_BYTES = 10_000_000
 _ARCHITECTURE = {"image_size": int, "dropout": float}
+_PACKAGES = ("tensorflow", "tf_keras", "numpy")
 
 
-def save_model(directory: str | os.PathLike, model: ContrastNet, description: dict[str, Any]) -> None:
+@dataclasses.dataclass(frozen=True, eq=False)
+class NetworkWeights:
+    """The numbers of a trained network, and what they are the numbers of.
+
+    Attributes:
+        image_size: side of the square input in pixels.
+        arrays: 16 float32 arrays in the order and shapes of `ContrastNet.get_weights()`.
+        dropout: share of the flattened features that training drops.
+    """
+
+    image_size: int
+    arrays: tuple[np.ndarray, ...]
+    dropout: float = DROPOUT
+
+    @property
+    def num_parameters(self) -> int:
+        """How many numbers there are."""
+        return sum(array.size for array in self.arrays)
+
+    @functools.cached_property
+    def packed(self) -> bytes:
+        """The weights file: an uncompressed .npz, the same bytes for the same weights."""
+        buffer = io.BytesIO()
+        np.savez(buffer, **dict(zip(weight_shapes(self.image_size), self.arrays, strict=True)))
+        return buffer.getvalue()
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the weights file, 64 hex digits."""
+        return hashlib.sha256(self.packed).hexdigest()
+
+
+def save_model(directory: str | os.PathLike, weights: NetworkWeights, description: dict[str, Any]) -> None:
     """Writes a model folder; one that was there stays readable until the new one is complete.
 
     Args:
         directory: created if missing.
-        model: whose weights and architecture are written. How it computes (pooling, precision) is not part of it.
+        weights: those of the network. How it computed in training (pooling, precision) is not part of them.
         description: everything else that prediction needs: `preprocessing` (dict), `operating_point` (dict),
             `class_names` (list), and more if wanted: `views` (list), where logits are means over several (see
             `views`). JSON values only. Versions are added.
@@ -70,21 +93,19 @@ def save_model(directory: str | os.PathLike, model: ContrastNet, description: di
         raise ValueError(f"`description` lacks {missing}. Received: keys {sorted(description)}")
     views.checked(description.get("views", views.PLAIN))
     directory = Path(directory)
-    weights = _pack(model)
-    sha256 = hashlib.sha256(weights).hexdigest()
-    weights_file = f"weights-{sha256[:16]}.npz"
+    weights_file = f"weights-{weights.sha256[:16]}.npz"
     own = {
         "format_version": FORMAT_VERSION,
-        "architecture": {"image_size": model.image_size, "dropout": float(model.dropout_rate)},
+        "architecture": {"image_size": weights.image_size, "dropout": float(weights.dropout)},
         "weights_file": weights_file,
-        "weights_sha256": sha256,
+        "weights_sha256": weights.sha256,
         "versions": _versions(),
     }
     text = json.dumps({**description, **own}, indent=2, sort_keys=True, allow_nan=False) + "\n"
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with replacing(directory / weights_file, binary=True) as file:
-            file.write(weights)
+            file.write(weights.packed)
         # The switch: until it is replaced, a reader finds the old description and the old weights.
         with replacing(directory / _DESCRIPTION_FILE) as file:
             file.write(text)
@@ -93,15 +114,14 @@ def save_model(directory: str | os.PathLike, model: ContrastNet, description: di
         raise StorageError(f"{directory}: the model cannot be written: {error.strerror}.") from error
 
 
-def load_model(directory: str | os.PathLike, *, pooling: str = "native") -> tuple[ContrastNet, dict[str, Any]]:
+def load_model(directory: str | os.PathLike) -> tuple[NetworkWeights, dict[str, Any]]:
     """Reads a model folder that `save_model` wrote.
 
     Args:
         directory: the folder.
-        pooling: how the network pools here, as the runtime plan says.
 
     Returns:
-        The network under the current dtype policy, and its description with `versions` and `weights_sha256`.
+        The weights, and the description with `versions` and `weights_sha256`.
 
     Raises:
         DataError: if something is missing, damaged, of a newer version or of other shapes, or holds pickled objects.
@@ -110,13 +130,11 @@ def load_model(directory: str | os.PathLike, *, pooling: str = "native") -> tupl
     directory = Path(directory)
     record = _read_description(directory)
     architecture = _architecture(directory, record)
-    packed = _read(directory / record["weights_file"], _max_packed_bytes(architecture["image_size"]))
+    path, image_size = directory / record["weights_file"], architecture["image_size"]
+    packed = _read(path, _max_packed_bytes(image_size))
     if hashlib.sha256(packed).hexdigest() != record["weights_sha256"]:
-        raise DataError(f"{directory / record['weights_file']}: damaged: its SHA-256 is not the one in model.json.")
-    weights = _unpack(packed, directory / record["weights_file"], architecture["image_size"])
-    model = ContrastNet(pooling=pooling, **architecture)
-    model.set_weights(weights)
-    return model, _public(record)
+        raise DataError(f"{path}: damaged: its SHA-256 is not the one in model.json.")
+    return NetworkWeights(image_size, _unpack(packed, path, image_size), architecture["dropout"]), _public(record)
 
 
 def load_description(directory: str | os.PathLike) -> dict[str, Any]:
@@ -141,11 +159,6 @@ def _public(record: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in record.items() if key not in private}
 
 
-def sha256_of(model: ContrastNet) -> str:
-    """Returns the SHA-256 of the weights file that `save_model` writes of a network, 64 hex digits."""
-    return hashlib.sha256(_pack(model)).hexdigest()
-
-
 def refuse_other_preprocessing(
     preprocessing: Mapping[str, Any], description: Mapping[str, Any], name: str | os.PathLike
 ) -> None:
@@ -166,21 +179,12 @@ def refuse_other_preprocessing(
         raise DataError.listing(f"{name}: the records were made in another way than the network's:", found)
 
 
-def _pack(model: ContrastNet) -> bytes:
-    """Returns the weights as an uncompressed .npz, the same bytes for the same weights."""
-    buffer = io.BytesIO()
-    names = weight_shapes(model.image_size)
-    np.savez(buffer, **dict(zip(names, model.get_weights(), strict=True)))
-    return buffer.getvalue()
-
-
 def _versions() -> dict[str, str]:
-    return {
-        "contrast_tfdata": __version__,
-        "python": platform.python_version(),
-        "tensorflow": tf.__version__,
-        "numpy": np.__version__,
-    }
+    versions = {"contrast_tfdata": __version__, "python": platform.python_version()}
+    for name in _PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    return versions
 
 
 def _remove_other_weights(directory: Path, kept: str) -> None:
@@ -255,7 +259,7 @@ def _max_packed_bytes(image_size: int) -> int:
     return sum(4 * int(np.prod(shape)) + 4096 for shape in weight_shapes(image_size).values())
 
 
-def _unpack(packed: bytes, path: Path, image_size: int) -> list[np.ndarray]:
+def _unpack(packed: bytes, path: Path, image_size: int) -> tuple[np.ndarray, ...]:
     """Returns the arrays of an .npz in the order of `get_weights()`, checked for names, shapes, dtypes and values."""
     expected = weight_shapes(image_size)
     try:
@@ -271,7 +275,7 @@ def _unpack(packed: bytes, path: Path, image_size: int) -> list[np.ndarray]:
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: not plain arrays: {error}") from error
     _check(weights, expected, path)
-    return list(weights.values())
+    return tuple(weights.values())
 
 
 def _refuse_inflated(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:

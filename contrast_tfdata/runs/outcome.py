@@ -19,18 +19,16 @@ from contrast_tfdata.evaluation import Choices, Metrics, OperatingPoint, SplitSc
 from contrast_tfdata.evaluation.abstention import DEFAULT_MAX_ERROR
 from contrast_tfdata.evaluation.label_review import SUSPECTS_FILE, write_suspects
 from contrast_tfdata.model import pretrained
-from contrast_tfdata.model.contrast_net import ContrastNet
-from contrast_tfdata.model.ensemble import Ensemble, members_of
-from contrast_tfdata.model.explanation import evidence_maps
 from contrast_tfdata.model.runtime_plan import RuntimePlan
 from contrast_tfdata.model.views import PLAIN
-from contrast_tfdata.model.weights import load_description, save_model, sha256_of
+from contrast_tfdata.model.weights import NetworkWeights, load_description, save_model
 from contrast_tfdata.records.manifest import Manifest
 from contrast_tfdata.report import findings
+from contrast_tfdata.scoring.evidence import evidence_maps
 from contrast_tfdata.scoring.splits import Scorer, gate_around, read_images
 from contrast_tfdata.storage.atomic_file import replacing
 
-_PACKAGES = ("tensorflow", "tensorflow-addons", "keras", "tf_keras", "numpy", "scikit-learn", "pillow")
+_PACKAGES = ("tensorflow", "tensorflow-addons", "keras", "tf_keras", "onnxruntime", "numpy", "scikit-learn", "pillow")
 """Those of them that are installed: Addons or tf_keras are, as Python is older or newer."""
 
 
@@ -42,8 +40,8 @@ class Run:
         directory: the folder; made where it does not exist.
         records_dir: the records.
         manifest: theirs.
-        plan: how the network runs.
-        batch_size: slices scored at once.
+        plan: how the network was trained; None where it was not trained here.
+        batch_size: slices in memory at once.
         views: a slice's logit is the mean over these views of it.
         leakage: why the network may have been trained on patients that it is scored on (see `scoring.lineage`).
     """
@@ -51,7 +49,7 @@ class Run:
     directory: Path
     records_dir: Path
     manifest: Manifest
-    plan: RuntimePlan
+    plan: RuntimePlan | None
     batch_size: int
     views: tuple[str, ...] = PLAIN
     leakage: tuple[str, ...] = ()
@@ -64,16 +62,15 @@ class Run:
         self._write_json("environment.json", self._environment())
 
     def announce(self, console: Console) -> None:
-        """Says how the network will run, and what the records and the network's origin warn of."""
-        for reason in self.plan.reasons:
+        """Says how the network will be trained, and what the records and the network's origin warn of."""
+        for reason in self.plan.reasons if self.plan else ():
             console.print(f"plan: {reason}")
         for warning in (*self.manifest.warnings, *self.leakage):
             console.print(f"warning: {warning}")
 
-    def scorer(self, model: ContrastNet | Ensemble) -> Scorer:
-        """Returns the network as what scores these records."""
-        options = {"batch_size": self.batch_size, "jit_compile": self.plan.jit_compile, "views": self.views}
-        return Scorer(model, self.records_dir, self.manifest, **options)
+    def scorer(self, networks: Sequence[NetworkWeights]) -> Scorer:
+        """Returns networks as what scores these records."""
+        return Scorer(networks, self.records_dir, self.manifest, batch_size=self.batch_size, views=self.views)
 
     def summarize(
         self,
@@ -98,7 +95,7 @@ class Run:
         write_suspects(self.directory / SUSPECTS_FILE, found)
         return metrics
 
-    def save_model(self, model: ContrastNet, metrics: Metrics, flags: Mapping[str, object]) -> None:
+    def save_model(self, weights: NetworkWeights, metrics: Metrics, flags: Mapping[str, object]) -> None:
         """Writes model/: weights and everything that prediction needs."""
         description = {
             "preprocessing": self.manifest.preprocessing,
@@ -110,7 +107,7 @@ class Run:
             "patients_known": self.manifest.patients_known,
             "flags": dict(flags),
         }
-        save_model(self.directory / "model", model, description)
+        save_model(self.directory / "model", weights, description)
 
     def write_report(
         self,
@@ -119,7 +116,7 @@ class Run:
         test: SplitScores | None,
         history: Sequence[Mapping[str, float]],
         flags: Mapping[str, object],
-        model: ContrastNet | Ensemble,
+        networks: Sequence[NetworkWeights],
         console: Console,
     ) -> Path:
         """Writes figures/, report.html and MODEL_CARD.md; returns the path of the page."""
@@ -130,10 +127,10 @@ class Run:
             environment=self._environment(),
             manifest=json.loads(self.manifest.to_text()),
             model={
-                "network": "ContrastNet" if len(members_of(model)) == 1 else f"{len(members_of(model))} ContrastNets",
-                "parameters": model.count_params(),
-                "weights_sha256": ", ".join(map(sha256_of, members_of(model))),
-                "precision": self.plan.precision,
+                "network": "ContrastNet" if len(networks) == 1 else f"{len(networks)} ContrastNets",
+                "parameters": sum(each.num_parameters for each in networks),
+                "weights_sha256": ", ".join(each.sha256 for each in networks),
+                "precision": self.plan.precision if self.plan else "float32",
                 "views": self.views,
             },
             warnings=self.manifest.warnings,
@@ -148,7 +145,7 @@ class Run:
             test=scored[1],
             history=history,
             images=images,
-            maps=self._maps(model, images),
+            maps=self._maps(networks, images),
             run=run,
             warn=lambda text: console.print(f"warning: {text}"),
         )
@@ -161,23 +158,20 @@ class Run:
             images |= read_images(self.records_dir, self.manifest, split, example_ids)
         return images
 
-    def _maps(self, model: ContrastNet | Ensemble, images: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def _maps(self, networks: Sequence[NetworkWeights], images: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         if not images:
             return {}
-        slices, networks = np.stack(list(images.values())), members_of(model)
-        # The mean over an ensemble's members: its logit is the mean of theirs.
-        maps = sum(evidence_maps(each, slices, self.views) for each in networks) / len(networks)
+        maps = evidence_maps(networks, np.stack(list(images.values())), self.views)
         return dict(zip(images, maps, strict=True))
 
     def _environment(self) -> dict:
-        plan = dataclasses.asdict(self.plan)
         return {
             "python": platform.python_version(),
             "platform": platform.platform(),
             "cores": os.cpu_count(),
             "devices": [device.name for device in tf.config.list_physical_devices()],
             "packages": {"contrast_tfdata": __version__, **_installed_packages()},
-            "plan": {**plan, "reasons": list(plan["reasons"])},
+            "plan": self.plan and {**dataclasses.asdict(self.plan), "reasons": list(self.plan.reasons)},
             "records": self.manifest.fingerprint,
         }
 

@@ -122,8 +122,8 @@ def _conclude(
     request: TrainingRequest, run: outcome.Run, model: ContrastNet, history: History, console: Console
 ) -> dict:
     """Scores a trained network, chooses its operating point, and writes the results; returns its metrics."""
-    model = starting_point.float32_twin(model)
-    scorer = run.scorer(model)
+    weights = starting_point.weights_of(model)
+    scorer = run.scorer([weights])
     test = scorer.score("test", check=True)
     validation = scorer.score("validation", check=test is None)
     metrics = run.summarize(
@@ -133,8 +133,8 @@ def _conclude(
         criterion=request.criterion,
         max_error=request.max_error,
     )
-    run.save_model(model, metrics, request.flags)
-    report = run.write_report(metrics, validation, test, history, request.flags, model, console)
+    run.save_model(weights, metrics, request.flags)
+    report = run.write_report(metrics, validation, test, history, request.flags, [weights], console)
     outcome.say_confounders(metrics, console)
     console.print(outcome.headline(metrics, report), style="bold" if console.is_terminal else None)
     return metrics

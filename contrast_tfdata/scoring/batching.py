@@ -17,7 +17,7 @@ def score_stream(
     Args:
         predict: (B, S, S) uint8 to (B,) float32.
         slices: (S, S) uint8 each; none is kept longer than its batch.
-        batch_size: slices scored at once.
+        batch_size: slices in memory at once.
     """
     logits = [predict(np.stack(batch)) for batch in batches(slices, batch_size)]
     return np.concatenate([np.zeros(0, np.float32), *logits])

@@ -128,7 +128,7 @@ class ScoringOptions:
     Attributes:
         preprocessing: what the network was trained with.
         selection: which slices of volumes and series are scored.
-        batch_size: slices scored at once.
+        batch_size: slices in memory at once.
         secret: key of the hash that stands for a patient, as for the records.
         gate: which slices the network should not answer.
     """

@@ -19,9 +19,7 @@ from contrast_tfdata.errors import DataError, UsageError, differences
 from contrast_tfdata.evaluation import Choices, IndeterminateBand, InputGate, OperatingPoint
 from contrast_tfdata.evaluation.predictions import sigmoid
 from contrast_tfdata.model import pretrained, views
-from contrast_tfdata.model.contrast_net import ContrastNet
-from contrast_tfdata.model.ensemble import Ensemble
-from contrast_tfdata.model.weights import load_model
+from contrast_tfdata.model.weights import NetworkWeights, load_model
 from contrast_tfdata.scoring import carried
 
 SUMMARIES = ("folds.json", "repeats.json")
@@ -31,13 +29,12 @@ _MAX_SUMMARY_BYTES = 10_000_000
 _SMALLEST = 1e-300  # Keeps logits of 0 and 1 finite; a band that reaches there still does, whatever the others.
 
 
-def load(workdir: str, *, pooling: str = "native") -> tuple[ContrastNet | Ensemble, dict[str, Any]]:
-    """Reads a network and what it carries, as `weights.load_model` returns it; of an ensemble with `members`.
+def load(workdir: str) -> tuple[tuple[NetworkWeights, ...], dict[str, Any]]:
+    """Reads a network, or the members of an ensemble, and what they carry: an ensemble's description has `members`.
 
     Args:
         workdir: folder of a run; of several runs (`train --folds`, `--repeats`); `shipped`; or several of these with
             commas between them.
-        pooling: as the runtime plan says.
 
     Raises:
         UsageError: a run is named twice.
@@ -45,11 +42,8 @@ def load(workdir: str, *, pooling: str = "native") -> tuple[ContrastNet | Ensemb
         StorageError: a file cannot be read.
     """
     names = member_names(workdir)
-    loaded = [load_model(pretrained.model_folder(name), pooling=pooling) for name in names]
-    if len(loaded) == 1:
-        return loaded[0]
-    networks, descriptions = zip(*loaded, strict=True)
-    return Ensemble(networks), combine(names, descriptions)
+    networks, descriptions = zip(*(load_model(pretrained.model_folder(name)) for name in names), strict=True)
+    return networks, descriptions[0] if len(names) == 1 else combine(names, descriptions)
 
 
 def member_names(workdir: str) -> list[str]:

@@ -7,46 +7,44 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from contrast_tfdata.evaluation import ConfounderScores, InputGate, Predictions, SplitScores
 from contrast_tfdata.evaluation.confounders import trivial_scores
 from contrast_tfdata.images.histogram import match_foreground
 from contrast_tfdata.images.perturbations import PERTURBATIONS, Perturbation
-from contrast_tfdata.model.inference import Predictor
 from contrast_tfdata.model.views import PLAIN
+from contrast_tfdata.model.weights import NetworkWeights
 from contrast_tfdata.records.codec import SliceRecord
 from contrast_tfdata.records.manifest import Manifest
 from contrast_tfdata.records.verification import read_split
 from contrast_tfdata.scoring.batching import batches, score_stream
+from contrast_tfdata.scoring.predictor import Predictor
 
 MAX_MEASURED = 2000
 """Slices that a gate is made of: about three seconds."""
 
 
 class Scorer:
-    """A network, compiled once, and the records that it scores.
+    """Networks that answer together, and the records that they score.
 
     Args:
-        model: a `ContrastNet`, or an ensemble of them.
+        networks: a network's weights, or those of an ensemble's members.
         records_dir: the records.
         manifest: theirs.
-        batch_size: slices scored at once.
-        jit_compile: whether XLA compiles the forward pass.
+        batch_size: slices in memory at once.
         views: a logit is the mean over these views of its slice.
     """
 
     def __init__(
         self,
-        model: tf.keras.Model,
+        networks: Sequence[NetworkWeights],
         records_dir: Path,
         manifest: Manifest,
         *,
         batch_size: int,
-        jit_compile: bool,
         views: Sequence[str] = PLAIN,
     ):
-        self._predict = Predictor(model, batch_size, jit_compile=jit_compile, views=views)
+        self._predict = Predictor(networks, views)
         self._records_dir = records_dir
         self._manifest = manifest
         self._batch_size = batch_size

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from contrast_tfdata import CLASS_NAMES
-from contrast_tfdata.evaluation import Choices, Predictions, metrics_at
+from contrast_tfdata.evaluation import Choices, Predictions
+from contrast_tfdata.evaluation.auc import auc_components
 from contrast_tfdata.evaluation.predictions import CSV_COLUMNS, UNKNOWN_LABEL
 from contrast_tfdata.scoring.inputs import Scores
 from contrast_tfdata.scoring.verdicts import HEADERS, INDETERMINATE, SeriesVerdict
@@ -39,11 +40,11 @@ def show(console: Console, scores: Scores, choices: Choices) -> None:
     _show_counts(console, scores, choices, verdicts)
     labelled = scores.predictions.labelled()
     if len(labelled):
-        figures = metrics_at(labelled, choices.operating_point.threshold)
-        auc = "undefined (one class)" if figures["auc"] is None else f"{figures['auc']:.4f}"
+        found = auc_components(labelled.label, labelled.logit)
+        auc = "undefined (one class)" if found is None else f"{found.auc:.4f}"
+        accuracy = (labelled.prediction(choices.operating_point.threshold) == labelled.label).mean()
         console.print(
-            f"against the names of their folders: AUC {auc}, accuracy {figures['accuracy']:.4f} "
-            f"over {len(labelled)} slices"
+            f"against the names of their folders: AUC {auc}, accuracy {accuracy:.4f} over {len(labelled)} slices"
         )
 
 

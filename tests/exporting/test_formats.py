@@ -1,13 +1,11 @@
 """What flags of an export are refused, before any of the work."""
 
-import sys
 from pathlib import Path
 
 import pytest
-from extras import NEEDS_ONNX
 
 from contrast_tfdata.errors import UsageError
-from contrast_tfdata.exporting.formats import FORMATS, chosen
+from contrast_tfdata.exporting.formats import chosen
 
 
 @pytest.mark.parametrize(
@@ -23,15 +21,6 @@ def test_flags_that_do_not_fit_are_refused(name, quantize, output, message):
     with pytest.raises(UsageError) as error:
         chosen(name, quantize, Path(output))
     assert str(error.value) == message
-
-
-@NEEDS_ONNX
-@pytest.mark.parametrize("module", FORMATS["onnx"].needs)
-def test_a_missing_extra_is_one_line_that_names_it(monkeypatch, module):
-    monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(UsageError) as error:
-        chosen("onnx", "none", Path("m.onnx"))
-    assert str(error.value) == f'--format=onnx needs {module}: pip install "contrast_tfdata[onnx]"'
 
 
 def test_8_bits_have_a_tolerance_of_their_own():

@@ -19,7 +19,7 @@ from contrast_tfdata.exporting.samples import Sample
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.model.architecture import weight_shapes
 from contrast_tfdata.model.contrast_net import ContrastNet
-from contrast_tfdata.model.ensemble import Ensemble
+from contrast_tfdata.model.starting_point import weights_of
 from contrast_tfdata.model.weights import load_model, save_model
 from contrast_tfdata.storage import staging
 
@@ -55,8 +55,9 @@ def sample(count, seed):
 def network(tmp_path_factory):
     """A network as a command loads it, trained in mixed precision: its weights are float32, and so is all from here."""
     folder = tmp_path_factory.mktemp("run") / "model"
-    save_model(folder, random_network(dtype="mixed_bfloat16"), DESCRIPTION)
-    return load_model(folder)
+    save_model(folder, weights_of(random_network(dtype="mixed_bfloat16")), DESCRIPTION)
+    weights, description = load_model(folder)
+    return [weights], description
 
 
 def an_export(network, name="onnx", quantize="none", tolerance=None, count=40):
@@ -149,9 +150,10 @@ class TestExports:
 
 
 @pytest.mark.slow
-def test_an_ensemble_is_exported_as_one_network(network, tmp_path):
-    several = Ensemble([network[0], ContrastNet(SIZE)])
-    found = an_export((several, network[1]), count=6).write(tmp_path / "m.onnx", overwrite=False)
+@pytest.mark.parametrize("name", ["onnx", "savedmodel"])
+def test_an_ensemble_is_exported_as_one_network(network, tmp_path, name):
+    several = [*network[0], weights_of(ContrastNet(SIZE))]
+    found = an_export((several, network[1]), name, count=6).write(tmp_path / _output(name), overwrite=False)
     assert found.logit_relative < 2e-5
 
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from extras import NEEDS_ONNX
 
 from contrast_tfdata.errors import ContrastError
 from contrast_tfdata.evaluation import Choices, IndeterminateBand, OperatingPoint
@@ -95,7 +94,6 @@ def test_missing_and_misshapen_answers_are_refused(change):
         compared(given)
 
 
-@NEEDS_ONNX
 def test_a_file_that_does_not_run_is_refused_with_the_runtimes_word(tmp_path):
     (tmp_path / "m.onnx").write_bytes(b"no network")
     with pytest.raises(ContrastError, match="does not run by itself: .*m.onnx"):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from contrast_tfdata.errors import ContrastError, UsageError
-from contrast_tfdata.intake.workers import Workers, available_cores, workers_for
+from contrast_tfdata.intake.workers import Workers, available_cores
 
 pytestmark = pytest.mark.processes
 
@@ -186,7 +186,20 @@ def is_running(pid):
 
 
 def test_number_of_workers():
-    assert workers_for(0) == 1
-    assert workers_for(10**6) == available_cores()
+    assert Workers(None).num_workers == available_cores()
     with pytest.raises(UsageError, match="num_workers=0"):
         Workers(0)
+
+
+def process_of(seconds):
+    time.sleep(seconds)
+    return os.getpid()
+
+
+def test_by_default_processes_begin_once_there_is_work_for_them(monkeypatch):
+    monkeypatch.setattr("contrast_tfdata.intake.workers.available_cores", lambda: 2)
+    with Workers(None) as workers:
+        assert set(workers.map(process_of, [0.001] * 40)) == {os.getpid()}
+        long = list(workers.map(process_of, [0.3] * 8))
+    assert long[:3] == [os.getpid()] * 3
+    assert os.getpid() not in long[4:]

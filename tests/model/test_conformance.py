@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from extras import NEEDS_ONNX
 from network_cases import (
     IMAGES,
     LABELS,
@@ -28,6 +27,7 @@ from contrast_tfdata.exporting.served import ServedNetwork
 from contrast_tfdata.exporting.thresholds import Thresholds
 from contrast_tfdata.model.dropout import CountedDropout
 from contrast_tfdata.model.h5_weights import read_h5_weights
+from contrast_tfdata.model.starting_point import weights_of
 from contrast_tfdata.model.views import PLAIN
 
 # Float32 has 24 bits (6e-8). Only the order of sums differs, over up to 6e5 products per gradient: seen 5e-6.
@@ -94,15 +94,16 @@ def test_siim_weights(siim_networks, case, jit_compile):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["savedmodel", pytest.param("onnx", marks=NEEDS_ONNX), "tflite"])
+@pytest.mark.parametrize("name", ["savedmodel", "onnx", "tflite"])
 def test_float32_after_export(name, tmp_path):
     """In a process of its own, on the cases that are as records hold slices."""
-    served = ServedNetwork(contrast_net(), PLAIN, Thresholds.of(Choices(OperatingPoint.fixed())))
+    thresholds = Thresholds.of(Choices(OperatingPoint.fixed()))
+    served = ServedNetwork([contrast_net()], PLAIN, thresholds)
     path = tmp_path / "m"
     if name == "savedmodel":
         saved_model.write(served, path)
     elif name == "onnx":
-        onnx_file.write(served, path, {})
+        onnx_file.write([weights_of(contrast_net())], PLAIN, thresholds, path, {})
     else:
         tflite_file.write(served, path)
     answers, _ = parity.run_outside(name, path, np.concatenate([IMAGES[case]() for case in AS_RECORDS]))

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from network_cases import contrast_net
+from network_cases import random_weights
 
 from contrast_tfdata.errors import DataError
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.model import pretrained, starting_point, views
-from contrast_tfdata.model.weights import load_model, refuse_other_preprocessing, save_model
+from contrast_tfdata.model.weights import NetworkWeights, load_model, refuse_other_preprocessing, save_model
 from contrast_tfdata.report import render_shipped_card
 from contrast_tfdata.scoring import carried
 
@@ -40,8 +40,8 @@ def test_folder_holds_the_model_and_what_is_known_of_it():
 
 
 def test_shipped_weights_take_what_make_records_gives():
-    model, description = load_model(pretrained.model_folder("shipped"))
-    assert model.image_size == 331
+    weights, description = load_model(pretrained.model_folder("shipped"))
+    assert weights.image_size == 331
     assert Preprocessing.from_json(description["preprocessing"]) == Preprocessing()
     assert 0 < carried.choices(description).operating_point.threshold < 1
     assert views.stored(description)
@@ -89,8 +89,8 @@ def test_damaged_package_is_refused_like_any_model(shipped, damage):
 
 
 def test_training_starts_from_them():
-    model, description = load_model(pretrained.model_folder("shipped"))
-    for found, wanted in zip(build(331, description["preprocessing"]).get_weights(), model.get_weights(), strict=True):
+    weights, description = load_model(pretrained.model_folder("shipped"))
+    for found, wanted in zip(build(331, description["preprocessing"]).get_weights(), weights.arrays, strict=True):
         np.testing.assert_array_equal(found, wanted)
 
 
@@ -109,7 +109,7 @@ def test_records_of_another_size_or_intensity_are_refused():
 def test_weights_of_a_run_need_its_preprocessing_too(tmp_path):
     trained = Preprocessing(interpolation="nearest").to_json()
     description = {"preprocessing": trained, "operating_point": {}, "class_names": []}
-    save_model(tmp_path / "run" / "model", contrast_net(), description)
+    save_model(tmp_path / "run" / "model", NetworkWeights(331, tuple(random_weights())), description)
     build(331, trained, str(tmp_path / "run"))
     with pytest.raises(DataError, match="interpolation: records 'area', network 'nearest'"):
         build(331, Preprocessing().to_json(), str(tmp_path / "run"))

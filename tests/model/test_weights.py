@@ -12,7 +12,8 @@ from network_cases import contrast_net, noise, random_weights
 
 from contrast_tfdata.errors import DataError, StorageError
 from contrast_tfdata.model.contrast_net import ContrastNet
-from contrast_tfdata.model.weights import load_description, load_model, save_model, sha256_of
+from contrast_tfdata.model.starting_point import network_with, weights_of
+from contrast_tfdata.model.weights import NetworkWeights, load_description, load_model, save_model
 
 DESCRIPTION = {
     "preprocessing": {"image_size": 331, "interpolation": "area"},
@@ -22,10 +23,18 @@ DESCRIPTION = {
 }
 
 
+def some_weights():
+    return NetworkWeights(331, tuple(random_weights()))
+
+
+def new_weights(*args, **kwargs):
+    return weights_of(ContrastNet(*args, **kwargs))
+
+
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
     folder = tmp_path_factory.mktemp("saved") / "model"
-    save_model(folder, contrast_net(), DESCRIPTION)
+    save_model(folder, some_weights(), DESCRIPTION)
     return folder
 
 
@@ -66,12 +75,13 @@ def stored_arrays(folder) -> dict[str, np.ndarray]:
 
 
 def test_same_network_and_description_come_back(folder):
-    network, description = load_model(folder)
-    for read, written in zip(network.get_weights(), random_weights(), strict=True):
+    weights, description = load_model(folder)
+    for read, written in zip(weights.arrays, random_weights(), strict=True):
         np.testing.assert_array_equal(read, written)
+    assert weights.num_parameters == 109_073
     assert {key: description[key] for key in DESCRIPTION} == DESCRIPTION
     assert description["versions"]["tensorflow"] == tf.__version__
-    np.testing.assert_array_equal(network(noise()), contrast_net()(noise()))
+    np.testing.assert_array_equal(network_with(weights)(noise()), contrast_net()(noise()))
 
 
 def test_the_description_is_read_without_the_weights(folder):
@@ -82,25 +92,25 @@ def test_the_description_is_read_without_the_weights(folder):
 
 
 def test_architecture_comes_back_and_pooling_is_chosen_anew(tmp_path):
-    save_model(tmp_path, ContrastNet(221, dropout=0.5), DESCRIPTION)
-    network, _ = load_model(tmp_path, pooling="folded")
+    save_model(tmp_path, new_weights(221, dropout=0.5), DESCRIPTION)
+    network = network_with(load_model(tmp_path)[0], pooling="folded")
     assert (network.image_size, network.dropout_rate, network.pooling) == (221, 0.5, "folded")
 
 
 def test_a_loaded_description_can_be_saved_again(folder):
-    network, description = load_model(folder)
-    save_model(folder, network, {**description, "operating_point": {"threshold": 0.6}})
+    weights, description = load_model(folder)
+    save_model(folder, weights, {**description, "operating_point": {"threshold": 0.6}})
     assert load_model(folder)[1]["operating_point"] == {"threshold": 0.6}
 
 
 def test_same_model_gives_the_same_bytes(folder, tmp_path):
-    save_model(tmp_path / "again", contrast_net(), DESCRIPTION)
+    save_model(tmp_path / "again", some_weights(), DESCRIPTION)
     for path in folder.iterdir():
         assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes()
 
 
 def test_saving_over_leaves_only_the_new(folder):
-    save_model(folder, ContrastNet(), DESCRIPTION)
+    save_model(folder, new_weights(), DESCRIPTION)
     assert sorted(path.suffix for path in folder.iterdir()) == [".json", ".npz"]
     load_model(folder)
 
@@ -110,33 +120,33 @@ def test_until_the_description_is_replaced_the_old_model_is_read(folder):
     (folder / "model.json").unlink()
     (folder / "model.json").mkdir()  # So that replacing it fails, after the new weights are written.
     with pytest.raises(StorageError, match="cannot be written"):
-        save_model(folder, ContrastNet(), DESCRIPTION)
+        save_model(folder, new_weights(), DESCRIPTION)
     (folder / "model.json").rmdir()
     (folder / "model.json").write_bytes(old)
-    np.testing.assert_array_equal(load_model(folder)[0].get_weights()[0], random_weights()[0])
+    np.testing.assert_array_equal(load_model(folder)[0].arrays[0], random_weights()[0])
     assert not list(folder.glob(".*.tmp"))
 
 
 def test_incomplete_descriptions_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"lacks \['operating_point', 'class_names'\]"):
-        save_model(tmp_path, ContrastNet(), {"preprocessing": {}})
+        save_model(tmp_path, new_weights(), {"preprocessing": {}})
 
 
 def test_views_come_back(folder, tmp_path):
     assert "views" not in load_model(folder)[1]
-    save_model(tmp_path / "model", contrast_net(), {**DESCRIPTION, "views": ["plain", "mirrored"]})
+    save_model(tmp_path / "model", some_weights(), {**DESCRIPTION, "views": ["plain", "mirrored"]})
     assert load_model(tmp_path / "model")[1]["views"] == ["plain", "mirrored"]
 
 
 def test_unknown_views_are_not_written(tmp_path):
     with pytest.raises(ValueError, match="views="):
-        save_model(tmp_path, contrast_net(), {**DESCRIPTION, "views": ["turned"]})
+        save_model(tmp_path, some_weights(), {**DESCRIPTION, "views": ["turned"]})
     assert not list(tmp_path.iterdir())
 
 
 def test_nan_in_a_description_is_refused(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
-        save_model(tmp_path, ContrastNet(), {**DESCRIPTION, "operating_point": {"threshold": float("nan")}})
+        save_model(tmp_path, new_weights(), {**DESCRIPTION, "operating_point": {"threshold": float("nan")}})
     assert not list(tmp_path.iterdir())
 
 
@@ -235,8 +245,8 @@ def test_arrays_that_declare_more_than_they_hold_are_refused_before_they_take_me
 
 
 def test_the_digest_of_a_network_is_that_of_its_file(folder):
-    network, description = load_model(folder)
-    assert sha256_of(network) == description["weights_sha256"]
+    weights, description = load_model(folder)
+    assert weights.sha256 == description["weights_sha256"]
 
 
 def test_compressed_weights_cannot_grow(folder):

@@ -9,6 +9,7 @@ import pytest
 from contrast_tfdata.errors import DataError
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.model.contrast_net import ContrastNet
+from contrast_tfdata.model.starting_point import weights_of
 from contrast_tfdata.model.weights import save_model
 from contrast_tfdata.pipeline import folds
 from contrast_tfdata.records import codec
@@ -125,7 +126,7 @@ def test_an_ensemble_tells_of_each_member(records, tmp_path):
         "class_names": ["no_gad", "with_gad"],
     }
     for number, described in enumerate((fold(records, 1), OTHER), 1):
-        save_model(tmp_path / f"fold-{number}" / "model", ContrastNet(SIZE), {**shared, **described})
+        save_model(tmp_path / f"fold-{number}" / "model", weights_of(ContrastNet(SIZE)), {**shared, **described})
     (tmp_path / "folds.json").write_text(json.dumps({"runs": [{"name": "fold-1"}, {"name": "fold-2"}]}))
     one, other = str(tmp_path / "fold-1"), str(tmp_path / "fold-2")
     for workdir in (str(tmp_path), f"{one},{other}"):

@@ -15,10 +15,10 @@ from contrast_tfdata.evaluation.predictions import sigmoid
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.model import pretrained
 from contrast_tfdata.model.contrast_net import ContrastNet
-from contrast_tfdata.model.ensemble import Ensemble, members_of
-from contrast_tfdata.model.inference import Predictor
+from contrast_tfdata.model.starting_point import weights_of
 from contrast_tfdata.model.weights import save_model
 from contrast_tfdata.scoring import carried, networks
+from contrast_tfdata.scoring.predictor import Predictor
 
 SIZE = 190
 
@@ -46,7 +46,7 @@ def runs(tmp_path_factory):
     """Two runs of different weights and thresholds, in a folder as `train --folds` leaves it."""
     folder = tmp_path_factory.mktemp("runs") / "all"
     for number, threshold in enumerate((0.3, 0.8)):
-        save_model(folder / f"fold-{number + 1}" / "model", ContrastNet(SIZE), description(threshold))
+        save_model(folder / f"fold-{number + 1}" / "model", weights_of(ContrastNet(SIZE)), description(threshold))
     (folder / "folds.json").write_text(json.dumps({"runs": [{"name": "fold-1"}, {"name": "fold-2"}]}))
     return folder
 
@@ -57,21 +57,19 @@ def slices(count):
 
 @pytest.mark.parametrize("several", ["{0}/fold-1,{0}/fold-2", "{0}/fold-1, {0}/fold-2", "{0}"])
 def test_the_logit_is_the_mean_of_the_members(runs, several):
-    network, carries = networks.load(several.format(runs))
+    members, carries = networks.load(several.format(runs))
     alone = [networks.load(f"{runs}/fold-{number}")[0] for number in (1, 2)]
     images, views = slices(5), ("plain", "mirrored")
-    one, other = (Predictor(each, 3, views=views)(images) for each in alone)
-    together = Predictor(network, 3, views=views)(images)
+    one, other = (Predictor(each, views)(images) for each in alone)
+    together = Predictor(members, views)(images)
     np.testing.assert_allclose(together, (one + other) / 2, rtol=1e-5, atol=1e-6)
     assert np.abs(one - other).max() > 1e-3
-    assert network.count_params() == sum(each.count_params() for each in alone)
     assert [len(digest) for digest in carries["weights_sha256"]] == [64, 64]
 
 
 def test_a_single_run_is_no_ensemble(runs):
-    network, carries = networks.load(f"{runs}/fold-2")
-    assert isinstance(network, ContrastNet)
-    assert members_of(network) == (network,)
+    members, carries = networks.load(f"{runs}/fold-2")
+    assert len(members) == 1
     assert carries["operating_point"]["threshold"] == 0.8
     assert networks.announcements(f"{runs}/fold-2", carries) == []
 
@@ -139,13 +137,6 @@ def test_every_difference_between_members_is_listed():
         "views: A ['plain'], B ['mirrored']",
     ):
         assert line in str(error.value)
-
-
-def test_networks_of_other_sizes_are_no_ensemble():
-    with pytest.raises(ValueError, match=r"sizes \[190, 221\]"):
-        Ensemble([ContrastNet(190), ContrastNet(221)])
-    with pytest.raises(ValueError, match="not trained"):
-        Ensemble([ContrastNet(190)])(slices(1), training=True)
 
 
 @pytest.mark.parametrize("named", ["{0}/fold-1,{0}/fold-1", "{0},{0}/fold-1", "{0}/fold-1,", ","])

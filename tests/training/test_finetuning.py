@@ -101,7 +101,8 @@ def save_weights(folder, manifest, threshold):
         "preprocessing": manifest.preprocessing, "operating_point": point, "class_names": ["no_gad", "with_gad"],
         "records": manifest.fingerprint, "patients_known": True, "flags": {},
     }  # fmt: skip
-    save_model(folder / "model", starting_point.build(SIZE, pooling="native", seed=3), description)
+    weights = starting_point.weights_of(starting_point.build(SIZE, pooling="native", seed=3))
+    save_model(folder / "model", weights, description)
 
 
 @pytest.mark.slow

@@ -91,7 +91,7 @@ def history_of(workdir):
 
 
 def weights_of(workdir):
-    return load_model(workdir / "model")[0].get_weights()
+    return load_model(workdir / "model")[0].arrays
 
 
 def assert_same_result(one, other):
