@@ -37,6 +37,7 @@ $(READY): requirements.lock pyproject.toml
 	  if [ -n "$(VERSION)" ]; then echo "make: $(PYTHON) is Python $(VERSION); training runs on 3.10 to 3.13." >&2; \
 	  elif [ -n "$(PYTHON)" ]; then echo "make: $(PYTHON) is no Python that runs." >&2; \
 	  else echo "make: no Python 3.10 to 3.13 found, and training runs on no other." >&2; fi; \
+	  case "$(VERSION)" in 3.14) echo "make: prediction runs here too: $(PYTHON) -m pip install . && contrast-predict SCANS" >&2 ;; esac; \
 	  echo "make: install one (Debian, Ubuntu: apt-get install python3-venv; anywhere: uv venv --python 3.13 python313) and name it:" >&2; \
 	  echo "make: make $(MAKECMDGOALS) PYTHON=/path/to/python3.13" >&2; exit 1 ;; esac
 	@if ! $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then \

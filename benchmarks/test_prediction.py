@@ -12,7 +12,7 @@ from benchmarks.children import Child, seconds_of
 from benchmarks.measuring import interleave, paired_ratios
 from benchmarks.settings import as_the_commands_start, as_the_slides_start
 
-SLIDES, OWN, AUTO = "slides", "ours, float32", "ours, auto"
+SLIDES, OWN = "slides", "ours, onnxruntime"
 COMMAND = "contrast_tfdata.predict"
 
 
@@ -28,9 +28,8 @@ def figures(outcome):
 def test_prediction_is_faster_than_the_slides(figures, sizes):
     with Child("benchmarks.workloads.prediction", as_the_commands_start().environment) as child:
         child.call("build_slides", name=SLIDES, batch=sizes.batch)
-        child.call("build_own", name=OWN, precision="float32", jit_compile="false", batch=sizes.batch)
-        child.call("build_own", name=AUTO, precision="auto", jit_compile="auto", batch=sizes.batch)
-        variants = {name: functools.partial(child.call, "images_per_second", name=name) for name in (SLIDES, OWN, AUTO)}
+        child.call("build_own", name=OWN, batch=sizes.batch)
+        variants = {name: functools.partial(child.call, "images_per_second", name=name) for name in (SLIDES, OWN)}
         rates = interleave(variants, sizes.rounds, warm_up=1)
     figures["images_per_second"] = rates
     assert sizes.smoke or statistics.median(rates[OWN]) > statistics.median(rates[SLIDES])

@@ -120,7 +120,8 @@ def make_digests(root: Path) -> dict[str, str]:
         )
     for place in ("run", "mixed", "folds", "both", "shipped.csv", "shipped.series.csv", "own.jsonl"):
         maker.add(place)
-    maker.add("exported.tflite")  # Not ONNX: the converter names nodes as it pleases.
+    for place in ("exported.onnx", "exported.tflite"):
+        maker.add(place)
     return maker.digests
 
 

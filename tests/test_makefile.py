@@ -27,6 +27,7 @@ def test_a_python_that_does_not_fit_is_named_before_anything_is_made(tmp_path, v
     first, *_ = result.stderr.splitlines()
     assert first == f"make: {python} is Python {version}; training runs on 3.10 to 3.13."
     assert "PYTHON=/path/to/python3.13" in result.stderr
+    assert ("contrast-predict SCANS" in result.stderr) == (version == "3.14")
     assert {path.name for path in tmp_path.iterdir()} - before == {"Makefile", "pyproject.toml", "requirements.lock"}
 
 

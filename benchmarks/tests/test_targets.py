@@ -89,7 +89,7 @@ def sections():
         "cold input": {"build": 5.0, "input": [[0.5, 0.0], [0.0, 0.0]], "train": [[9.0, 1.0], [1.0, 1.0]]},
         "conversion": conversion,
         "prediction": {
-            "images_per_second": {"slides": [100.0, 100.0], "ours, float32": [250.0, 250.0]},
+            "images_per_second": {"slides": [100.0, 100.0], "ours, onnxruntime": [250.0, 250.0]},
             "files": {"count": 900, "seconds": {"slides": [30.0, 20.0], "ours": [10.0, 8.0]}},
             "first_verdict": {"files": 30, "seconds": [6.0, 5.0, 9.0]},
         },
