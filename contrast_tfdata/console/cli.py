@@ -18,7 +18,7 @@ from absl import logging as absl_logging
 from rich.console import Console
 from rich.text import Text
 
-from contrast_tfdata.console import checked_packages, common_flags
+from contrast_tfdata.console import checked_packages, common_flags, surroundings
 from contrast_tfdata.errors import ContrastError, InterruptedRunError, StorageError, UsageError, printable
 from contrast_tfdata.patients import group_keys
 from contrast_tfdata.storage.staging import storage_error
@@ -50,6 +50,7 @@ def run(main: Callable[[Sequence[str]], None], *, needs_tensorflow: bool = True)
 
     Flags are refused before `main` runs, and so before it imports TensorFlow; so is a set of packages without it.
     """
+    surroundings.make_independent()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # A name of odd bytes must not end a run.
     debug = common_flags.debug()

@@ -76,7 +76,7 @@ class ContrastNet(tf.keras.Model):
             for index, filters in enumerate(FILTERS)
         ]
         self._early_blocks = MicroBatches(self._blocks[:_EARLY_BLOCKS], self.micro_batches, dtype=policy)
-        self._flatten = tf.keras.layers.Flatten(name="flatten", dtype=policy)
+        self._flatten = tf.keras.layers.Flatten("channels_last", name="flatten", dtype=policy)
         self._dropout = CountedDropout(self.dropout_rate, seed=self.dropout_seed, name="dropout", dtype=policy)
         self._dense = tf.keras.layers.Dense(
             DENSE_UNITS, activation="relu", kernel_initializer="he_uniform", name="dense", dtype=policy

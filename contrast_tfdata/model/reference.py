@@ -12,6 +12,9 @@ from contrast_tfdata.model.architecture import (
     numbered,
 )
 
+CHANNELS = "channels_last"
+"""Whatever Keras's configuration says."""
+
 
 def reference_network(
     image_size: int = IMAGE_SIZE, *, logits: bool = False, dropout: float = DROPOUT, seed: int | None = None
@@ -38,17 +41,18 @@ def reference_network(
             filters,
             3,
             activation="relu",
+            data_format=CHANNELS,
             kernel_initializer=tf.keras.initializers.GlorotUniform(_layer_seed(seed, index)),
             name=numbered("conv2d", index),
         )(x)
-        x = tf.keras.layers.MaxPooling2D(name=numbered("max_pooling2d", index))(x)
+        x = tf.keras.layers.MaxPooling2D(data_format=CHANNELS, name=numbered("max_pooling2d", index))(x)
     outputs = _head(x, dropout, seed)
     return tf.keras.Model(inputs, outputs if logits else tf.math.sigmoid(outputs), name="model")
 
 
 def _head(features, dropout: float, seed: int | None):
     """Applies flatten, dropout and the two dense layers, and returns the logits."""
-    x = tf.keras.layers.Flatten(name="flatten")(features)
+    x = tf.keras.layers.Flatten(CHANNELS, name="flatten")(features)
     x = tf.keras.layers.Dropout(dropout, seed=seed, name="dropout")(x)
     he_uniform = tf.keras.initializers.HeUniform(_layer_seed(seed, len(FILTERS)))
     x = tf.keras.layers.Dense(DENSE_UNITS, activation="relu", kernel_initializer=he_uniform, name="dense")(x)

@@ -11,7 +11,8 @@ from contrast_tfdata.evaluation.abstention import risk_coverage as selective_ris
 from contrast_tfdata.evaluation.auc import roc_curve
 from contrast_tfdata.evaluation.operating_point import slides_sweep
 from contrast_tfdata.evaluation.predictions import Predictions, logit, sigmoid
-from contrast_tfdata.report.style import BLUE, FAINT, INK, VERMILLION, dress, legend, new_figure
+from contrast_tfdata.report.colours import BLUE, FAINT, INK, VERMILLION
+from contrast_tfdata.report.style import dress, legend, new_figure
 
 History = Sequence[Mapping[str, object]]
 """One mapping per epoch: epoch (from 1), loss, accuracy, val_loss, val_accuracy; a value may be missing or None."""

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.evaluation.label_review import misclassified, ranked_suspects
 from contrast_tfdata.evaluation.predictions import Predictions
-from contrast_tfdata.report.style import FAINT, INK, new_figure
+from contrast_tfdata.report.colours import FAINT, INK
+from contrast_tfdata.report.style import new_figure
 
 MAX_CASES = 30
 """How many errors are shown, the most confident ones; more would make the page too heavy to send."""

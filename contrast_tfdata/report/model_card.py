@@ -11,7 +11,7 @@ from contrast_tfdata.report import findings
 from contrast_tfdata.report.checklists import checklist
 from contrast_tfdata.report.context import context
 from contrast_tfdata.report.description import RunDescription
-from contrast_tfdata.report.page import environment, visible
+from contrast_tfdata.report.templates import environment, visible
 from contrast_tfdata.storage.atomic_file import replacing
 
 _MARKDOWN_MARKS = re.compile(r"([\\`*\[\]|])")

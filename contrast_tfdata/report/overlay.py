@@ -3,7 +3,7 @@
 import numpy as np
 
 from contrast_tfdata.images.preprocessing import resize
-from contrast_tfdata.report.style import BLUE, VERMILLION
+from contrast_tfdata.report.colours import BLUE, VERMILLION
 
 _SIDE = 96
 """Of a map on the page, in pixels at most: a browser smooths them, and a page of thirty stays small."""

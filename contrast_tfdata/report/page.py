@@ -3,8 +3,6 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-import jinja2
-import markupsafe
 from matplotlib.figure import Figure
 
 from contrast_tfdata import CLASS_NAMES
@@ -16,7 +14,8 @@ from contrast_tfdata.report.gallery import Case, Gallery, Suspects
 from contrast_tfdata.report.ordering import CASE_ORDERS, SERIES_ORDERS, places
 from contrast_tfdata.report.overlay import overlay
 from contrast_tfdata.report.series_table import SeriesTable
-from contrast_tfdata.report.style import png_data_uri, svg_data_uri
+from contrast_tfdata.report.style import svg_data_uri
+from contrast_tfdata.report.templates import environment, png_data_uri
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,33 +70,6 @@ def render(
 
 
 _SHOWN_ELSEWHERE = ("splits", "warnings", "class_names")
-
-
-def environment(*, autoescape: bool) -> jinja2.Environment:
-    """Returns the template environment of this package, in which a name that is not defined is an error."""
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("contrast_tfdata.report", ""),
-        autoescape=autoescape,
-        undefined=jinja2.StrictUndefined,
-        finalize=visible,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-
-
-def visible(value: object) -> object:
-    """Returns a text with its unprintable characters spelled out; markup and anything else as it is.
-
-    Line breaks, control characters, bytes that are not UTF-8 and marks that reverse the reading direction can all stand
-    in a file's name; a reader should see them, and a browser should not act on them.
-    """
-    if not isinstance(value, str) or isinstance(value, markupsafe.Markup) or value.isprintable():
-        return value
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
-        for character in value
-    )
 
 
 def _shards(manifest: Mapping) -> list[Mapping]:

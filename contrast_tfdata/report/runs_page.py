@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from contrast_tfdata import CLASS_NAMES
-from contrast_tfdata.report.page import environment
+from contrast_tfdata.report.templates import environment
 from contrast_tfdata.storage.atomic_file import replacing
 from contrast_tfdata.version import __version__
 

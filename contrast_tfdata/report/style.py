@@ -12,18 +12,18 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from PIL import Image
 
+from contrast_tfdata.report.colours import FAINT, INK
 from contrast_tfdata.storage.atomic_file import replacing
-
-# Two of the eight colours that M. Okabe and K. Ito (2008) chose to be told apart with any kind of colour vision.
-BLUE = "#0072B2"
-VERMILLION = "#D55E00"
-INK = "#1b2733"
-FAINT = "#8a949e"
 
 PNG_DPI = 160
 _TEXT_POINTS = 10.5
 # Matplotlib would otherwise draw random identifiers and the date into an SVG: equal runs give equal files.
 _REPEATABLE_SVG = {"svg.hashsalt": "contrast_tfdata"}
+
+
+_DRAWING = [key for key in matplotlib.rcParamsDefault if not key.startswith("backend")]
+own_settings = matplotlib.rc_context({key: matplotlib.rcParamsDefault[key] for key in _DRAWING})
+"""Decorates what draws: a user's matplotlibrc would change figures, or end the command (text.usetex without TeX)."""
 
 
 def new_figure(width: float = 5.2, height: float = 4.0) -> Figure:
@@ -91,10 +91,3 @@ def _lay_out(figure: Figure):
     if engine and figure.axes:
         engine.execute(figure)
         figure.set_layout_engine("none")
-
-
-def png_data_uri(pixels: np.ndarray) -> str:
-    """Returns a picture, unchanged, for the `src` of an image: (h, w) uint8 grey, or (h, w, 4) with opacity."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="PNG")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

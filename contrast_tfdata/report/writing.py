@@ -14,7 +14,7 @@ from contrast_tfdata.report.description import RunDescription
 from contrast_tfdata.report.gallery import Gallery, Pictures, collect, collect_suspects, gallery_figure, wanted_pictures
 from contrast_tfdata.report.page import Chart, render
 from contrast_tfdata.report.series_table import SeriesTable, collect_series
-from contrast_tfdata.report.style import write_png
+from contrast_tfdata.report.style import own_settings, write_png
 from contrast_tfdata.storage.atomic_file import replacing
 
 logger = logging.getLogger(__name__)
@@ -62,6 +62,7 @@ _HISTOGRAM_TEXT = (
 )
 
 
+@own_settings
 def write_report(
     output_dir: Path,
     *,

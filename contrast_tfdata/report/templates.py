@@ -1,0 +1,43 @@
+"""What pages and cards are made with: templates, and pictures inside a page."""
+
+import base64
+import io
+
+import jinja2
+import markupsafe
+import numpy as np
+from PIL import Image
+
+
+def environment(*, autoescape: bool) -> jinja2.Environment:
+    """Returns the template environment of this package, in which a name that is not defined is an error."""
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("contrast_tfdata.report", ""),
+        autoescape=autoescape,
+        undefined=jinja2.StrictUndefined,
+        finalize=visible,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def visible(value: object) -> object:
+    """Returns a text with its unprintable characters spelled out; markup and anything else as it is.
+
+    Line breaks, control characters, bytes that are not UTF-8 and marks that reverse the reading direction can all stand
+    in a file's name; a reader should see them, and a browser should not act on them.
+    """
+    if not isinstance(value, str) or isinstance(value, markupsafe.Markup) or value.isprintable():
+        return value
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in value
+    )
+
+
+def png_data_uri(pixels: np.ndarray) -> str:
+    """Returns a picture, unchanged, for the `src` of an image: (h, w) uint8 grey, or (h, w, 4) with opacity."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -1,0 +1,83 @@
+"""No setting of the user's other programs changes a result or ends a command."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parent.parent
+
+NETWORK = """
+import numpy as np, tensorflow as tf
+from contrast_tfdata.model.contrast_net import ContrastNet
+from contrast_tfdata.model.reference import reference_network
+tf.keras.utils.set_random_seed(1)
+network = ContrastNet(190)
+reference = reference_network(190, logits=True)
+reference.set_weights(network.get_weights())
+pixels = np.random.default_rng(0).integers(0, 256, (2, 190, 190), np.uint8)
+print(network(pixels).numpy().ravel().tolist())
+print(reference(np.repeat(pixels[..., None], 3, -1).astype(np.float32) / 255).numpy().ravel().tolist())
+"""
+
+
+def started(code, **environment):
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def keras_home(tmp_path):
+    folder = tmp_path / "keras"
+    folder.mkdir()
+    settings = {"floatx": "float32", "epsilon": 1e-7, "backend": "tensorflow", "image_data_format": "channels_first"}
+    (folder / "keras.json").write_text(json.dumps(settings))
+    return str(folder)
+
+
+def test_channel_order_is_fixed_whatever_keras_is_told(keras_home):
+    plain, told = started(NETWORK), started(NETWORK, KERAS_HOME=keras_home)
+    for ours, theirs in zip(map(json.loads, plain.split("\n")[:2]), map(json.loads, told.split("\n")[:2]), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+def test_commands_read_no_configuration_of_keras(keras_home):
+    code = (
+        "from contrast_tfdata.console import surroundings; surroundings.make_independent(); import tensorflow as tf;"
+        "print(tf.keras.backend.image_data_format())"
+    )
+    assert started(code, KERAS_HOME=keras_home).split()[-1] == "channels_last"
+
+
+FIGURE = """
+from contrast_tfdata.console import surroundings
+surroundings.make_independent()
+from contrast_tfdata.report import figures, style
+@style.own_settings
+def draw():
+    style.write_png(figures.confusion({"Validation": [[3, 1], [0, 4]]}), __import__("pathlib").Path("figure.png"))
+draw()
+"""
+
+
+def test_neither_a_notebooks_backend_nor_a_matplotlibrc_changes_a_figure(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    started(FIGURE)
+    plain = np.asarray(Image.open("figure.png"))
+    folder = tmp_path / "config"
+    folder.mkdir()
+    (folder / "matplotlibrc").write_text("text.usetex: True\nfont.size: 30\naxes.facecolor: black\n")
+    started(FIGURE, MPLBACKEND="module://matplotlib_inline.backend_inline", MPLCONFIGDIR=str(folder))
+    np.testing.assert_array_equal(np.asarray(Image.open("figure.png")), plain)
