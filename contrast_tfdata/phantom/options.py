@@ -20,6 +20,8 @@ class PhantomOptions:
         matched_rate: share of series to whose pictures a pipeline gave a fixed histogram. More than in any archive, so
             that brightness alone, which does not travel from scanner to scanner, is a poor cue to learn.
         jpeg_rate: share of images that were once a JPEG.
+        other_sequences: in place of series after contrast, series that are not T1-weighted, and before them T1-weighted
+            ones before or after contrast: what a network learns from to tell T1 from the rest.
         plasma: least and most mmol/L of contrast agent in the blood after contrast, drawn evenly on a log scale.
 
     Raises:
@@ -37,6 +39,8 @@ class PhantomOptions:
     matched_rate: float = 0.6
     jpeg_rate: float = 0.3
     plasma: tuple[float, float] = (0.3, 1.8)
+    # Not in the text that stands for a patient in records: they must not change with a field that is not used.
+    other_sequences: bool = dataclasses.field(default=False, repr=False)
 
     def __post_init__(self):
         if self.slices_per_class < 1:

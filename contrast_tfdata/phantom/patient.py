@@ -184,6 +184,18 @@ def _draw_series(rng: np.random.Generator, person: _Person, options: PhantomOpti
     concentration = _draw_concentration(rng, options)
     spread = person.relaxation_spread
     nothing = np.zeros(len(Tissue))
+    if options.other_sequences:
+        is_injected = rng.random() < 0.5
+        given = (concentration, agent) if is_injected else (nothing, None)
+        # Other sequences are mostly taken before contrast, FLAIR at times after it.
+        late = is_injected and rng.random() < 0.3
+        given_then = (concentration, agent) if late else (nothing, None)
+        display = scanner.draw_display(rng, options)
+        unlike = scanner.draw_acquisition(rng, **pipeline, other=True)
+        return (
+            _series(before, display, spread, *given),
+            _series(unlike, scanner.draw_display(rng, options), spread, *given_then),
+        )
     return (
         _series(before, scanner.draw_display(rng, options), spread, nothing, None),
         _series(after, scanner.draw_display(rng, options), spread, concentration, agent),

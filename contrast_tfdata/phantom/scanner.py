@@ -10,6 +10,7 @@ from scipy import fft, ndimage
 from contrast_tfdata.images.histogram import match_foreground
 from contrast_tfdata.phantom import drawing
 from contrast_tfdata.phantom.options import PhantomOptions
+from contrast_tfdata.phantom.other_sequences import OtherSequence, draw_other_sequence
 from contrast_tfdata.phantom.sequences import Sequence, draw_sequence
 from contrast_tfdata.phantom.tissue import FIELDS_TESLA, FLOWING, Tissue, relaxation
 
@@ -34,7 +35,7 @@ class Acquisition:
     """
 
     field: float
-    sequence: Sequence
+    sequence: Sequence | OtherSequence
     dephasing: dict[Tissue, float]
     inflow: dict[Tissue, float]
     filling: dict[Tissue, float]
@@ -46,7 +47,9 @@ class Acquisition:
     blocks: bool
 
 
-def draw_acquisition(rng: np.random.Generator, *, even: bool = False, mostly_volumes: bool = False) -> Acquisition:
+def draw_acquisition(
+    rng: np.random.Generator, *, even: bool = False, mostly_volumes: bool = False, other: bool = False
+) -> Acquisition:
     """Draws a scanner and a protocol.
 
     Args:
@@ -54,13 +57,14 @@ def draw_acquisition(rng: np.random.Generator, *, even: bool = False, mostly_vol
         even: whether the coil's sensitivity was corrected for, of which about an eighth is then left.
         mostly_volumes: whether three protocols in four are three-dimensional and the finer direction is sampled at 0.75
             of the matrix or more, as of volumes whose skull was stripped.
+        other: whether it is not T1-weighted.
     """
     coarse = rng.uniform(0.75 if mostly_volumes else 0.55, 1.0)
     # One series in ten was acquired in another plane with thick slices and is seen here edge on.
     edge_on = rng.random() < 0.1
     thick = rng.uniform(0.16, 0.35) if edge_on else coarse * rng.uniform(0.75, 1.0)
     resolution = (coarse, thick) if rng.random() < 0.5 else (thick, coarse)
-    sequence = draw_sequence(rng, mostly_volumes=mostly_volumes)
+    sequence = draw_other_sequence(rng) if other else draw_sequence(rng, mostly_volumes=mostly_volumes)
     flow = zip(FLOWING, _DEPHASING_IN_VOLUMES if sequence.volumetric else _DEPHASING, strict=True)
     return Acquisition(
         field=float(rng.choice(FIELDS_TESLA)),
@@ -68,7 +72,7 @@ def draw_acquisition(rng: np.random.Generator, *, even: bool = False, mostly_vol
         dephasing={tissue: rng.uniform(*limits) for tissue, limits in flow},
         inflow=_draw_inflow(rng, sequence),
         filling=_draw_filling(rng, sequence),
-        fat_left=rng.uniform(0.1, 0.4) if rng.random() < 0.12 else 1.0,
+        fat_left=rng.uniform(0.1, 0.4) if rng.random() < (0.35 if other else 0.12) else 1.0,
         resolution=resolution,
         noise=float(np.exp(rng.uniform(np.log(0.008), np.log(0.08)))),
         coil=np.append(rng.normal(0.0, rng.uniform(0.03, 0.2), 4), rng.beta(1.2, 2.0)) * (0.12 if even else 1.0),
