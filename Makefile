@@ -44,6 +44,8 @@ $(READY): requirements.lock pyproject.toml
 	  echo "make: $(PYTHON) has no venv module; on Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; fi
 	$(PYTHON) -m venv --clear $(VENV)
 	@echo "Installing into $(VENV): 1 to 5 minutes."
+	@# pip before 23.1 takes extras of pinned packages for packages that are not pinned.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "pip>=24"
 	@# Modules are compiled as they are imported, most of them never.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
