@@ -19,7 +19,11 @@ _PHANTOM_SLICES = flags.DEFINE_integer(
     "phantom_slices", 4, "slices of each class of a synthetic patient", lower_bound=1
 )
 _PHANTOM_KIND = flags.DEFINE_enum(
-    "phantom_kind", "realistic", ["realistic", "easy"], "as varied as archives are, or whole heads with full doses"
+    "phantom_kind",
+    "realistic",
+    ["realistic", "easy", "sequences"],
+    "as varied as archives are; whole heads with full doses; or T1 in the place of no_gad, other sequences in that of "
+    "with_gad, to learn to tell them apart",
 )
 _PHANTOM_RATES = flags.DEFINE_list(
     "phantom_rates", [], "how often rarer things happen to synthetic patients, as in stripped=0,matched=0.3 [by kind]"
@@ -37,6 +41,8 @@ _INTERPOLATION = common_flags.interpolation()
 _SLICE_RANGE = common_flags.slice_range()
 _SLICE_STEP = common_flags.slice_step()
 _MAX_BYTES = common_flags.max_bytes()
+_REFORMAT = common_flags.reformat()
+_ANY_SEQUENCE = flags.DEFINE_bool("any_sequence", False, "take images of other sequences than T1, too")
 _SPLIT = common_flags.split()
 _GROUP_REGEX = flags.DEFINE_string(
     "group_regex", None, "its first group, searched in each relative path, is the patient"
@@ -151,6 +157,7 @@ def _phantom_options():
     kind = EASY_OPTIONS if _PHANTOM_KIND.value == "easy" else PhantomOptions()
     try:
         rates = kind.with_rates(_PHANTOM_RATES.value)
+        rates = dataclasses.replace(rates, other_sequences=_PHANTOM_KIND.value == "sequences")
     except ValueError as error:
         raise UsageError(f"--phantom_rates: {error}") from error
     return dataclasses.replace(rates, slices_per_class=_PHANTOM_SLICES.value)
@@ -184,6 +191,8 @@ def _conversion_options():
             allow_leakage=_ALLOW_LEAKAGE.value,
             previous=_previous_split(),
             hash_paths=_PATHS.value == "hashed",
+            any_sequence=_ANY_SEQUENCE.value,
+            always_reformat=_REFORMAT.value == "always",
         ),
         preprocessing=Preprocessing(
             image_size=_IMAGE_SIZE.value,

@@ -7,19 +7,20 @@ from absl import flags
 
 from contrast_tfdata.console import cli, common_flags
 from contrast_tfdata.errors import DataError, Problems, UsageError
-from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.intake.selection import SliceSelection
 from contrast_tfdata.model import pretrained
 
 # The rest is imported where it is used: workers import this module, too, and need nothing of it.
 if TYPE_CHECKING:
-    from contrast_tfdata.evaluation import Choices, InputGate
-    from contrast_tfdata.scoring.inputs import Scores
-    from contrast_tfdata.scoring.predictor import Predictor
+    from contrast_tfdata.evaluation import Choices
+    from contrast_tfdata.scoring.answerer import Answerer
+    from contrast_tfdata.scoring.inputs import Inputs, Scores, ScoringOptions
+    from contrast_tfdata.scoring.tables import Tables
 
 _WORKDIR = common_flags.workdir()
 _WEIGHTS = flags.DEFINE_string("weights", None, "instead of --workdir: an .h5 file with weights of the slides' network")
 _OUTPUT = common_flags.output()
+_REPORT = flags.DEFINE_string("report", None, "write a page with a card a series here, F.html")
 _INTERPOLATION = common_flags.interpolation()
 _SLICE_RANGE = common_flags.slice_range()
 _SLICE_STEP = common_flags.slice_step()
@@ -27,49 +28,77 @@ _MAX_BYTES = common_flags.max_bytes()
 _GROUP_KEY_FILE = common_flags.group_key_file()
 _NUM_WORKERS = common_flags.num_workers()
 _BATCH_SIZE = common_flags.batch_size()
+_REFORMAT = common_flags.reformat()
+_IDS = flags.DEFINE_enum(
+    "ids", "hashed", ["hashed", "clear"], "numbers of series and studies: as keyed hashes, or as they are"
+)
 _FAIL_ON_CONFLICT = flags.DEFINE_bool(
     "fail_on_conflict", False, "end with exit code 65 where a header says the opposite of the network, listing each"
 )
 
 
 def main(argv: list[str]) -> None:
-    """Finds files, scores their slices, shows a verdict per series, writes the rows."""
+    """Finds files, scores their slices, writes the tables and the page, and shows what became of all files."""
     if not argv:
         raise UsageError("name at least one file or folder: predict INPUT...")
     _check_network_flags()
-    from contrast_tfdata.console import display
-    from contrast_tfdata.intake.workers import Workers
-    from contrast_tfdata.scoring import inputs, tables
+    from contrast_tfdata.scoring import inputs, screen, tables
 
-    output = _checked_output(_OUTPUT.value)
-    selection = SliceSelection.parse(_SLICE_RANGE.value, _SLICE_STEP.value)
-    num_workers, secret = cli.count(_NUM_WORKERS), cli.group_secret(_GROUP_KEY_FILE)
+    output, report = _checked_output(_OUTPUT.value), _checked_report(_REPORT.value)
+    options = {
+        "selection": SliceSelection.parse(_SLICE_RANGE.value, _SLICE_STEP.value),
+        "batch_size": _BATCH_SIZE.value,
+        "secret": cli.group_secret(_GROUP_KEY_FILE),
+        "always_reformat": _REFORMAT.value == "always",
+        "keep_pictures": report is not None,
+    }
+    num_workers = cli.count(_NUM_WORKERS)
     if output:
         tables.check_writable(output)
-    predict, preprocessing, choices, gate = _load_network()
+    answerer = _answerer()
+    for line in answerer.said:
+        cli.console.print(line)
     found = inputs.find_inputs(argv, max_bytes=_MAX_BYTES.value)
-    options = inputs.ScoringOptions(preprocessing, selection, _BATCH_SIZE.value, secret, gate)
-    with Workers(num_workers) as pool, display.conversion_progress(cli.console) as progress:
-        scores = inputs.score_files(found, predict, options, pool, progress)
-    for note in found.notes:
-        cli.console.print(note)
-    if found.ignored:
-        cli.console.print(f"{found.ignored} skipped: system files")
-    tables.show(cli.console, scores, choices)
-    for warning in scores.warnings:
-        cli.console.print(f"warning: {warning}")
+    asked = inputs.ScoringOptions(answerer.preprocessing, gate=answerer.gate, **options)
+    scores = _score(found, answerer, asked, num_workers)
+    rows = tables.Tables.of(scores, answerer.choices, clear_ids=_IDS.value == "clear")
+    # Files first: what is shown may be read by nobody.
+    written = []
     if output:
-        tables.write(output, scores, choices)
-        cli.console.print(f"predictions: {output}")
-    problems = _problems(scores, choices)
-    if problems:
+        tables.write(output, scores.predictions, rows, answerer.choices.operating_point.threshold)
+        written.append(f"predictions: {', '.join(map(str, tables.places(output, rows).values()))}")
+    if report:
+        _write_page(report, scores, rows, answerer, screen.counts(scores, rows, answerer.choices, found.num_files))
+        written.append(f"page: {report}")
+    ignored = [f"{found.ignored} skipped: system files"] if found.ignored else []
+    for line in (*found.notes, *ignored):
+        cli.console.print(line)
+    screen.show(cli.console, scores, rows, answerer.choices, found.num_files)
+    for line in (*(f"warning: {each}" for each in scores.warnings), *written):
+        cli.console.print(line)
+    if problems := _problems(scores, answerer.choices):
         raise DataError.listing_kinds(problems)
+
+
+def _score(found: "Inputs", answerer: "Answerer", options: "ScoringOptions", num_workers: int | None) -> "Scores":
+    from contrast_tfdata.console import display
+    from contrast_tfdata.intake.workers import Workers
+    from contrast_tfdata.scoring import inputs
+    from contrast_tfdata.scoring.detector import SequenceDetector
+
+    detector = SequenceDetector.for_slices(answerer.preprocessing.to_json())
+    with Workers(num_workers) as pool, display.conversion_progress(cli.console) as progress:
+        return inputs.score_files(found, answerer.predictor(), options, pool, progress, detector)
 
 
 def _problems(scores: "Scores", choices: "Choices") -> list[Problems]:
     """Returns what ends the command with an error once all outputs are written."""
-    rejected = [f"{each.path}: {each.code}: {each.detail}" for each in scores.rejected]
-    found = [Problems(f"{len(rejected)} files could not be used; the others are done:", rejected, complete=False)]
+    if not scores.stacks and not scores.rejected:
+        return [Problems("there is no image among these files; what they are is counted above")]
+    found = [
+        Problems(f"{len(each)} damaged files ({code}), the others are done:", each, complete=False)
+        for code, each in scores.damaged()
+    ]
     if _FAIL_ON_CONFLICT.value:
         conflicts = [
             f"{each.name}: the header says {each.claim.code}, the network {each.verdict} ({each.probability:.4f})"
@@ -93,30 +122,42 @@ def _check_network_flags() -> None:
         raise UsageError("--interpolation goes with --weights; a run and the shipped weights carry their own")
 
 
-def _load_network() -> tuple["Predictor", Preprocessing, "Choices", "InputGate"]:
-    """Returns what answers, how its slices are made, what was chosen for it, and what it should not be asked."""
-    from contrast_tfdata.evaluation import Choices, InputGate, OperatingPoint
-    from contrast_tfdata.model import views
-    from contrast_tfdata.scoring import carried, networks
-    from contrast_tfdata.scoring.predictor import Predictor
+def _answerer() -> "Answerer":
+    from contrast_tfdata.scoring.answerer import Answerer
 
-    if not _WEIGHTS.value:
-        workdir = _WORKDIR.value or pretrained.NAME
-        loaded, description = networks.load(workdir)
-        for line in networks.announcements(workdir, description):
-            cli.console.print(line)
-        preprocessing = Preprocessing.from_json(description["preprocessing"])
-        predictor = Predictor(loaded, views.stored(description))
-        return predictor, preprocessing, carried.choices(description), carried.gate(description)
-    from contrast_tfdata.model.h5_weights import read_h5_weights
-    from contrast_tfdata.model.weights import NetworkWeights
+    if _WEIGHTS.value:
+        return Answerer.of_slides(_WEIGHTS.value, _INTERPOLATION.value or "nearest")
+    return Answerer.of_runs(_WORKDIR.value or pretrained.NAME)
 
-    # As the slides fed it: grey as stored, stretched to the square.
-    preprocessing = Preprocessing(interpolation=_INTERPOLATION.value or "nearest", intensity="stored", aspect="stretch")
-    arrays = read_h5_weights(_WEIGHTS.value, preprocessing.image_size)
-    point = OperatingPoint.fixed(reason="the slides' network carries no threshold")
-    predictor = Predictor([NetworkWeights(preprocessing.image_size, tuple(arrays))])
-    return predictor, preprocessing, Choices(point), InputGate()
+
+def _write_page(path: Path, scores: "Scores", rows: "Tables", answerer: "Answerer", counts: list[str]) -> None:
+    """Writes the page of --report: a card a series, with its middle slice and the map of its evidence."""
+    import numpy as np
+
+    from contrast_tfdata.report import prediction_page
+    from contrast_tfdata.storage.atomic_file import replacing
+
+    pictures = scores.pictures_by_verdict(answerer.choices)
+    maps = answerer.evidence(np.stack(list(pictures.values()))) if pictures else ()
+    page = prediction_page.render(
+        rows.series,
+        rows.skipped,
+        {number: (pixels, each) for (number, pixels), each in zip(pictures.items(), maps, strict=True)},
+        network=" ".join(answerer.said) or "weights of the slides' network",
+        counts=counts,
+        show_names=_IDS.value == "clear",
+    )
+    with replacing(path) as file:
+        file.write(page)
+
+
+def _checked_report(name: str | None) -> Path | None:
+    if name is None:
+        return None
+    path = Path(name)
+    if path.suffix.lower() != ".html" or not path.parent.is_dir():
+        raise UsageError(f"--report must be a path in an existing folder that ends in .html. Received: {name}")
+    return path
 
 
 def _checked_output(name: str | None) -> Path | None:

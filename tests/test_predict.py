@@ -54,11 +54,11 @@ def export(tmp_path_factory):
     """A folder as a PACS gives it: series whose headers say this, that, nothing and both, other files, a broken one."""
     root = tmp_path_factory.mktemp("pacs") / "export"
     root.mkdir()
-    write_series(root / "no", "1.2.31", *["PRE"] * 3)
+    write_series(root / "no", "1.2.31", *["T1 PRE"] * 3)
     write_series(root / "with", "1.2.32", *["T1"] * 3, agent=AGENT)
     write_series(root / "without_words", "1.2.33", *["T1"] * 3)
     write_series(root / "empty_agent", "1.2.34", *["T1"] * 3, agent="")
-    write_series(root / "both", "1.2.35", "PRE", "POST", "POST")
+    write_series(root / "both", "1.2.35", "T1 PRE", "T1 POST", "T1 POST")
     write_png(root / "picture.png", 1, size=60)
     (root / "volume.nii.gz").write_bytes(nifti_bytes(volume((20, 24, 18)), compressed=True))
     (root / "sub-01_ce-gad_T1w.nii").write_bytes(nifti_bytes(volume((20, 24, 18))))
@@ -68,10 +68,11 @@ def export(tmp_path_factory):
     return root
 
 
+OUTPUTS = {"p.csv", "p.series.csv", "p.studies.csv", "p.skipped.csv"}
 CLAIMS = {
-    "both/0.dcm": "contradictory", "empty_agent/0.dcm": "silent", "no/0.dcm": "no_gad", "picture.png": "silent",
-    "sub-01_ce-gad_T1w.nii": "contradictory", "volume.nii.gz": "silent", "with/0.dcm": "with_gad",
-    "without_words/0.dcm": "silent",
+    "both/2.dcm": "contradictory", "empty_agent/2.dcm": "silent", "no/2.dcm": "no_gad", "picture.png": "silent",
+    "sub-01_ce-gad_T1w.nii": "contradictory", "volume.nii.gz": "silent", "with/2.dcm": "with_gad",
+    "without_words/2.dcm": "silent",
 }  # fmt: skip
 
 
@@ -92,7 +93,7 @@ def test_headers_are_audited_and_no_word_of_theirs_gets_out(export, tmp_path, su
     conflicts = [row for row in rows if row["header"] == "conflict"]
     assert len(conflicts) == 1  # The ramps of all series are alike, and so are the answers; two headers say opposites.
     assert "headers: 1 agree, 1 conflict, 4 silent, 2 contradictory" in said
-    assert "1 files could not be used" in complained
+    assert "1 damaged files (truncated)" in complained
     assert f"{export}/cut.dcm: " in complained
     listed = f"{conflicts[0]['series']}: the header says {conflicts[0]['header_claim']}, the network "
     assert (listed in complained) == ("--fail_on_conflict" in flags)
@@ -112,7 +113,7 @@ def test_conflicts_alone_are_bad_data_only_where_it_was_asked_for(export, tmp_pa
     first, *others = result.stderr.decode().splitlines()
     assert first == "error: 1 series contradict their headers (--fail_on_conflict); look at each:"
     assert len(others) == 1
-    assert {path.name for path in tmp_path.iterdir()} == {"p.csv", "p.series.csv"}
+    assert {path.name for path in tmp_path.iterdir()} == OUTPUTS
     (row,) = [row for row in read_rows(tmp_path / "p.series.csv") if row["header"] == "agree"]
     agreeing = predict((export / row["series"]).parent, "--fail_on_conflict")
     assert agreeing.returncode == 0, agreeing.stderr

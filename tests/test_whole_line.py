@@ -265,7 +265,7 @@ class TestTheWholeLine:
             (folder / f"{number}-copy.dcm").write_bytes(content)
         predict = ["predict", f"--workdir={root}/run", "--slice_range=0,1", ONE_WORKER]
         said = succeed(*predict, folder, f"--output={tmp_path}/p.csv")
-        assert "3 exact copies of DICOM files left out" in said
+        assert "6 files: 3 scored, 3 copies" in said
         assert "3 slices in 1 series" in said
         assert sorted(row["slice_index"] for row in read_rows(tmp_path / "p.csv")) == ["0", "1", "2"]
         write_png(folder / "a.png", 1, size=60)
@@ -278,7 +278,8 @@ class TestTheWholeLine:
         write_png(tmp_path / "q[" / os.fsdecode(b"odd\xff.png"), 2, size=60)
         monkeypatch.chdir(tmp_path)  # so that the names are short enough not to be folded
         said = succeed("predict", f"--workdir={root}/run", "q[", f"--output={tmp_path}/p.csv", ONE_WORKER)
-        assert "q[/x[bold]].png" in said
+        assert "series in q[/" in said
+        assert "│ x[bold]].png" in said
         assert b"odd\xff.png" in (tmp_path / "p.csv").read_bytes()
 
     def test_predict_equals_evaluate_on_the_same_images(self, trained, tmp_path, png_tree):
@@ -312,7 +313,7 @@ class TestTheWholeLine:
         assert result.returncode == 65
         assert "broken.png" in result.stderr
         rows = [json.loads(line) for line in (tmp_path / "p.jsonl").read_text().splitlines()]
-        assert [row["kind"] for row in rows] == ["slice", "series"]
+        assert [row["kind"] for row in rows] == ["slice", "series", "skipped"]
         assert rows[0]["path"] == rows[1]["series"] == str(tmp_path / "a.png")
         assert rows[0]["label"] is None
         assert 0 <= rows[0]["probability"] == rows[1]["probability"] <= 1

@@ -187,6 +187,14 @@ def group_key_file() -> flags.FlagHolder:
 
 
 @_once
+def reformat() -> flags.FlagHolder:
+    """Which volumes are cut in the sagittal plane."""
+    return flags.DEFINE_enum(
+        "reformat", "auto", ["auto", "always"], "cut volumes in the sagittal plane: those finer than 3 mm, or always"
+    )
+
+
+@_once
 def num_workers() -> flags.FlagHolder:
     """Processes."""
     return flags.DEFINE_string("num_workers", "auto", "processes that decode; auto: one a core")

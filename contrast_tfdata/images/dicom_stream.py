@@ -23,19 +23,24 @@ _MAX_TILES, _MIN_BLOCK_BITS = 4096, 4
 _JPEG_BITS = 8
 
 
-def check_frame(dataset: Any) -> None:
-    """Checks the one frame of a dataset whose transfer syntax is compressed, before its decoder may see it.
+def check_frames(dataset: Any, num_frames: int) -> None:
+    """Checks the frames of a dataset whose transfer syntax is compressed, before its decoder may see them.
 
     Args:
         dataset: a pydicom Dataset with Rows, Columns, BitsAllocated, PixelData, and a transfer syntax of `CHECKS`.
+        num_frames: how many it must have.
 
     Raises:
         RejectedImageError: `truncated`, `corrupt`, `trailing_data`, `too_large`, or `transfer_syntax` where a JPEG has
             12 bits.
     """
     encaps = importlib.import_module("pydicom.encaps")
-    frame = encaps.get_frame(dataset.PixelData, 0, number_of_frames=1)
-    CHECKS[str(dataset.file_meta.TransferSyntaxUID)](frame, dataset)
+    check = CHECKS[str(dataset.file_meta.TransferSyntaxUID)]
+    frames = list(encaps.generate_frames(dataset.PixelData, number_of_frames=num_frames))
+    if len(frames) < num_frames:
+        raise RejectedImageError("truncated", f"{len(frames)} of {num_frames} frames")
+    for frame in frames[:num_frames]:
+        check(frame, dataset)
 
 
 def _check_jpeg(frame: bytes, dataset: Any) -> None:
@@ -45,6 +50,13 @@ def _check_jpeg(frame: bytes, dataset: Any) -> None:
         raise RejectedImageError("transfer_syntax", detail)
     _check_shape(header.height, header.width, len(header.components), dataset)
     jpeg_integrity.decode(frame, grey=True)  # For what libjpeg warns of only: Pillow's decoder would repair it.
+
+
+def _check_jpeg_lossless(frame: bytes, dataset: Any) -> None:
+    header = jpeg_integrity.check_lossless_segments(_without_padding(frame))
+    if not header.bits <= int(dataset.BitsAllocated):
+        raise RejectedImageError("corrupt", f"{header.bits} bits a pixel; the header says {int(dataset.BitsAllocated)}")
+    _check_shape(header.height, header.width, len(header.components), dataset)
 
 
 def _check_jpeg_ls(frame: bytes, dataset: Any) -> None:
@@ -159,6 +171,8 @@ def _unpack(layout: str, frame: bytes, place: int) -> tuple[int, ...]:
 CHECKS: dict[str, Callable[[bytes, Any], None]] = {
     "1.2.840.10008.1.2.4.50": _check_jpeg,
     "1.2.840.10008.1.2.4.51": _check_jpeg,
+    "1.2.840.10008.1.2.4.57": _check_jpeg_lossless,
+    "1.2.840.10008.1.2.4.70": _check_jpeg_lossless,
     "1.2.840.10008.1.2.4.80": _check_jpeg_ls,
     "1.2.840.10008.1.2.4.81": _check_jpeg_ls,
     "1.2.840.10008.1.2.4.90": _check_jpeg_2000,

@@ -8,6 +8,7 @@ import dataclasses
 import re
 from collections.abc import Iterator
 
+import imagecodecs
 import numpy as np
 import simplejpeg
 
@@ -16,6 +17,8 @@ from contrast_tfdata.images.slices import RejectedImageError, check_end
 _START_OF_IMAGE, _END_OF_IMAGE, _START_OF_SCAN = 0xD8, 0xD9, 0xDA
 _FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # The other three are tables (table B.1).
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
+_LOSSLESS_FRAME_HEADER = 0xC3
+_OTHER_BITS = b"\x55" * 64
 _JPEG_LS_FRAME_HEADER = 0xF7  # T.87, C.1.1
 _WITHOUT_BODY = frozenset({0x00, 0x01, _START_OF_IMAGE, *range(0xD0, 0xD8)})
 # Coded pixels go on over restart markers (D0 to D7) and over FF 00 (B.1.1.5); in JPEG-LS over FF and any byte below 80,
@@ -67,6 +70,45 @@ def check_jpeg_ls_segments(data: bytes) -> Frame:
     """
     frame, _ = _frame_and_scans(data, frozenset({_JPEG_LS_FRAME_HEADER}), _JPEG_LS_END_OF_SCAN)
     return frame
+
+
+def check_lossless_segments(data: bytes) -> Frame:
+    """Does the same for JPEG Lossless (process 14), of one component in one scan.
+
+    Raises:
+        RejectedImageError: as `check_segments`.
+    """
+    frame, scans = _frame_and_scans(data, frozenset({_LOSSLESS_FRAME_HEADER}), _END_OF_SCAN)
+    if len(frame.components) != 1 or len(scans) != 1 or len(scans[0]) != 6:
+        raise RejectedImageError(
+            "corrupt", f"JPEG Lossless of {len(frame.components)} components in {len(scans)} scans"
+        )
+    return frame
+
+
+def decode_lossless(data: bytes) -> np.ndarray:
+    """Decodes a grey JPEG Lossless.
+
+    Its decoder repairs what it can, and says nothing. A stream that breaks off, or whose codes ran out of step, takes
+    more bits than there are: what it decodes to then depends on the bytes that follow. So others are put there.
+
+    Args:
+        data: bytes that passed `check_lossless_segments` and whose size passed `slices.check_size`.
+
+    Returns:
+        (height, width) uint8 or uint16.
+
+    Raises:
+        RejectedImageError: `corrupt`.
+    """
+    end = data.rindex(b"\xff\xd9")
+    try:
+        decoded, longer = (imagecodecs.jpeg8_decode(each) for each in (data, data[:end] + _OTHER_BITS + data[end:]))
+    except (RuntimeError, ValueError) as error:
+        raise RejectedImageError("corrupt", "the JPEG Lossless stream cannot be decoded") from error
+    if not np.array_equal(decoded, longer):
+        raise RejectedImageError("corrupt", "the JPEG Lossless stream ends before its last pixel")
+    return decoded
 
 
 def decode(data: bytes, *, grey: bool) -> np.ndarray:

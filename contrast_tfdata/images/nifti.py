@@ -1,22 +1,16 @@
-"""NIfTI volumes (versions 1 and 2, single file, plain or gzip-compressed): their sagittal slices.
-
-A volume of any orientation is turned to the closest right-anterior-superior one by flips and axis swaps, never by
-resampling, so a slice holds stored values. The sagittal plane of a volume acquired in another plane is a reformat: its
-two spacings differ, and `Slice.spacing` keeps both.
-"""
+"""NIfTI volumes (versions 1 and 2, single file, plain or gzip-compressed): their sagittal slices."""
 
 import dataclasses
-import importlib
 import math
 import zlib
 from collections.abc import Sequence
-from types import ModuleType
 from typing import Any
 
+import nibabel
 import numpy as np
 
-from contrast_tfdata.errors import UsageError
-from contrast_tfdata.images.slices import RejectedImageError, Slice, check_finite, check_size, check_spacing
+from contrast_tfdata.images.slices import RejectedImageError, Slice, check_finite
+from contrast_tfdata.images.volumes import Grid
 
 MAX_VOXELS = 512**3
 MAX_VOLUME_BYTES = (1 << 30) + (1 << 20)
@@ -25,6 +19,8 @@ Both bound the memory that a forged header or a compressed bomb can take."""
 _GZIP = b"\x1f\x8b"
 _HEAD_BYTES = 1024
 _MAX_FORM_CODE = 5  # NIFTI_XFORM_TEMPLATE_OTHER of nifti1.h.
+_UNITS = {"meter": 1000.0, "micron": 0.001}
+"""Millimetres, which most files are in, by the name that nibabel gives a unit."""
 _GZIP_SLACK = 1 << 16  # Padding after the voxels that is still decompressed, to reach and verify gzip's checksum.
 
 
@@ -33,23 +29,19 @@ class NiftiHeader:
     """What a NIfTI file says about its volume.
 
     Attributes:
-        shape: voxels along the patient's left-right, back-front and feet-head axes.
-        spacing: distance of voxel centres in mm along the same axes.
-        orientation: (3, 2) as nibabel's `io_orientation`: the axis and direction that each stored axis becomes.
+        grid: how its voxels lie.
         data_bytes: bytes that the file must have once decompressed.
         warnings: codes as in `FileFacts.warnings`.
     """
 
-    shape: tuple[int, int, int]
-    spacing: tuple[float, float, float]
-    orientation: np.ndarray
+    grid: Grid
     data_bytes: int
     warnings: tuple[str, ...]
 
     @property
     def num_slices(self) -> int:
         """Sagittal slices in the volume."""
-        return self.shape[0]
+        return self.grid.shape[0]
 
 
 def read_header(data: bytes) -> NiftiHeader:
@@ -61,7 +53,6 @@ def read_header(data: bytes) -> NiftiHeader:
     Raises:
         RejectedImageError: `not_3d`, `colour` (or complex) voxels, `too_small`, `too_large`, `bad_spacing`, `truncated`
             or `corrupt`.
-        UsageError: nibabel is not installed.
     """
     header = _stored_header(_decompressed(data, _HEAD_BYTES))
     _check_codes(header)
@@ -70,14 +61,8 @@ def read_header(data: bytes) -> NiftiHeader:
     if not data.startswith(_GZIP) and len(data) < data_bytes:
         raise RejectedImageError("truncated", f"{len(data)} of {data_bytes} bytes")
     affine = header.get_best_affine()
-    orientation = _orientation(affine)
-    order = np.argsort(orientation[:, 0])
-    voxel_sizes = np.linalg.norm(affine[:3, :3], axis=0)
-    shape = tuple(stored_shape[axis] for axis in order)
-    check_size(shape[2], shape[1])
-    spacing = tuple(float(voxel_sizes[axis]) for axis in order)
-    check_spacing(spacing)
-    return NiftiHeader(shape, spacing, orientation, data_bytes, _warnings(header))
+    affine[:3] *= _millimetres(header)
+    return NiftiHeader(Grid.of(affine, stored_shape), data_bytes, _warnings(header))
 
 
 def read_slices(data: bytes, indices: Sequence[int]) -> list[Slice]:
@@ -94,26 +79,16 @@ def read_slices(data: bytes, indices: Sequence[int]) -> list[Slice]:
 
     Raises:
         RejectedImageError: as `read_header`; also `not_finite`.
-        UsageError: nibabel is not installed.
     """
     header = read_header(data)
-    volume = _canonical_volume(_decompressed(data, header.data_bytes, whole=True), header)
-    spacing = (header.spacing[2], header.spacing[1])
-    # A plane is (front, up) with both axes growing; on the screen rows run down and the nose is on the left.
-    return [Slice(np.ascontiguousarray(volume[index, ::-1, ::-1].T), index, spacing) for index in indices]
-
-
-def _nibabel() -> ModuleType:
-    try:
-        return importlib.import_module("nibabel")
-    except ImportError as error:
-        raise UsageError("Reading NIfTI needs nibabel: pip install nibabel") from error
+    voxels = _voxels(_decompressed(data, header.data_bytes, whole=True))
+    return header.grid.sagittal_slices(voxels, indices)
 
 
 def _stored_header(head: bytes) -> Any:
     # The first field is the header's size, 348 (0x015C) or 540 (0x021C), in either byte order. Unchecked: nibabel's
     # checks repair a damaged header and go on, here it is refused.
-    header_class = _nibabel().Nifti1Header if 0x5C in (head[0], head[3]) else _nibabel().Nifti2Header
+    header_class = nibabel.Nifti1Header if 0x5C in (head[0], head[3]) else nibabel.Nifti2Header
     return header_class(head[: header_class.sizeof_hdr], check=False)
 
 
@@ -130,6 +105,13 @@ def _shape(header: Any) -> tuple[int, ...]:
     if min(shape) < 1:
         raise RejectedImageError("corrupt", f"a volume of shape {shape}")
     return shape[:3]
+
+
+def _millimetres(header: Any) -> float:
+    try:
+        return _UNITS.get(header.get_xyzt_units()[0], 1.0)
+    except KeyError:  # A code that NIfTI does not define says as little as none.
+        return 1.0
 
 
 def _data_bytes(header: Any, shape: Sequence[int]) -> int:
@@ -153,17 +135,8 @@ def _warnings(header: Any) -> tuple[str, ...]:
     return () if known else ("plane_unknown",)
 
 
-def _orientation(affine: np.ndarray) -> np.ndarray:
-    if not np.all(np.isfinite(affine)):
-        raise RejectedImageError("corrupt", "the affine holds NaN or infinity")
-    orientation = _nibabel().io_orientation(affine)
-    if np.any(np.isnan(orientation)):
-        raise RejectedImageError("corrupt", "the affine leaves out an axis")
-    return orientation.astype(int)
-
-
-def _canonical_volume(raw: bytes, header: NiftiHeader) -> np.ndarray:
-    """Returns the scaled voxels, float32, axes to the right, the front and the head."""
+def _voxels(raw: bytes) -> np.ndarray:
+    """Returns the scaled voxels as stored, float32."""
     stored = _stored_header(raw)
     shape = _shape(stored)
     voxels = np.frombuffer(raw, stored.get_data_dtype(), math.prod(shape), int(stored["vox_offset"]))
@@ -172,7 +145,7 @@ def _canonical_volume(raw: bytes, header: NiftiHeader) -> np.ndarray:
         voxels = voxels * np.float64(slope) + np.float64(intercept)
     volume = voxels.astype(np.float32).reshape(shape, order="F")
     check_finite(volume)
-    return _nibabel().apply_orientation(volume, header.orientation)
+    return volume
 
 
 def _decompressed(data: bytes, size: int, *, whole: bool = False) -> bytes:

@@ -11,23 +11,26 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from contrast_tfdata.errors import ContrastError
-from contrast_tfdata.images import dicom, nifti, raster
+from contrast_tfdata.images import raster
 from contrast_tfdata.images.slices import FileFacts, RejectedImageError, Slice
 from contrast_tfdata.images.sniffing import HEAD_BYTES, sniff
+from contrast_tfdata.images.volumes import upright
 
 
-def scan(data: bytes) -> FileFacts:
+def scan(data: bytes, promised: str | None = None) -> FileFacts:
     """Returns what is known about a file without decoding its pixels.
 
     Args:
         data: all bytes of the file.
+        promised: the format that its name promises, or None.
 
     Raises:
         RejectedImageError: the format is not read, or the header says that the image cannot be used.
-        UsageError: the package that reads this format is not installed.
     """
-    image_format = sniff(data[:HEAD_BYTES])
+    image_format = sniff(data[:HEAD_BYTES], promised)
     sha256 = hashlib.sha256(data).digest()
     with _rejecting(image_format):
         return _reader_of(image_format).scan(data, image_format, sha256)
@@ -47,12 +50,10 @@ def read(data: bytes, facts: FileFacts, indices: Sequence[int]) -> list[Slice]:
 
     Raises:
         RejectedImageError: the pixels cannot be used, or the bytes are not those of the scan (`changed`).
-        UsageError: the package that reads this format is not installed.
         ValueError: `indices` does not fit the file.
     """
     _check_indices(facts, indices)
-    if hashlib.sha256(data).digest() != facts.sha256:
-        raise RejectedImageError("changed", "the file changed between being scanned and being read")
+    _check_unchanged(data, facts)
     with _rejecting(facts.format):
         return _reader_of(facts.format).read(data, facts.format, indices)
 
@@ -77,32 +78,79 @@ def _scan_picture(data: bytes, image_format: str, sha256: bytes) -> FileFacts:
 
 
 def _scan_nifti(data: bytes, image_format: str, sha256: bytes) -> FileFacts:
+    from contrast_tfdata.images import nifti  # Here, as for DICOM: pictures need not wait for what these import.
+
     header = nifti.read_header(data)
-    return FileFacts(sha256, image_format, len(data), header.num_slices, warnings=header.warnings)
+    return FileFacts(
+        sha256, image_format, len(data), header.num_slices, is_thick=header.grid.is_thick, warnings=header.warnings
+    )
+
+
+def _read_nifti(data: bytes, image_format: str, indices: Sequence[int]) -> list[Slice]:
+    from contrast_tfdata.images import nifti
+
+    return nifti.read_slices(data, indices)
 
 
 def _scan_dicom(data: bytes, image_format: str, sha256: bytes) -> FileFacts:
+    from contrast_tfdata.images import dicom
+
     header = dicom.read_header(data)
     return FileFacts(
         sha256,
         image_format,
         len(data),
+        num_slices=len(header.frames),
+        kind=header.kind,
         patient_id=header.patient_id,
         study_uid=header.study_uid,
         series_uid=header.series_uid,
-        position=header.position,
+        instance_uid=header.instance_uid,
+        series_number=header.series_number,
+        frames=header.frames,
         warnings=header.warnings,
         claim=header.claim,
         subgroups=header.origin,
     )
 
 
+def _read_dicom(data: bytes, image_format: str, indices: Sequence[int]) -> list[Slice]:
+    from contrast_tfdata.images import dicom
+
+    (place,) = dicom.read_header(data).frames
+    (plane,) = dicom.read_planes(data, [0])
+    return [upright(plane, place, indices[0])]
+
+
 _PICTURES = _Reader(_scan_picture, lambda data, kind, indices: [raster.read_picture(data, kind, indices[0])])
 _READERS = {
-    "dicom": _Reader(_scan_dicom, lambda data, _, indices: [dicom.read_slice(data, indices[0])]),
-    "nifti": _Reader(_scan_nifti, lambda data, _, indices: nifti.read_slices(data, indices), is_volume=True),
+    "dicom": _Reader(_scan_dicom, _read_dicom),
+    "nifti": _Reader(_scan_nifti, _read_nifti, is_volume=True),
 }
 """By the name that `sniff` gives a format; a new one goes there, too."""
+
+
+def read_planes(data: bytes, facts: FileFacts, frames: Sequence[int]) -> list[np.ndarray]:
+    """Returns the pixels of some slices of a DICOM file as they are stored, (rows, columns) float32 each.
+
+    Args:
+        data: all bytes of the file; the same that `scan` saw.
+        facts: what `scan` returned.
+        frames: which, from 0.
+
+    Raises:
+        RejectedImageError: as `read`.
+    """
+    from contrast_tfdata.images import dicom
+
+    _check_unchanged(data, facts)
+    with _rejecting(facts.format):
+        return dicom.read_planes(data, frames)
+
+
+def _check_unchanged(data: bytes, facts: FileFacts) -> None:
+    if hashlib.sha256(data).digest() != facts.sha256:
+        raise RejectedImageError("changed", "the file changed between being scanned and being read")
 
 
 def _reader_of(image_format: str) -> _Reader:

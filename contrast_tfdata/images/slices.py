@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from contrast_tfdata.images.contrast_claims import Claim
+from contrast_tfdata.images.kinds import ImageKind
 
 MIN_SIDE = 16
 """Smallest height and width of a usable slice in pixels: below it nothing of a head can be told."""
@@ -14,6 +15,29 @@ MAX_PIXELS = 1 << 25
 
 SPACING_RANGE = (1e-3, 1e5)
 """Accepted distance of pixel centres: from metres to micrometres, the units that NIfTI files may be in."""
+
+
+OUT_OF_SCOPE = {
+    "unsupported_format": "no picture of a format that is read",
+    "no_pixels": "DICOM objects without pixels: directories, reports, states of a viewer",
+    "not_mr": "DICOM of another modality, or a secondary capture",
+    "multi_frame": "several frames under the SOP class of single ones",
+    "colour": "pictures in colours",
+    "burned_in_annotation": "pictures with text burnt into them",
+    "not_3d": "volumes of more or fewer than three dimensions",
+    "too_small": "pictures too small to show a head",
+    "localizer": "images to plan others by",
+    "phase": "images of the signal's phase, or of a part of it",
+    "derived": "images computed from others",
+    "mosaic": "many slices in one picture",
+    "projection": "projections of many slices",
+    "screenshot": "pictures of a screen",
+    "label_map": "masks of regions",
+    "sidecar": "what BIDS writes beside its volumes",
+    "not_t1": "images of another sequence",
+    "slices_too_thick": "volumes too coarse to be cut in the sagittal plane",
+}
+"""Why a file is no slice that could be before or after contrast agent, in words; nothing is wrong with it."""
 
 
 class RejectedImageError(Exception):
@@ -49,6 +73,49 @@ class Slice:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class FramePlace:
+    """How one slice of a DICOM file lies, and what tells it from others at its place.
+
+    Attributes:
+        shape: (rows, columns) as stored.
+        spacing: (row, column) distance of pixel centres in mm; (1.0, 1.0) where missing or not positive.
+        orientation: direction of a row's pixels, then of a column's, in DICOM's axes; None where nothing says it.
+        corner: of the first pixel's centre, mm in the same axes, or None.
+        location: SliceLocation, or None.
+        number: InstanceNumber, or InStackPositionNumber; None where there is none.
+        told_apart: acquisition, echo time, time and diffusion weighting, each None where missing.
+        content: what its pixels show, one of `kinds.CONTENTS`.
+        frame: which of the file's it is, from 0.
+    """
+
+    shape: tuple[int, int]
+    spacing: tuple[float, float] = (1.0, 1.0)
+    orientation: tuple[float, ...] | None = None
+    corner: tuple[float, ...] | None = None
+    location: float | None = None
+    number: float | None = None
+    told_apart: tuple[float | None, ...] = ()
+    content: str = "magnitude"
+    frame: int = 0
+
+    @property
+    def normal(self) -> np.ndarray | None:
+        """(3,) unit vector through the slice, such that its largest part points right, to the front or to the head."""
+        if self.orientation is None:
+            return None
+        normal = np.cross(self.orientation[:3], self.orientation[3:])
+        normal /= np.linalg.norm(normal)
+        axis = int(np.argmax(np.abs(normal)))
+        towards = (-1.0, -1.0, 1.0)[axis]  # DICOM's axes grow to the left, the back and the head.
+        return normal if normal[axis] * towards > 0 else -normal
+
+    @property
+    def position(self) -> float | None:
+        """Mm along the normal; None where it is not known."""
+        return None if self.orientation is None or self.corner is None else float(np.dot(self.normal, self.corner))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class FileFacts:
     """What a scan learns about a file without decoding its pixels.
 
@@ -56,11 +123,15 @@ class FileFacts:
         sha256: digest of the file's bytes, 32 bytes: half of what it takes in hex digits.
         format: `png`, `jpeg`, `dicom` or `nifti`.
         num_bytes: size of the file.
-        num_slices: sagittal slices in the file (1 for a picture or a DICOM file).
+        num_slices: sagittal slices in the file (1 for a picture), or frames of a DICOM file.
         patient_id: DICOM PatientID as stored, else None. Never leaves this process: only its keyed hash does.
         study_uid: DICOM StudyInstanceUID, else None.
         series_uid: DICOM SeriesInstanceUID, else None.
-        position: DICOM: position along the slice normal in mm, growing towards the patient's right, else None.
+        instance_uid: DICOM SOPInstanceUID, else None.
+        series_number: DICOM SeriesNumber, else None.
+        frames: DICOM: how each of its slices lies.
+        kind: what its images are, as far as the file says.
+        is_thick: whether it is a volume too coarse to be cut in the sagittal plane.
         warnings: codes of what a user should know about an accepted file: `plane_unknown` (the file does not say that
             it is sagittal), `burned_in_unknown` (DICOM does not say whether text is burnt into the pixels),
             `name_disagrees` (its name promises another format).
@@ -75,7 +146,11 @@ class FileFacts:
     patient_id: str | None = None
     study_uid: str | None = None
     series_uid: str | None = None
-    position: float | None = None
+    instance_uid: str | None = None
+    series_number: int | None = None
+    frames: tuple[FramePlace, ...] = ()
+    kind: ImageKind = ImageKind()
+    is_thick: bool = False
     warnings: tuple[str, ...] = ()
     claim: Claim = Claim.SILENT
     subgroups: tuple[tuple[str, str], ...] = ()

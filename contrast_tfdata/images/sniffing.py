@@ -26,6 +26,7 @@ _OTHER_FORMATS = (
     (0, b"Rar!", "a RAR archive"),
     (344, b"ni1\0", "one half of a two-file NIfTI (.hdr and .img); convert it to a single .nii file"),
 )
+_UNKNOWN = "no known image format (a DICOM file has DICM at byte 128)"
 _EXECUTABLES = (b"MZ", b"\x7fELF", b"#!", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
 _EXTENSIONS = {
     ".png": "png",
@@ -38,7 +39,7 @@ _EXTENSIONS = {
 }
 
 
-def sniff(head: bytes) -> str:
+def sniff(head: bytes, promised: str | None = None) -> str:
     """Returns the format of a file: `png`, `jpeg`, `dicom` or `nifti`.
 
     DICOM is what has `DICM` after a preamble of 128 bytes (PS3.10, 7.1); a preamble that makes the file an executable
@@ -47,10 +48,11 @@ def sniff(head: bytes) -> str:
 
     Args:
         head: the first `HEAD_BYTES` bytes of the file, or all of it where it is shorter. More does no harm.
+        promised: the format that the file's name promises, or None.
 
     Raises:
-        RejectedImageError: `empty`, `not_dicom` (executable preamble), or `unsupported_format` naming what it is
-            where that is known.
+        RejectedImageError: `empty`, `not_dicom` (executable preamble), `unsupported_format` naming what it is where
+            that is known, or `corrupt` where it is nothing known but its name promises an image.
     """
     if not head:
         raise RejectedImageError("empty", "the file has no bytes")
@@ -63,7 +65,10 @@ def sniff(head: bytes) -> str:
         return "dicom"
     if _is_nifti(_uncompressed(head)):
         return "nifti"
-    raise RejectedImageError("unsupported_format", f"this is {_name(head)}; PNG, JPEG, DICOM and NIfTI are read")
+    name = _name(head)
+    if name == _UNKNOWN and promised:
+        raise RejectedImageError("corrupt", f"named like {promised}, but {name}")
+    raise RejectedImageError("unsupported_format", f"this is {name}; PNG, JPEG, DICOM and NIfTI are read")
 
 
 def expected_format(path: str) -> str | None:
@@ -105,6 +110,10 @@ def _name(head: bytes) -> str:
     for offset, magic, name in _OTHER_FORMATS:
         if head[offset : offset + len(magic)] == magic:
             return name
+    if (
+        head[:2] in (b"\x02\0", b"\x08\0") and head[3:4] == b"\0"
+    ):  # Of group 0002 or 0008, which a data set begins with.
+        return "DICOM without the preamble of its files"
     if head.startswith(b"\x1f\x8b"):
         return "a gzip stream without a NIfTI volume inside"
-    return "no known image format (a DICOM file has DICM at byte 128)"
+    return _UNKNOWN

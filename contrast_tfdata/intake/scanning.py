@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from contrast_tfdata.errors import Problems
-from contrast_tfdata.images.slices import FileFacts, RejectedImageError
+from contrast_tfdata.images.slices import OUT_OF_SCOPE, FileFacts, RejectedImageError
 from contrast_tfdata.intake.units import Unit
 from contrast_tfdata.intake.workers import Workers
 
@@ -23,6 +23,11 @@ class Rejection:
     path: str
     code: str
     detail: str
+
+    @property
+    def is_out_of_scope(self) -> bool:
+        """Whether nothing is wrong with it: it is no slice that could be before or after contrast agent."""
+        return self.code in OUT_OF_SCOPE
 
 
 def unusable(rejected: Sequence[Rejection], what_else: str) -> Problems:

@@ -1,14 +1,10 @@
-"""Which slices of a volume or series are used, and in which order a series lies."""
+"""Which slices of a volume or series are used."""
 
 import dataclasses
 import math
-from collections import defaultdict
-from collections.abc import Mapping
 from fractions import Fraction
 
 from contrast_tfdata.errors import UsageError
-from contrast_tfdata.images.dicom import known_patient
-from contrast_tfdata.images.slices import FileFacts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,50 +48,3 @@ class SliceSelection:
         """Returns the indices used of `num_slices` >= 1 slices; never empty: 1 -> [0], 2 -> [0, 1], 3 -> [1]."""
         first, last = self.slice_range
         return range(math.floor(num_slices * first), math.ceil(num_slices * last), self.slice_step)
-
-
-SeriesKey = tuple[str | None, str | None, str]
-"""PatientID where it is somebody's, StudyInstanceUID, SeriesInstanceUID."""
-
-
-def series_key(facts: FileFacts) -> SeriesKey | None:
-    """Returns what the files of one DICOM series share, to tell series apart within this process; None of no series.
-
-    A SeriesInstanceUID should be enough (PS3.3, C.7.3.1), but some anonymisers write one and the same for everybody.
-    """
-    if facts.series_uid is None:
-        return None
-    return known_patient(facts.patient_id), facts.study_uid, facts.series_uid
-
-
-def choose_slices(facts: Mapping[str, FileFacts], selection: SliceSelection) -> dict[str, list[int]]:
-    """Returns for each file the slice indices to read, an empty list where its slice lies outside the selection.
-
-    A volume is selected from by its number of slices, a DICOM series by its number of files; a picture, and a DICOM
-    file of no series, is always used. Files of one series (see `series_key`) are sorted by position, those without a
-    position last, ties by path: the result does not depend on the order of `facts`.
-
-    Args:
-        facts: what is known of each file, by path; duplicates of a slice must be gone, or they count as slices.
-        selection: the part of the head to use.
-    """
-    chosen = {path: list(selection.indices(fact.num_slices)) for path, fact in facts.items()}
-    for paths in _series(facts).values():
-        used = selection.indices(len(paths))
-        chosen.update({path: [index] if index in used else [] for index, path in enumerate(paths)})
-    return chosen
-
-
-def _series(facts: Mapping[str, FileFacts]) -> dict[SeriesKey, list[str]]:
-    """Returns the ordered paths of each DICOM series."""
-    members: dict[SeriesKey, list[str]] = defaultdict(list)
-    for path, fact in facts.items():
-        key = series_key(fact)
-        if key is not None:
-            members[key].append(path)
-
-    def place(path: str) -> tuple[bool, float, str]:
-        position = facts[path].position
-        return position is None, position or 0.0, path
-
-    return {key: sorted(paths, key=place) for key, paths in members.items()}

@@ -2,16 +2,18 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from contrast_tfdata import __version__
 from contrast_tfdata.images import reading
-from contrast_tfdata.images.slices import FileFacts, RejectedImageError, Slice
+from contrast_tfdata.images.slices import FileFacts, FramePlace, RejectedImageError, Slice
 from contrast_tfdata.images.sniffing import expected_format
 from contrast_tfdata.images.thumbnail import thumbnail
+from contrast_tfdata.images.volumes import Grid, upright
 from contrast_tfdata.intake.files import FileRef
 
 if TYPE_CHECKING:
@@ -44,6 +46,11 @@ class FileUnit:
         """Relative path, with `/`, as written into the records."""
         return self.file.path
 
+    @property
+    def num_files(self) -> int:
+        """How many files it is."""
+        return 1
+
     def scan(self) -> FileFacts:
         """Reads the bytes and what can be learned without decoding pixels; raises RejectedImageError."""
         return self._facts(self.file.read())
@@ -65,12 +72,13 @@ class FileUnit:
         return facts, thumbnail(only.pixels)
 
     def _facts(self, data: bytes) -> FileFacts:
-        facts = reading.scan(data)
+        promised = expected_format(self.path)
+        facts = reading.scan(data, promised)
         if self.subgroups:
             # The table knows better than a header what the user wants to tell apart.
             together = {**dict(facts.subgroups), **dict(self.subgroups)}
             facts = dataclasses.replace(facts, subgroups=tuple(sorted(together.items())))
-        if expected_format(self.path) in (None, facts.format):
+        if promised in (None, facts.format):
             return facts
         return dataclasses.replace(facts, warnings=(*facts.warnings, "name_disagrees"))
 
@@ -81,6 +89,47 @@ class FileUnit:
             RejectedImageError: the file cannot be decoded, or is no longer the one that was scanned.
         """
         return [(self.label, each) for each in reading.read(self.file.read(), facts, indices)]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class StackUnit(FileUnit):
+    """A DICOM series that is read as a whole: a volume, or slices of a file with many.
+
+    Attributes:
+        sources: its files, each with what the scan knew of it.
+        members: its slices in their order: the number of the file, and how the slice lies.
+        grid: as which volume they lie; None where each is a sagittal slice.
+    """
+
+    sources: tuple[tuple[FileRef, FileFacts], ...] = ()
+    members: tuple[tuple[int, FramePlace], ...] = ()
+    grid: Grid | None = None
+
+    @property
+    def num_files(self) -> int:
+        """How many files it is."""
+        return len(self.sources)
+
+    def read(self, facts: FileFacts, indices: Sequence[int]) -> list[tuple[int, Slice]]:
+        """Returns (label, slice) for the slices `indices`, as `FileUnit.read`."""
+        if self.grid is not None:
+            planes = self._planes(range(len(self.members)))
+            voxels = np.stack([planes[number].T for number in range(len(self.members))], axis=-1)
+            return [(self.label, each) for each in self.grid.sagittal_slices(voxels, indices)]
+        planes = self._planes(indices)
+        return [(self.label, upright(planes[index], self.members[index][1], index)) for index in indices]
+
+    def _planes(self, indices: Iterable[int]) -> dict[int, np.ndarray]:
+        """Returns the pixels of some slices as they are stored; each file is read once."""
+        wanted = defaultdict(list)
+        for index in indices:
+            wanted[self.members[index][0]].append(index)
+        planes = {}
+        for number, members in wanted.items():
+            file, facts = self.sources[number]
+            frames = [self.members[index][1].frame for index in members]
+            planes.update(zip(members, reading.read_planes(file.read(), facts, frames), strict=True))
+        return planes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,6 +147,11 @@ class PhantomUnit:
         return f"phantom/patient-{self.patient:05d}"
 
     @property
+    def num_files(self) -> int:
+        """A synthetic patient counts as one."""
+        return 1
+
+    @property
     def group(self) -> str:
         """A synthetic patient is its own group."""
         return self.path
@@ -105,6 +159,7 @@ class PhantomUnit:
     def scan(self) -> FileFacts:
         """Describes the patient; its digest stands for all that its pixels depend on. There is no file: 0 bytes."""
         recipe = f"phantom {__version__} seed {self.seed} patient {self.patient} {self.options}"
+        recipe += " other sequences" if self.options.other_sequences else ""
         return FileFacts(hashlib.sha256(recipe.encode()).digest(), "phantom", 0, 2 * self.options.slices_per_class)
 
     def scan_with_thumbnail(self) -> tuple[FileFacts, None]:

@@ -21,6 +21,11 @@ def directory() -> Path:
     return Path(str(resources.files("contrast_tfdata"))) / "pretrained"
 
 
+def sequence_directory() -> Path:
+    """Returns the model folder, within the installed package, of the network that tells T1 from other sequences."""
+    return directory() / "sequence"
+
+
 def is_shipped(workdir: str) -> bool:
     """Tells whether the package's weights are meant, and not those of a run.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from contrast_tfdata.images.dicom import known_patient
+from contrast_tfdata.images.patient_ids import known_patient
 from contrast_tfdata.images.slices import FileFacts, RejectedImageError
 from contrast_tfdata.images.thumbnail import thumbnail
 from contrast_tfdata.intake.scanning import Progress

@@ -38,6 +38,8 @@ class PlanOptions:
         allow_leakage: go on although the same bytes or patients stand in train and test.
         previous: records made before whose split is to be kept, or None.
         hash_paths: whether the hash of a known patient stands for it in the paths that records hold.
+        any_sequence: take images of other sequences than T1, too.
+        always_reformat: cut volumes in the sagittal plane however thick their slices are.
     """
 
     split: SplitOptions = SplitOptions()
@@ -46,3 +48,5 @@ class PlanOptions:
     allow_leakage: bool = False
     previous: PreviousSplit | None = None
     hash_paths: bool = True
+    any_sequence: bool = False
+    always_reformat: bool = False

@@ -10,9 +10,8 @@ import numpy as np
 from contrast_tfdata import CLASS_NAMES, SPLITS
 from contrast_tfdata.errors import Problems
 from contrast_tfdata.images.slices import FileFacts
-from contrast_tfdata.intake import file_warnings
+from contrast_tfdata.intake import bids, file_warnings, stacks
 from contrast_tfdata.intake.scanning import Progress, Rejection, scan
-from contrast_tfdata.intake.selection import SliceSelection, choose_slices
 from contrast_tfdata.intake.sources import Sources
 from contrast_tfdata.intake.units import FileUnit, PhantomUnit, Unit
 from contrast_tfdata.intake.workers import Workers
@@ -123,7 +122,9 @@ def _plan(
     kept = _without_copies(scanned, options.split.rule, findings)
     findings.warnings += file_warnings.lines((unit.path, facts) for unit, facts in kept)
     findings.warnings += grouping.patient_id_warnings(kept)
-    chosen = _choose_slices(kept, options.selection)
+    chosen, left_out = _choose_slices(kept, options)
+    left_out.update(each.code for each in rejected if each.is_out_of_scope)
+    rejected = [each for each in rejected if not each.is_out_of_scope]
     names = [grouping.name_of(unit, facts) for unit, facts, _ in chosen]
     pools = _pools(chosen, names, options, findings)
     findings.problems += _missing_classes(sources, chosen)
@@ -150,7 +151,7 @@ def _plan(
         planned.sort(key=lambda each: each.unit.path)
         planned.sort(key=lambda each: each.facts.sha256)  # In two steps, which need no pairs of both as keys.
     units = {split: [each for each in planned if each.split == split] for split in SPLITS}
-    skipped = sources.skipped + Counter({"outside --slice_range": len(kept) - len(chosen)})
+    skipped = sources.skipped + left_out
     copied = duplicates.under_several_patients(scanned, workers) if len(kept) < len(scanned) else []
     return Plan(
         units, rejected, skipped, len(scanned) - len(kept), patients_known, applied, warnings, across_splits, copied
@@ -188,36 +189,41 @@ def _without_copies(scanned: list[Scanned], rule: str, findings: Findings) -> li
     return scanned
 
 
-def _choose_slices(scanned: list[Scanned], selection: SliceSelection) -> list[Chosen]:
-    """Returns the units of which something is selected, with the slices; each class's part of a series counts alone.
+def _choose_slices(scanned: list[Scanned], options: PlanOptions) -> tuple[list[Chosen], Counter]:
+    """Returns the units of which something is selected, with the slices, and how many files are left out, by reason.
 
-    So does each patient's whom the user names: the header of an anonymised file may tell nobody apart.
+    Each class's part of a series counts alone. So does each patient's whom the user names: the header of an anonymised
+    file may tell nobody apart.
     """
-    parts: dict[tuple, dict[str, FileFacts]] = defaultdict(dict)
+    parts = defaultdict(list)
+    kinds = bids.beside({unit.path: unit for unit, _ in scanned if isinstance(unit, FileUnit)}).kinds
     for unit, facts in scanned:
-        if isinstance(unit, FileUnit) and not _is_picture(facts):
-            parts[_part(unit, facts)][unit.path] = facts
-    indices = {key: choose_slices(part, selection) for key, part in parts.items()}
-    chosen, the_only_one = [], (0,)
+        if isinstance(unit, FileUnit):
+            facts = dataclasses.replace(facts, kind=kinds[unit.path]) if unit.path in kinds else facts
+            parts[_part(unit, facts)].append((unit.path, unit, facts))
+    chosen, left_out = {}, Counter()
+    for key, members in parts.items():
+        assembled = stacks.assemble(members, always_reformat=options.always_reformat)
+        left_out.update(each.code for each in assembled.skipped)
+        left_out["copy_of_an_instance"] += assembled.copies
+        for stack in assembled.stacks:
+            if reason := stack.left_out(any_sequence=options.any_sequence):
+                left_out[reason] += stack.num_files
+                continue
+            taken = stack.chosen(options.selection)
+            left_out["outside --slice_range"] += len(stack.parts) - len(taken)
+            chosen.update({(key, name): each for name, *each in taken})
+    in_order = []
     for unit, facts in scanned:
         if isinstance(unit, PhantomUnit):
-            wanted = tuple(range(facts.num_slices))
-        elif _is_picture(facts):
-            wanted = the_only_one
-        else:
-            wanted = tuple(indices[_part(unit, facts)][unit.path])
-        if wanted:
-            chosen.append((unit, facts, wanted))
-    return chosen
+            in_order.append((unit, facts, tuple(range(facts.num_slices))))
+        elif (_part(unit, facts), unit.path) in chosen:
+            in_order.append(tuple(chosen[_part(unit, facts), unit.path]))
+    return in_order, +left_out
 
 
 def _part(unit: FileUnit, facts: FileFacts) -> tuple[int, str | None, str | None]:
     return unit.label, unit.split, grouping.name_of(unit, facts).text if unit.group else None
-
-
-def _is_picture(facts: FileFacts) -> bool:
-    """Whether a file has one slice and no series, so that the slice is used whatever the selection."""
-    return facts.num_slices == 1 and facts.series_uid is None
 
 
 def _split_by_position(sources: Sources, chosen: Sequence[Chosen], warnings: list[str]) -> list[str]:

@@ -100,7 +100,7 @@ def _write_splits(
             constant, thumbnail = result
             outcome.constant += constant
             thumbnails.add(unit, thumbnail)
-    outcome.used, outcome.across_splits = len(used), thumbnails.across_splits()
+    outcome.used, outcome.across_splits = sum(each.unit.num_files for each in used), thumbnails.across_splits()
     outcome.splits = _describe_splits(used, layouts, results["shards"], directory)
     return outcome
 

@@ -34,7 +34,7 @@ class Outcome:
 
     Attributes:
         splits: what each split holds; none that is empty.
-        used: units that gave records.
+        used: files that gave records.
         constant: slices of one grey value all over.
         rejected: units that could not be decoded.
         across_splits: units that look alike and stand in different splits.
@@ -69,7 +69,7 @@ def finish(
     sources: Sources, directory: Path, options: ConversionOptions, plan: Plan, outcome: Outcome
 ) -> manifest.Manifest:
     """Describes the shards that were written, manifest last, and verifies them; raises as `convert` does."""
-    rejected = [*plan.rejected, *outcome.rejected]
+    rejected = [*plan.rejected, *(each for each in outcome.rejected if not each.is_out_of_scope)]
     problems = [] if options.skip_bad_images or not rejected else [unusable(rejected, "nothing was written")]
     empty, warnings = _empty_classes(outcome.splits)
     if problems + empty:
@@ -127,7 +127,7 @@ def _write_splits(
                     continue
                 for record in records_of(unit, decoded):
                     writer.write(record)
-                outcome.used += 1
+                outcome.used += unit.unit.num_files
                 outcome.constant += count_constant(decoded)
         info = writer.finish()
         if info.records:
@@ -191,6 +191,10 @@ def _rejected_lines(rejected: list[Rejection]) -> Iterator[str]:
         yield csv_line(map(guard_formula, (each.path, each.code, each.detail)))
 
 
+def _out_of_scope(outcome: Outcome) -> Counter:
+    return Counter(each.code for each in outcome.rejected if each.is_out_of_scope)
+
+
 def _describe(
     sources: Sources,
     plan: Plan,
@@ -204,7 +208,7 @@ def _describe(
         "used": outcome.used,
         "duplicates": plan.duplicates,
         "rejected": dict(sorted(Counter(each.code for each in rejected).items())),
-        "skipped": dict(sorted(plan.skipped.items())),
+        "skipped": dict(sorted((Counter(plan.skipped) + _out_of_scope(outcome)).items())),
     }
     return manifest.Manifest(
         preprocessing=options.preprocessing.to_json(),

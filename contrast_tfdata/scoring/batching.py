@@ -12,15 +12,15 @@ Item = TypeVar("Item")
 def score_stream(
     predict: Callable[[np.ndarray], np.ndarray], slices: Iterable[np.ndarray], batch_size: int
 ) -> np.ndarray:
-    """Returns the logits, (N,) float32, of slices in their order.
+    """Returns what is said of slices, (N,) or (N, k) float32, in their order.
 
     Args:
-        predict: (B, S, S) uint8 to (B,) float32.
+        predict: (B, S, S) uint8 to (B,) or (B, k) float32.
         slices: (S, S) uint8 each; none is kept longer than its batch.
         batch_size: slices in memory at once.
     """
     logits = [predict(np.stack(batch)) for batch in batches(slices, batch_size)]
-    return np.concatenate([np.zeros(0, np.float32), *logits])
+    return np.concatenate(logits) if logits else np.zeros(0, np.float32)
 
 
 def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

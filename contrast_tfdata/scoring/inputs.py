@@ -1,6 +1,8 @@
 """Scores of files as a clinic has them: pictures, DICOM series, NIfTI volumes; folders, archives or single files."""
 
 import dataclasses
+import functools
+import operator
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,21 +16,21 @@ from contrast_tfdata.evaluation import Choices, InputGate, Predictions
 from contrast_tfdata.evaluation.input_gate import series_refusal
 from contrast_tfdata.evaluation.predictions import UNKNOWN_LABEL
 from contrast_tfdata.images.contrast_claims import Claim
+from contrast_tfdata.images.kinds import ImageKind
 from contrast_tfdata.images.preprocessing import Preprocessing
-from contrast_tfdata.images.slices import FileFacts, RejectedImageError
-from contrast_tfdata.intake import bids, file_warnings, files
+from contrast_tfdata.images.slices import OUT_OF_SCOPE, FileFacts, RejectedImageError
+from contrast_tfdata.intake import bids, file_warnings, files, stacks
 from contrast_tfdata.intake.decoding import DecodedSlice, decode_unit
 from contrast_tfdata.intake.scanning import Progress, Rejection, scan
-from contrast_tfdata.intake.selection import SeriesKey, SliceSelection, choose_slices, series_key
+from contrast_tfdata.intake.selection import SliceSelection
+from contrast_tfdata.intake.stacks import Stack
 from contrast_tfdata.intake.units import FileUnit
 from contrast_tfdata.intake.workers import Workers
 from contrast_tfdata.patients.grouping import patient_of
 from contrast_tfdata.patients.identity import example_id, group_key
 from contrast_tfdata.scoring.batching import score_stream
-from contrast_tfdata.scoring.verdicts import SeriesVerdict
-
-_Series = SeriesKey | str
-"""Of a file of no DICOM series its path. A key holds a PatientID, so nothing writes or shows it."""
+from contrast_tfdata.scoring.detector import SequenceDetector
+from contrast_tfdata.scoring.verdicts import UNLIKE_T1, SeriesVerdict
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,33 +39,67 @@ class Scores:
 
     Attributes:
         predictions: one row a slice.
-        series: for each row the key of its series: files of a DICOM series share one.
-        rejected: files that could not be used.
-        copies: exact copies of files of a DICOM series, left out.
-        claims: what the headers of each series say, by its key; silent where it is not named.
+        stacks: what the files were put together to: one verdict each.
+        stack_of: for each row the number of its stack.
+        skipped: files that are out of scope, with a code of `slices.OUT_OF_SCOPE`.
+        rejected: files that are damaged.
+        outside: files of which no slice lies in the slice range.
+        copies: files that repeat another one of their series, left out.
+        claims: what the headers of each stack say, by its number; silent where it is not named.
         refusals: for each row why the network should not answer it, "" where it may; empty where nobody asked.
+        unlike: for each row by how much its logit of another sequence than T1 exceeds what is taken for one; 0
+            where the header says T1; None where nobody asked.
         warnings: lines for people about files that are odd, and were scored all the same.
+        secret: key of the hash that stands for a series or study.
+        pictures: by the number of a stack the pixels of its middle slice; empty where nobody asked.
     """
 
     predictions: Predictions
-    series: tuple[_Series, ...]
-    rejected: tuple[Rejection, ...]
+    stacks: tuple[Stack, ...]
+    stack_of: tuple[int, ...]
+    skipped: tuple[Rejection, ...] = ()
+    rejected: tuple[Rejection, ...] = ()
+    outside: int = 0
     copies: int = 0
-    claims: Mapping[_Series, Claim] = dataclasses.field(default_factory=dict)
+    claims: Mapping[int, Claim] = dataclasses.field(default_factory=dict)
     refusals: tuple[str, ...] = ()
+    unlike: np.ndarray | None = None
     warnings: tuple[str, ...] = ()
+    secret: bytes = b""
+    pictures: Mapping[int, np.ndarray] = dataclasses.field(default_factory=dict)
 
     def verdicts(self, choices: Choices) -> list[SeriesVerdict]:
-        """Summarises each series, in the order of its first slice."""
+        """Summarises each stack, in the order of their first files, but those of which nothing could be read."""
         rows = defaultdict(list)
-        for position, key in enumerate(self.series):
-            rows[key].append(position)
-        return [self._verdict(choices, key, positions) for key, positions in rows.items()]
+        for position, number in enumerate(self.stack_of):
+            rows[number].append(position)
+        verdicts = []
+        for number, stack in enumerate(self.stacks):
+            claim = self.claims.get(number, Claim.SILENT)
+            if reason := stack.left_out():
+                verdicts.append(SeriesVerdict.unscored(stack, reason, claim))
+            elif number in rows:
+                verdicts.append(self._verdict(choices, stack, rows[number], claim))
+        return verdicts
 
-    def _verdict(self, choices: Choices, key: _Series, positions: list[int]) -> SeriesVerdict:
+    def pictures_by_verdict(self, choices: Choices) -> dict[int, np.ndarray]:
+        """Returns the kept pictures by the place of their series among `verdicts`."""
+        numbers = {id(stack): number for number, stack in enumerate(self.stacks)}
+        places = {numbers[id(each.stack)]: place for place, each in enumerate(self.verdicts(choices))}
+        return {places[number]: pixels for number, pixels in self.pictures.items() if number in places}
+
+    def damaged(self) -> list[tuple[str, list[str]]]:
+        """Returns the reason, and a line for each file, of those that are damaged: the rarest reason first."""
+        lines = defaultdict(list)
+        for each in self.rejected:
+            lines[each.code].append(f"{each.path}: {each.detail}")
+        return sorted(lines.items(), key=lambda each: (len(each[1]), each[0]))
+
+    def _verdict(self, choices: Choices, stack: Stack, positions: list[int], claim: Claim) -> SeriesVerdict:
         refusal = series_refusal([self.refusals[position] for position in positions]) if self.refusals else ""
-        name, claim = self.predictions.path[positions[0]], self.claims.get(key, Claim.SILENT)
-        return SeriesVerdict.at(choices, name, self.predictions.logit[positions], claim, refusal)
+        if not refusal and not stack.kind.says_t1 and self.unlike is not None and self.unlike[positions].mean() > 0:
+            refusal = UNLIKE_T1
+        return SeriesVerdict.at(choices, stack, self.predictions.logit[positions], claim, refusal)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,6 +111,7 @@ class Inputs:
         rejected: files that cannot be read.
         notes: a line for each entry that is no image by its nature (a link out of the folder, a device).
         claims: what stands beside files about contrast agent, by their path; see `bids`.
+        kinds: what stands beside files of what they are, likewise.
         ignored: how many entries are an operating system's own, as in `Listing.ignored`.
     """
 
@@ -82,7 +119,13 @@ class Inputs:
     rejected: tuple[Rejection, ...]
     notes: tuple[str, ...]
     claims: Mapping[str, Claim] = dataclasses.field(default_factory=dict)
+    kinds: Mapping[str, ImageKind] = dataclasses.field(default_factory=dict)
     ignored: int = 0
+
+    @property
+    def num_files(self) -> int:
+        """How many files were found, readable or not."""
+        return len(self.units) + len(self.rejected)
 
 
 def find_inputs(inputs: Sequence[str], *, max_bytes: int) -> Inputs:
@@ -110,9 +153,10 @@ def find_inputs(inputs: Sequence[str], *, max_bytes: int) -> Inputs:
                 rejected.append(Rejection(path, problem.code, problem.detail))
     if not units and not rejected:
         raise DataError(f"no file in {', '.join(inputs)}")
-    claims, sidecars = bids.claims_beside(units)
-    units = {path: unit for path, unit in units.items() if path not in sidecars}
-    return Inputs(units, tuple(rejected), tuple(notes), claims, _without_nested(ignored))
+    beside = bids.beside(units)
+    rejected += [Rejection(path, "sidecar", OUT_OF_SCOPE["sidecar"]) for path in sorted(beside.sidecars)]
+    units = {path: unit for path, unit in units.items() if path not in beside.sidecars}
+    return Inputs(units, tuple(rejected), tuple(notes), beside.claims, beside.kinds, _without_nested(ignored))
 
 
 def _without_nested(counts: Mapping[str, int]) -> int:
@@ -131,6 +175,8 @@ class ScoringOptions:
         batch_size: slices in memory at once.
         secret: key of the hash that stands for a patient, as for the records.
         gate: which slices the network should not answer.
+        always_reformat: cut volumes in the sagittal plane however thick their slices are.
+        keep_pictures: keep the middle slice of each stack, of the first `MAX_PICTURES`.
     """
 
     preprocessing: Preprocessing
@@ -138,6 +184,12 @@ class ScoringOptions:
     batch_size: int = 64
     secret: bytes = b""
     gate: InputGate = InputGate()
+    always_reformat: bool = False
+    keep_pictures: bool = False
+
+
+MAX_PICTURES = 2000
+"""Middle slices that are kept: 220 MB of memory at most."""
 
 
 def score_files(
@@ -146,6 +198,7 @@ def score_files(
     options: ScoringOptions,
     workers: Workers,
     progress: Progress,
+    detector: SequenceDetector | None = None,
 ) -> Scores:
     """Decodes in parallel and scores in batches, holding a batch of slices at a time.
 
@@ -155,61 +208,147 @@ def score_files(
         options: how.
         workers: processes that decode.
         progress: called as progress(stage, done, total).
+        detector: what tells T1 from other sequences; None where nobody asks.
     """
     scanned, unreadable = scan(list(inputs.units.items()), workers, progress)
-    facts = {path: each for path, _, each in scanned}
-    rejected = [*inputs.rejected, *unreadable]
-    distinct = _without_copies(facts)
-    chosen = {path: tuple(indices) for path, indices in choose_slices(distinct, options.selection).items() if indices}
-    rows, series, refusals = [], [], []
+    scanned = [(path, unit, _with_kind(facts, inputs.kinds.get(path))) for path, unit, facts in scanned]
+    distinct = _without_copies(scanned)
+    assembled = stacks.assemble(distinct, always_reformat=options.always_reformat)
+    work, outside = _work(assembled.stacks, options.selection)
+    refused = [*inputs.rejected, *unreadable]
+    rows, stack_of, refusals, pictures = [], [], [], {}
+    middles = _middles(work) if options.keep_pictures else {}
 
     def pixels() -> Iterator[np.ndarray]:
-        work = ((inputs.units[path], facts[path], indices, options.preprocessing) for path, indices in chosen.items())
-        for done, (path, decoded) in enumerate(zip(chosen, workers.map(decode_unit, work), strict=True), start=1):
-            progress("convert", done, len(chosen))
-            if isinstance(decoded, RejectedImageError):
-                rejected.append(Rejection(path, decoded.code, decoded.detail))
+        decoded = workers.map(
+            decode_unit, ((unit, facts, indices, options.preprocessing) for *_, unit, facts, indices in work)
+        )
+        for done, ((number, path, _, facts, _), found) in enumerate(zip(work, decoded, strict=True), start=1):
+            progress("convert", done, len(work))
+            if isinstance(found, RejectedImageError):
+                refused.append(Rejection(path, found.code, found.detail))
                 continue
-            for each in decoded:
-                rows.append(_row(path, facts[path], each, options.secret))
-                series.append(_series_of(path, facts[path]))
+            if number in middles and middles[number][0] == done - 1:
+                pictures[number] = found[middles[number][1]].pixels
+            for each in found:
+                rows.append(_row(path, facts, each, options.secret))
+                stack_of.append(number)
                 refusals.append(options.gate.refusal(each.pixels))
                 yield each.pixels
 
-    logits = score_stream(predict, pixels(), options.batch_size)
-    columns = list(zip(*rows, strict=True)) or [()] * 5
-    copies, claims = len(facts) - len(distinct), _claims(distinct, inputs.claims)
-    told = tuple(file_warnings.lines(distinct.items(), examples=True))
-    return Scores(Predictions(*columns, logits), tuple(series), tuple(rejected), copies, claims, tuple(refusals), told)
+    is_t1 = [stack.kind.says_t1 for stack in assembled.stacks]
+
+    def ask(images: np.ndarray) -> np.ndarray:
+        nonlocal asked
+        silent = np.array([not is_t1[number] for number in stack_of[asked : asked + len(images)]])
+        asked += len(images)
+        return _both(predict, detector, images, silent)
+
+    asked = 0
+    answers = score_stream(ask, pixels(), options.batch_size)
+    answers = answers.reshape(-1, 2)  # Of no slices, too.
+    return Scores(
+        Predictions(*(list(zip(*rows, strict=True)) or [()] * 5), answers[:, 0]),
+        assembled.stacks,
+        tuple(stack_of),
+        skipped=(*_not_scored(assembled), *(each for each in refused if each.is_out_of_scope)),
+        rejected=tuple(each for each in refused if not each.is_out_of_scope),
+        outside=outside,
+        copies=len(scanned) - len(distinct) + assembled.copies,
+        claims=_claims(assembled.stacks, inputs.claims),
+        refusals=tuple(refusals),
+        unlike=answers[:, 1] if detector else None,
+        warnings=_warnings(distinct, assembled.stacks),
+        secret=options.secret,
+        pictures=pictures,
+    )
 
 
-def _claims(facts: dict[str, FileFacts], beside: Mapping[str, Claim]) -> dict[_Series, Claim]:
-    """Returns what the headers of each series say together, those of files whose slices are not scored too.
+def _middles(work: Sequence[tuple]) -> dict[int, tuple[int, int]]:
+    """Returns, by the number of a stack, in which piece of work its middle slice is, and where in that."""
+    pieces = defaultdict(list)
+    for place, (number, *_, indices) in enumerate(work):
+        pieces[number] += [(place, position) for position in range(len(indices))]
+    return {number: slices[len(slices) // 2] for number, slices in list(pieces.items())[:MAX_PICTURES]}
+
+
+def _both(
+    predict: Callable[[np.ndarray], np.ndarray],
+    detector: SequenceDetector | None,
+    images: np.ndarray,
+    silent: np.ndarray,
+) -> np.ndarray:
+    """Returns the logits of contrast and, in a second column, those of another sequence where headers are silent."""
+    answers = np.zeros((len(images), 2), np.float32)
+    answers[:, 0] = predict(images)
+    if detector is not None and silent.any():
+        answers[silent, 1] = detector(images[silent]) - detector.threshold
+    return answers
+
+
+def _with_kind(facts: FileFacts, kind: ImageKind | None) -> FileFacts:
+    return facts if kind is None else dataclasses.replace(facts, kind=kind)
+
+
+def _work(
+    found: Sequence[Stack], selection: SliceSelection
+) -> tuple[list[tuple[int, str, FileUnit, FileFacts, tuple[int, ...]]], int]:
+    """Returns what is to be decoded, each with the number of its stack, and how many files hold none of it."""
+    work, outside = [], 0
+    for number, stack in enumerate(found):
+        if not stack.left_out():
+            chosen = stack.chosen(selection)
+            work += [(number, *each) for each in chosen]
+            outside += len(stack.parts) - len(chosen)
+    return work, outside
+
+
+def _not_scored(assembled: stacks.Assembled) -> Iterator[Rejection]:
+    yield from assembled.skipped
+    for stack in assembled.stacks:
+        if reason := stack.left_out():
+            yield from (Rejection(name, reason, OUT_OF_SCOPE[reason]) for name in stack.file_names)
+
+
+def _claims(found: Sequence[Stack], beside: Mapping[str, Claim]) -> dict[int, Claim]:
+    """Returns what the headers of each stack say together, those of files whose slices are not scored too.
 
     Args:
-        facts: of each file, by path.
-        beside: what is said about files elsewhere than in them.
+        found: the stacks.
+        beside: what is said about files elsewhere than in them, by path.
     """
-    claims = defaultdict(lambda: Claim.SILENT)
-    for path, each in facts.items():
-        claims[_series_of(path, each)] |= each.claim | beside.get(path, Claim.SILENT)
-    return dict(claims)
+    return {
+        number: functools.reduce(
+            operator.or_, (facts.claim | beside.get(name, Claim.SILENT) for name, _, facts in stack.parts), Claim.SILENT
+        )
+        for number, stack in enumerate(found)
+    }
 
 
-def _series_of(path: str, facts: FileFacts) -> _Series:
-    return series_key(facts) or path
+def _warnings(scanned: Sequence[stacks.Scanned], found: Sequence[Stack]) -> tuple[str, ...]:
+    of_files = file_warnings.lines(((path, facts) for path, _, facts in scanned), examples=True)
+    notes = defaultdict(list)
+    for stack in found:
+        for note in stack.notes:
+            notes[note].append(stack)
+    of_stacks = (
+        f"{len(each)} series of {sum(stack.num_files for stack in each)} files {stacks.NOTES[note]}; for example "
+        f"{each[0].name}"
+        for note, each in sorted(notes.items())
+    )
+    return (*of_files, *of_stacks)
 
 
-def _without_copies(facts: dict[str, FileFacts]) -> dict[str, FileFacts]:
+def _without_copies(scanned: Sequence[stacks.Scanned]) -> list[stacks.Scanned]:
     """Keeps the first of copies of a DICOM file, which would count twice in its series; other files all stay."""
-    first = {}
-    for path, each in facts.items():
-        first.setdefault(_key(each), path)
-    return {path: each for path, each in facts.items() if not each.series_uid or first[_key(each)] == path}
-
-
-def _key(facts: FileFacts) -> tuple[bytes, str | None]:
-    return facts.sha256, facts.series_uid
+    first: dict[tuple[bytes, str | None], str] = {}
+    for path, _, facts in scanned:
+        first.setdefault((facts.sha256, facts.series_uid), path)
+    return [
+        (path, unit, facts)
+        for path, unit, facts in scanned
+        if not facts.frames or first[facts.sha256, facts.series_uid] == path
+    ]
 
 
 def _row(path: str, facts: FileFacts, decoded: DecodedSlice, secret: bytes) -> tuple:

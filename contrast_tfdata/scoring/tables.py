@@ -1,63 +1,165 @@
-"""Predictions as a person or a program reads them."""
+"""Predictions as files: a row a slice, and beside a .csv a row a series, a study, and a file that was not scored."""
 
 import contextlib
+import dataclasses
 import errno
 import json
 import os
-from collections import Counter
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-
-from rich.console import Console
-from rich.table import Column, Table
 
 from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.evaluation import Choices, Predictions
-from contrast_tfdata.evaluation.auc import auc_components
-from contrast_tfdata.evaluation.predictions import CSV_COLUMNS, UNKNOWN_LABEL
+from contrast_tfdata.evaluation.predictions import CSV_COLUMNS, UNKNOWN_LABEL, logit
+from contrast_tfdata.intake import bids
+from contrast_tfdata.intake.stacks import NOT_T1
+from contrast_tfdata.patients.identity import group_key
 from contrast_tfdata.scoring.inputs import Scores
-from contrast_tfdata.scoring.verdicts import HEADERS, INDETERMINATE, SeriesVerdict
+from contrast_tfdata.scoring.verdicts import INDETERMINATE, SeriesVerdict
 from contrast_tfdata.storage.atomic_file import replacing
 from contrast_tfdata.storage.csv_text import csv_line, guard_formula
 
-MAX_SHOWN = 40
-"""Series that are shown; a file holds all of them."""
-_SERIES_COLUMNS = ("series", "slices", "probability", "prediction", "verdict", "header", "header_claim", "reason")
+VERDICTS = (*CLASS_NAMES, INDETERMINATE, NOT_T1)
+"""All that the verdict on a series may be."""
+CLEAR_DIFFERENCE = 2.0
+"""Of logits: two T1 series of one study that differ by more, and get one answer, are worth a look."""
+_GUARDED = ("series", "path")
 
 
-def show(console: Console, scores: Scores, choices: Choices) -> None:
-    """Prints a verdict per series and, where folders are called like classes, how well they are met."""
-    verdicts = scores.verdicts(choices)
-    table = Table(Column("series", overflow="fold"), "slices", "probability", "verdict", "header")
-    for verdict in verdicts[:MAX_SHOWN]:
-        numbers = str(verdict.num_slices), f"{verdict.probability:.4f}"
-        table.add_row(_printable(verdict.name), *numbers, verdict.verdict, verdict.header)
-    if verdicts:
-        console.print(table)
-    if len(verdicts) > MAX_SHOWN:
-        console.print(f"... and {len(verdicts) - MAX_SHOWN} more series")
-    if scores.copies:
-        console.print(f"{scores.copies} exact copies of DICOM files left out")
-    _show_counts(console, scores, choices, verdicts)
-    labelled = scores.predictions.labelled()
-    if len(labelled):
-        found = auc_components(labelled.label, labelled.logit)
-        auc = "undefined (one class)" if found is None else f"{found.auc:.4f}"
-        accuracy = (labelled.prediction(choices.operating_point.threshold) == labelled.label).mean()
-        console.print(
-            f"against the names of their folders: AUC {auc}, accuracy {accuracy:.4f} over {len(labelled)} slices"
-        )
+@dataclasses.dataclass(frozen=True)
+class Tables:
+    """What a prediction says, as rows by column; a study without a number is no row.
+
+    Attributes:
+        series: a row a series.
+        studies: a row a study.
+        skipped: a row a file that was not scored.
+        bids: a row a T1w volume of a BIDS data set: the name that it should have.
+    """
+
+    series: list[dict]
+    studies: list[dict]
+    skipped: list[dict]
+    bids: list[dict]
+
+    @classmethod
+    def of(cls, scores: Scores, choices: Choices, *, clear_ids: bool = False) -> "Tables":
+        """Returns the tables of scores.
+
+        Args:
+            scores: what was predicted.
+            choices: where answers change.
+            clear_ids: write the UIDs of series and studies as they are, and not their keyed hashes.
+        """
+        shown = (lambda uid: uid or "") if clear_ids else _hashed(scores.secret)
+        verdicts = scores.verdicts(choices)
+        ranks, checks = _compared(verdicts)
+        series = [
+            {
+                **_said(each),
+                **_about(each, shown),
+                "rank": ranks.get(number, ""),
+                "check": "yes" if number in checks else "",
+            }
+            for number, each in enumerate(verdicts)
+        ]
+        skipped = [
+            {"path": each.path, "reason": each.code, "detail": each.detail}
+            for each in (*scores.rejected, *scores.skipped)
+        ]
+        return cls(series, _studies(series), skipped, list(_bids(series)))
 
 
-def _show_counts(console: Console, scores: Scores, choices: Choices, verdicts: list[SeriesVerdict]) -> None:
-    found = Counter(verdict.verdict for verdict in verdicts)
-    unanswered = f", {found[INDETERMINATE]} {INDETERMINATE}" if found[INDETERMINATE] else ""
-    console.print(
-        f"{len(scores.predictions)} slices in {len(verdicts)} series: {found[CLASS_NAMES[1]]} {CLASS_NAMES[1]}, "
-        f"{found[CLASS_NAMES[0]]} {CLASS_NAMES[0]}{unanswered} at the threshold {choices.operating_point.threshold:.3f}"
-    )
-    headers = Counter(verdict.header for verdict in verdicts)
-    shown = [name for name in HEADERS if headers[name] or name != "unanswered"]
-    console.print(f"headers: {', '.join(f'{headers[name]} {name}' for name in shown)}")
+def _hashed(secret: bytes) -> Callable[[str | None], str]:
+    return lambda uid: group_key(f"uid:{uid}", secret) if uid else ""
+
+
+def _said(verdict: SeriesVerdict) -> dict:
+    return {
+        "series": verdict.name,
+        "slices": verdict.num_slices,
+        "probability": verdict.probability,
+        "prediction": verdict.prediction,
+        "verdict": verdict.verdict,
+        "header": verdict.header,
+        "header_claim": verdict.claim.code,
+        "reason": verdict.reason,
+    }
+
+
+def _about(verdict: SeriesVerdict, shown: Callable[[str | None], str]) -> dict:
+    facts, number = verdict.stack.facts, verdict.stack.facts.series_number
+    return {
+        "study": shown(facts.study_uid),
+        "series_id": shown(facts.series_uid),
+        "series_number": "" if number is None else number,
+        "modality": "MR" if facts.frames else "",
+        "plane": verdict.stack.kind.plane,
+        "sequence": verdict.stack.kind.sequence,
+        "files": verdict.stack.num_files,
+    }
+
+
+def _compared(verdicts: Sequence[SeriesVerdict]) -> tuple[dict[int, int], set[int]]:
+    """Returns the rank of each scored series in its study, and which differ by much, but not in their answer."""
+    studies = defaultdict(list)
+    for number, each in enumerate(verdicts):
+        if each.probability is not None and each.verdict != NOT_T1 and each.stack.facts.study_uid:
+            studies[each.stack.facts.study_uid].append(number)
+    ranks, checks = {}, set()
+    for members in studies.values():
+        members.sort(key=lambda number: -verdicts[number].probability)
+        ranks.update({number: place for place, number in enumerate(members, start=1)})
+        answers = {verdicts[number].verdict for number in members}
+        first, last = (float(logit(verdicts[number].probability)) for number in (members[0], members[-1]))
+        if len(answers) == 1 and first - last > CLEAR_DIFFERENCE:
+            own = ((number, float(logit(verdicts[number].probability))) for number in members)
+            checks.update(number for number, value in own if max(first - value, value - last) > CLEAR_DIFFERENCE)
+    return ranks, checks
+
+
+def _bids(series: Sequence[dict]) -> Iterator[dict]:
+    for row in series:
+        if bids.is_t1w(row["series"]):
+            folder, _, name = row["series"].rpartition("/")
+            answers = dict(zip(CLASS_NAMES, (False, True), strict=True))
+            answer = answers.get(row["verdict"])
+            wanted = name if answer is None else bids.renamed(name, enhanced=answer)
+            yield {"path": row["series"], "verdict": row["verdict"], "name": f"{folder}/{wanted}" if folder else wanted}
+
+
+def _studies(series: Sequence[dict]) -> list[dict]:
+    members = defaultdict(list)
+    for row in series:
+        if row["study"]:
+            members[row["study"]].append(row)
+    return [
+        {
+            "study": study,
+            "series": len(rows),
+            **{name: sum(row["verdict"] == name for row in rows) for name in VERDICTS},
+            "both_phases": "yes" if set(CLASS_NAMES) <= {row["verdict"] for row in rows} else "no",
+            "conflicts": sum(row["header"] == "conflict" for row in rows),
+            "check": sum(row["check"] == "yes" for row in rows),
+        }
+        for study, rows in members.items()
+    ]
+
+
+def places(path: Path, tables: Tables | None = None) -> dict[str, Path]:
+    """Returns where the tables go, by their name: beside a .csv, or all into one .jsonl.
+
+    Args:
+        path: of the slices.
+        tables: what is written; None for all that might be.
+    """
+    if path.suffix.lower() != ".csv":
+        return {"slices": path}
+    beside = {name: path.with_suffix(f".{name}.csv") for name in ("series", "studies", "skipped")}
+    is_bids = tables is None or tables.bids
+    return {"slices": path, **beside, **({"bids": path.with_suffix(".bids.tsv")} if is_bids else {})}
 
 
 def check_writable(path: Path) -> None:
@@ -66,7 +168,7 @@ def check_writable(path: Path) -> None:
     Raises:
         OSError: it may not; the error names the file.
     """
-    for place in _places(path):
+    for place in places(path).values():
         if place.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(place))
         with contextlib.suppress(_NothingWrittenError), replacing(place):
@@ -77,54 +179,65 @@ class _NothingWrittenError(Exception):
     """Ends a block that was to try whether a file can be written."""
 
 
-def _places(path: Path) -> list[Path]:
-    return [path, path.with_suffix(".series.csv")] if path.suffix.lower() == ".csv" else [path]
-
-
-def write(path: Path, scores: Scores, choices: Choices) -> None:
-    """Writes one row a slice (.csv or .jsonl), and beside a .csv the verdicts as <name>.series.csv.
-
-    In .jsonl, verdicts are lines too: `kind` tells `slice` from `series`.
+def write(path: Path, predictions: Predictions, tables: Tables, threshold: float) -> None:
+    """Writes all tables (see `places`); in .jsonl `kind` tells `slice`, `series`, `study` and `skipped`.
 
     Raises:
-        OSError: the file cannot be written; an older one then stays.
+        OSError: a file cannot be written; an older one then stays.
     """
     if path.suffix.lower() == ".csv":
-        slices, series = _places(path)
-        scores.predictions.write_csv(slices, choices.operating_point.threshold)
-        _write_series_csv(series, scores, choices)
+        predictions.write_csv(path, threshold)
+        for name, place in places(path, tables).items():
+            if name != "slices":
+                _write_table(place, _COLUMNS[name], getattr(tables, name))
         return
     with replacing(path) as file:
-        for row in _slice_rows(scores.predictions, choices.operating_point.threshold):
-            file.write(json.dumps({"kind": "slice", **row}) + "\n")
-        for row in _series_rows(scores, choices):
-            file.write(json.dumps({"kind": "series", **row}) + "\n")
+        rows = [("slice", _slice_rows(predictions, threshold)), ("series", tables.series), ("study", tables.studies)]
+        for kind, each in (*rows, ("skipped", tables.skipped), ("bids", tables.bids)):
+            file.writelines(json.dumps({"kind": kind, **row}) + "\n" for row in each)
 
 
-def _write_series_csv(path: Path, scores: Scores, choices: Choices) -> None:
+_COLUMNS = {
+    "series": [
+        "series",
+        "slices",
+        "probability",
+        "prediction",
+        "verdict",
+        "header",
+        "header_claim",
+        "reason",
+        "study",
+        "series_id",
+        "series_number",
+        "modality",
+        "plane",
+        "sequence",
+        "files",
+        "rank",
+        "check",
+    ],
+    "studies": ["study", "series", *VERDICTS, "both_phases", "conflicts", "check"],
+    "skipped": ["path", "reason", "detail"],
+    "bids": ["path", "verdict", "name"],
+}
+
+
+def _write_table(path: Path, columns: Sequence[str], rows: Sequence[dict]) -> None:
+    line = csv_line if path.suffix == ".csv" else _tsv_line
     with replacing(path) as file:
-        file.write(csv_line(_SERIES_COLUMNS))
-        for row in _series_rows(scores, choices):
-            file.write(csv_line([guard_formula(row["series"]), *(str(row[key]) for key in list(row)[1:])]))
+        file.write(line(columns))
+        for row in rows:
+            cells = {name: "" if row[name] is None else str(row[name]) for name in columns}
+            file.write(line([guard_formula(cell) if name in _GUARDED else cell for name, cell in cells.items()]))
 
 
-def _series_rows(scores: Scores, choices: Choices) -> list[dict]:
-    return [
-        {
-            "series": verdict.name,
-            "slices": verdict.num_slices,
-            "probability": verdict.probability,
-            "prediction": verdict.prediction,
-            "verdict": verdict.verdict,
-            "header": verdict.header,
-            "header_claim": verdict.claim.code,
-            "reason": verdict.reason,
-        }
-        for verdict in scores.verdicts(choices)
-    ]
+def _tsv_line(cells: Iterable[str]) -> str:
+    """Returns a line of a table as BIDS has them, whose cells hold neither tabs nor ends of lines."""
+    return "\t".join(re.sub(r"[\t\r\n]", " ", cell) for cell in cells) + "\n"
 
 
-def _slice_rows(predictions: Predictions, threshold: float):
+def _slice_rows(predictions: Predictions, threshold: float) -> Iterator[dict]:
     names = CSV_COLUMNS[:6]
     probabilities, answers = predictions.probability.tolist(), predictions.prediction(threshold).tolist()
     columns = (getattr(predictions, name) for name in names)
@@ -132,7 +245,3 @@ def _slice_rows(predictions: Predictions, threshold: float):
         row = dict(zip(names, (getattr(value, "item", lambda value=value: value)() for value in values), strict=True))
         row["label"] = None if row["label"] == UNKNOWN_LABEL else row["label"]
         yield {**row, "probability": probability, "prediction": answer}
-
-
-def _printable(name: str) -> str:
-    return name.encode("utf-8", "replace").decode()

@@ -18,7 +18,7 @@ from contrast_tfdata.images.appearance import appearance
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.images.slices import RejectedImageError, Slice
 from contrast_tfdata.intake.files import list_files
-from contrast_tfdata.intake.selection import SliceSelection, choose_slices
+from contrast_tfdata.intake.selection import SliceSelection
 from contrast_tfdata.phantom.patient import generate_patient
 
 GATE = InputGate.around(())
@@ -183,7 +183,7 @@ def slices_below(folder):
         data = file.read()
         try:
             facts = reading.scan(data)
-            indices = choose_slices({file.path: facts}, SliceSelection())[file.path]
+            indices = SliceSelection().indices(facts.num_slices) if facts.num_slices > 1 else [0]
             yield from map(PREPARED, reading.read(data, facts, indices))
         except RejectedImageError:
             continue

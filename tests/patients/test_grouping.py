@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contrast_tfdata.images.dicom import is_placeholder
+from contrast_tfdata.images.patient_ids import is_placeholder
 from contrast_tfdata.images.slices import FileFacts
 from contrast_tfdata.intake.files import FileRef
 from contrast_tfdata.intake.units import FileUnit

@@ -1,5 +1,6 @@
 """Files to scores: batches, series, copies, labels by folder."""
 
+import csv
 import dataclasses
 import io
 import json
@@ -19,10 +20,16 @@ from rich.console import Console
 from contrast_tfdata.errors import DataError
 from contrast_tfdata.evaluation import Choices, IndeterminateBand, InputGate, OperatingPoint, Predictions
 from contrast_tfdata.images.contrast_claims import Claim
+from contrast_tfdata.images.kinds import ImageKind
 from contrast_tfdata.images.preprocessing import Preprocessing
+from contrast_tfdata.images.slices import FileFacts
+from contrast_tfdata.intake import bids
+from contrast_tfdata.intake.files import FileRef
 from contrast_tfdata.intake.selection import SliceSelection
+from contrast_tfdata.intake.stacks import Stack
+from contrast_tfdata.intake.units import FileUnit
 from contrast_tfdata.intake.workers import Workers
-from contrast_tfdata.scoring import inputs, tables, verdicts
+from contrast_tfdata.scoring import inputs, screen, tables, verdicts
 from contrast_tfdata.scoring.batching import score_stream
 from contrast_tfdata.scoring.verdicts import SeriesVerdict
 
@@ -34,6 +41,25 @@ WITH_BAND = Choices(OperatingPoint.fixed(), IndeterminateBand(0.25, 0.75, 0.02, 
 def mean_grey(images):
     """Stands for a network: a logit that tells which image it was."""
     return images.mean(axis=(1, 2)).astype(np.float32) - 100
+
+
+def a_stack(name="s", **facts):
+    unit = FileUnit(FileRef("/", name, 1), -1)
+    return Stack(((name, unit, FileFacts(bytes(32), "png", 1, **facts)),), ImageKind(), (name,))
+
+
+def tables_of(scores, choices):
+    return tables.Tables.of(scores, choices)
+
+
+def shown(scores, choices, num_files=2):
+    console = Console(file=io.StringIO(), width=200)
+    screen.show(console, scores, tables_of(scores, choices), choices, num_files)
+    return console.file.getvalue()
+
+
+def write(path, scores, choices):
+    tables.write(path, scores.predictions, tables_of(scores, choices), choices.operating_point.threshold)
 
 
 def score(*names, options=OPTIONS):
@@ -96,7 +122,8 @@ def test_slices_of_a_series_are_put_in_order_and_counted_once(tmp_path):
         ({"PatientID": "ANONYMOUS", "StudyInstanceUID": "1.2.7"}, {"PatientID": "0", "StudyInstanceUID": "1.2.8"}, 2),
         ({"PatientID": None, "StudyInstanceUID": "1.2.7"}, {"PatientID": None, "StudyInstanceUID": "1.2.8"}, 2),
         ({"StudyInstanceUID": "1.2.7"}, {"StudyInstanceUID": "1.2.8"}, 2),
-        ({"PatientID": "ANONYMOUS"}, {"PatientID": "0"}, 1),  # Nothing tells these two apart.
+        # Nothing tells these two apart but that they repeat each other's positions.
+        ({"PatientID": "ANONYMOUS"}, {"PatientID": "0"}, 1),
         ({"StudyInstanceUID": None}, {"StudyInstanceUID": None}, 1),
     ],
 )
@@ -105,16 +132,15 @@ def test_one_series_uid_for_everybody_joins_no_two_patients(tmp_path, one, other
         (tmp_path / name).mkdir()
         for number in range(3):
             position = {"ImagePositionPatient": [number, 0, 0]}
-            content = dicom_bytes(ramp() + number, SeriesDescription=text, **position, **tags)
+            uid = f"1.2.9.{len(text)}{number}"
+            content = dicom_bytes(ramp() + number, SeriesDescription=text, SOPInstanceUID=uid, **position, **tags)
             (tmp_path / name / f"{number}.dcm").write_bytes(content)
     scores = score(tmp_path, options=dataclasses.replace(OPTIONS, selection=SliceSelection()))
     verdicts = scores.verdicts(AT_HALF)
-    if count == 2:  # The middle third of each.
-        assert list(scores.predictions.slice_index) == [1, 1]
-        assert [Path(each.name).parent.name for each in verdicts] == ["a", "b"]
-        assert [(each.num_slices, each.claim) for each in verdicts] == [(1, Claim.NO_GAD), (1, Claim.WITH_GAD)]
-    else:
-        assert [(each.num_slices, each.claim) for each in verdicts] == [(2, Claim.CONTRADICTORY)]
+    assert list(scores.predictions.slice_index) == [1, 1]  # The middle third of each.
+    assert [Path(each.name).parent.name for each in verdicts] == ["a", "b"]
+    assert [(each.num_slices, each.claim) for each in verdicts] == [(1, Claim.NO_GAD), (1, Claim.WITH_GAD)]
+    assert {each.stack.notes for each in verdicts} == {("divided",) if count == 1 else ()}
 
 
 @pytest.mark.parametrize(
@@ -149,7 +175,7 @@ def test_headers_of_a_series_speak_together(tmp_path, texts, claim):
 )
 def test_headers_against_verdicts(claim, headers):
     choices = Choices(OperatingPoint.fixed(0.7))
-    verdicts = [SeriesVerdict.at(choices, "s", np.array(logits), claim) for logits in ([0.0, 1.0], [0.0, 2.0])]
+    verdicts = [SeriesVerdict.at(choices, a_stack(), np.array(logits), claim) for logits in ([0.0, 1.0], [0.0, 2.0])]
     assert [verdict.prediction for verdict in verdicts] == [0, 1]  # Of the mean: 0.62 and 0.73.
     assert tuple(verdict.header for verdict in verdicts) == headers
 
@@ -167,30 +193,28 @@ def test_a_series_in_the_band_is_indeterminate(probability, verdict, prediction,
     # Two slices whose answers would be sure, one each way: it is their mean that counts.
     logits = np.log(probability / (1 - probability)) + np.array([-9.0, 9.0])
     claims = (Claim.SILENT, Claim.NO_GAD, Claim.WITH_GAD, Claim.CONTRADICTORY)
-    verdicts = [SeriesVerdict.at(WITH_BAND, "s", logits, claim) for claim in claims]
+    verdicts = [SeriesVerdict.at(WITH_BAND, a_stack(), logits, claim) for claim in claims]
     assert {(each.verdict, each.prediction) for each in verdicts} == {(verdict, prediction)}
     assert {each.reason for each in verdicts} == {"unsure" if verdict == "indeterminate" else ""}
     assert tuple(each.header for each in verdicts) == headers
-    assert SeriesVerdict.at(AT_HALF, "s", logits).verdict == ("no_gad", "with_gad")[prediction]  # Without a band.
+    assert SeriesVerdict.at(AT_HALF, a_stack(), logits).verdict == ("no_gad", "with_gad")[prediction]  # Without a band.
 
 
 def test_an_empty_band_leaves_every_answer():
     choices = Choices(AT_HALF.operating_point, IndeterminateBand.empty(AT_HALF.operating_point, 0.02, "no split"))
-    assert SeriesVerdict.at(choices, "s", np.zeros(1)).verdict == "no_gad"  # Exactly at the threshold.
+    assert SeriesVerdict.at(choices, a_stack(), np.zeros(1)).verdict == "no_gad"  # Exactly at the threshold.
 
 
 def test_what_is_indeterminate_is_counted_and_written(scores, tmp_path):
     # The series have probabilities of 0.12 and 0.82.
     choices = Choices(AT_HALF.operating_point, IndeterminateBand(0.5, 0.9, 0.02, "validation"))
-    console = Console(file=io.StringIO(), width=200)
-    tables.show(console, scores, choices)
-    shown = console.file.getvalue()
-    assert "3 slices in 2 series: 0 with_gad, 1 no_gad, 1 indeterminate at the threshold 0.500" in shown
-    assert "headers: 0 agree, 0 conflict, 1 silent, 0 contradictory, 1 unanswered" in shown
-    tables.write(tmp_path / "p.csv", scores, choices)
+    said = shown(scores, choices)
+    assert "3 slices in 2 series: 0 with_gad, 1 no_gad, 1 indeterminate at the threshold 0.500" in said
+    assert "headers: 0 agree, 0 conflict, 1 silent, 0 contradictory, 1 unanswered" in said
+    write(tmp_path / "p.csv", scores, choices)
     series = (tmp_path / "p.series.csv").read_text().splitlines()
-    assert series[1].endswith(",0,no_gad,silent,silent,")
-    assert series[2].endswith(",1,indeterminate,unanswered,no_gad,unsure")
+    assert ",0,no_gad,silent,silent,," in series[1]
+    assert ",1,indeterminate,unanswered,no_gad,unsure," in series[2]
     # A slice's row has no verdict, and its prediction is that of the threshold.
     assert (tmp_path / "p.csv").read_text().splitlines()[2].endswith(",1")
 
@@ -217,10 +241,9 @@ def test_slices_that_the_gate_refuses_leave_their_series_without_an_answer(tmp_p
 
 
 def test_headers_are_counted_on_the_console(scores):
-    console = Console(file=io.StringIO())
-    tables.show(console, scores, AT_HALF)
-    assert "3 slices in 2 series: 1 with_gad, 1 no_gad at the threshold 0.500\n" in console.file.getvalue()
-    assert "headers: 0 agree, 1 conflict, 1 silent, 0 contradictory\n" in console.file.getvalue()
+    said = shown(scores, AT_HALF)
+    assert "3 slices in 2 series: 1 with_gad, 1 no_gad at the threshold 0.500\n" in said
+    assert "headers: 0 agree, 1 conflict, 1 silent, 0 contradictory\n" in said
 
 
 def test_patients_are_hashed_with_the_key(tmp_path):
@@ -300,10 +323,7 @@ def test_an_empty_folder_is_an_error(tmp_path):
 
 def test_nothing_that_can_be_scored_gives_empty_tables(tmp_path):
     (tmp_path / "b.png").write_bytes(b"")
-    scores = score(tmp_path / "b.png")
-    console = Console(file=io.StringIO())
-    tables.show(console, scores, AT_HALF)
-    assert "0 slices in 0 series" in console.file.getvalue()
+    assert "0 slices in 0 series" in shown(score(tmp_path / "b.png"), AT_HALF, 1)
 
 
 @pytest.fixture
@@ -311,18 +331,25 @@ def scores():
     predictions = Predictions(
         ("=a.png", "b.png", "b.png"), [0, 4, 5], ("1", "2", "3"), ("g", "h", "h"), [-1, 1, 1], [-2.0, 1.0, 2.0]
     )
-    return inputs.Scores(predictions, ("=a.png", "s", "s"), (), claims={"s": Claim.NO_GAD})
+    stacks = a_stack("=a.png"), a_stack("b.png", study_uid="1.2", series_uid="1.2.3", series_number=7)
+    return inputs.Scores(predictions, stacks, (0, 1, 1), claims={1: Claim.NO_GAD})
 
 
 def test_tables_as_csv(scores, tmp_path):
-    tables.write(tmp_path / "p.csv", scores, AT_HALF)
+    write(tmp_path / "p.csv", scores, AT_HALF)
     series = (tmp_path / "p.series.csv").read_text().splitlines()
-    assert series[0] == "series,slices,probability,prediction,verdict,header,header_claim,reason"
+    assert series[0].startswith(
+        "series,slices,probability,prediction,verdict,header,header_claim,reason,study,series_id,"
+    )
     assert series[1].startswith("'=a.png,1,0.119")
-    assert series[1].endswith(",0,no_gad,silent,silent,")
+    assert ",0,no_gad,silent,silent,," in series[1]
     assert series[2].startswith("b.png,2,0.817")
-    assert series[2].endswith(",1,with_gad,conflict,no_gad,")
+    assert ",1,with_gad,conflict,no_gad,," in series[2]
     assert len((tmp_path / "p.csv").read_text().splitlines()) == 4
+    (study,) = csv.DictReader((tmp_path / "p.studies.csv").read_text().splitlines())
+    assert (study["series"], study["with_gad"], study["conflicts"]) == ("1", "1", "1")
+    assert "1.2" not in study["study"]
+    assert (tmp_path / "p.skipped.csv").read_text() == "path,reason,detail\n"
 
 
 def test_places_are_tried_before_tensorflow_is_imported():
@@ -357,18 +384,14 @@ def test_a_name_too_long_for_the_file_that_takes_its_place_is_refused(length, tm
 
 
 def test_tables_as_json_lines(scores, tmp_path):
-    tables.write(tmp_path / "p.jsonl", scores, AT_HALF)
+    write(tmp_path / "p.jsonl", scores, AT_HALF)
     rows = [json.loads(line) for line in (tmp_path / "p.jsonl").read_text().splitlines()]
-    assert [row["kind"] for row in rows] == ["slice"] * 3 + ["series"] * 2
+    assert [row["kind"] for row in rows] == ["slice"] * 3 + ["series"] * 2 + ["study"]
     assert [row["label"] for row in rows[:3]] == [None, 1, 1]
     assert [row["prediction"] for row in rows[:3]] == [0, 1, 1]
-    assert rows[4] == {"kind": "series", "series": "b.png", "slices": 2, "prediction": 1, "verdict": "with_gad"} | {
-        "probability": rows[4]["probability"],
-        "header": "conflict",
-        "header_claim": "no_gad",
-        "reason": "",
-    }
-    assert list(rows[4])[-4:] == ["verdict", "header", "header_claim", "reason"]
+    said = {"kind": "series", "series": "b.png", "slices": 2, "prediction": 1, "verdict": "with_gad"}
+    assert said.items() <= rows[4].items()
+    assert {"header": "conflict", "header_claim": "no_gad", "reason": "", "series_number": 7}.items() <= rows[4].items()
 
 
 @pytest.mark.parametrize(
@@ -384,15 +407,43 @@ def test_tables_as_json_lines(scores, tmp_path):
 )
 def test_verdicts_at_the_ends_of_the_band_and_at_the_threshold(monkeypatch, probability, prediction, reason):
     monkeypatch.setattr(verdicts, "sigmoid", lambda logit: np.float64(probability))
-    verdict = SeriesVerdict.at(WITH_BAND, "a", np.zeros(3))
+    verdict = SeriesVerdict.at(WITH_BAND, a_stack(), np.zeros(3))
     assert (verdict.num_slices, verdict.probability) == (3, probability)
     assert (verdict.prediction, verdict.reason) == (prediction, reason)
     answered = ("no_gad", "with_gad")[prediction]
     assert verdict.verdict == ("indeterminate" if reason else answered)
-    assert SeriesVerdict.at(AT_HALF, "a", np.zeros(3)).verdict == answered
-    assert SeriesVerdict.at(WITH_BAND, "a", np.zeros(3), refusal="blank").reason == "blank"
+    assert SeriesVerdict.at(AT_HALF, a_stack(), np.zeros(3)).verdict == answered
+    assert SeriesVerdict.at(WITH_BAND, a_stack(), np.zeros(3), refusal="blank").reason == "blank"
 
 
 def test_a_series_has_the_sigmoid_of_its_mean_logit():
-    verdict = SeriesVerdict.at(AT_HALF, "a", np.array([-1.0, 2.0, 5.0]))
+    verdict = SeriesVerdict.at(AT_HALF, a_stack(), np.array([-1.0, 2.0, 5.0]))
     assert verdict.probability == pytest.approx(1 / (1 + np.exp(-2)))
+
+
+@pytest.mark.parametrize(
+    ("name", "enhanced", "wanted"),
+    [
+        ("sub-01_T1w.nii.gz", True, "sub-01_ce-gadolinium_T1w.nii.gz"),
+        ("sub-01_ses-2_acq-sag_run-1_T1w.nii", True, "sub-01_ses-2_acq-sag_ce-gadolinium_run-1_T1w.nii"),
+        ("sub-01_ce-gadobutrol_T1w.nii.gz", True, "sub-01_ce-gadobutrol_T1w.nii.gz"),
+        ("sub-01_ce-none_T1w.nii.gz", True, "sub-01_ce-gadolinium_T1w.nii.gz"),
+        ("sub-01_ce-gadolinium_run-1_T1w.nii.gz", False, "sub-01_run-1_T1w.nii.gz"),
+    ],
+)
+def test_the_bids_name_that_a_verdict_asks_for(name, enhanced, wanted):
+    assert bids.is_t1w(f"a/{name}")
+    assert bids.renamed(name, enhanced=enhanced) == wanted
+    assert not bids.is_t1w("sub-01_T2w.nii.gz")
+
+
+def test_names_of_a_bids_data_set_are_a_table_and_nothing_is_renamed(tmp_path):
+    names = "d/sub-1_T1w.nii", "d/sub-2_T1w.nii"
+    predictions = Predictions(names, [0, 0], ("1", "2"), ("g", "h"), [-1, -1], [2.0, -2.0])
+    stacks = tuple(map(a_stack, names))
+    write(tmp_path / "p.csv", inputs.Scores(predictions, stacks, (0, 1)), AT_HALF)
+    assert (tmp_path / "p.bids.tsv").read_text().splitlines() == [
+        "path\tverdict\tname",
+        "d/sub-1_T1w.nii\twith_gad\td/sub-1_ce-gadolinium_T1w.nii",
+        "d/sub-2_T1w.nii\tno_gad\td/sub-2_T1w.nii",
+    ]

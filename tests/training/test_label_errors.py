@@ -28,7 +28,7 @@ def test_a_network_trained_on_flipped_labels_ranks_those_of_other_splits_high(tm
     job = loop.Job(tmp_path / "records", manifest, tmp_path / "run", training, pipeline, plan)
     model = starting_point.build(SIZE, pooling="native", seed=3, initial_logit=job.initial_logit)
     loop.train(model, job, resume=False, on_start=lambda: None, console=Console(file=io.StringIO()))
-    scorer = Scorer(model, job.records_dir, manifest, batch_size=8, jit_compile=False)
+    scorer = Scorer([starting_point.weights_of(model)], job.records_dir, manifest, batch_size=8)
     for split in ("validation", "test"):
         predictions = scorer.score(split).predictions
         flipped = {number for number in range(len(predictions)) if is_flipped(number)}

@@ -1,0 +1,44 @@
+"""What an image is, in a few documented words: the plane it lies in, the sequence it was taken with, and what it shows.
+
+Only these words leave a header; its texts stay where they are.
+"""
+
+import dataclasses
+
+UNKNOWN = "unknown"
+
+PLANES = ("sagittal", "coronal", "axial", UNKNOWN)
+"""The plane of the body that an image lies nearest to."""
+
+SEQUENCES = ("T1", "T2", "FLAIR", "PD", "DWI", "T2*", "other", UNKNOWN)
+"""What weighs the signal; `other` is known to be none of these."""
+
+CONTENTS = ("magnitude", "phase", "derived", "localizer", "mosaic", "projection", "screenshot")
+"""What the pixels show: the signal's magnitude; its phase or a part of it; something computed from several images; a
+few slices to plan by; many slices in one picture; the brightest along a ray; a picture of a screen. Only the magnitude
+is an image that can be before or after contrast agent."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ImageKind:
+    """What an image is.
+
+    Attributes:
+        plane: one of `PLANES`.
+        sequence: one of `SEQUENCES`.
+        content: one of `CONTENTS`.
+    """
+
+    plane: str = UNKNOWN
+    sequence: str = UNKNOWN
+    content: str = "magnitude"
+
+    @property
+    def says_t1(self) -> bool:
+        """Whether the header says that it is T1-weighted."""
+        return self.sequence == "T1"
+
+    @property
+    def is_other_sequence(self) -> bool:
+        """Whether it is known not to be T1-weighted."""
+        return self.sequence not in ("T1", UNKNOWN)
