@@ -1,6 +1,7 @@
 """AdamW, LAMB and the moving average of weights as TensorFlow Addons 0.23 has them, for where there is no Addons.
 
-All are of the older interface of Keras 2 optimizers, as those of Addons are; tests hold each to the one of Addons.
+All are of the older interface of Keras 2 optimizers, as those of Addons are; tests hold each to the one of Addons. What
+they keep in a checkpoint has the names that Addons gives it: a run goes on with either set of packages.
 """
 
 import tensorflow as tf
@@ -20,10 +21,10 @@ class AdamW(tf.keras.optimizers.legacy.Adam):
 
     def __init__(self, learning_rate: float, weight_decay: float):
         super().__init__(learning_rate, name="AdamW")
-        self._weight_decay = weight_decay
+        self._set_hyper("weight_decay", weight_decay)
 
     def _resource_apply_dense(self, grad, var, apply_state=None):
-        decayed = var.assign_sub(self._weight_decay * var, self._use_locking)
+        decayed = var.assign_sub(self._get_hyper("weight_decay", var.dtype) * var, self._use_locking)
         with tf.control_dependencies([decayed]):
             return super()._resource_apply_dense(grad, var, apply_state)
 
@@ -44,7 +45,10 @@ class LAMB(Optimizer):
     def __init__(self, learning_rate: float, weight_decay: float):
         super().__init__("LAMB")
         self._set_hyper("learning_rate", learning_rate)
-        self._weight_decay = weight_decay
+        self._set_hyper("weight_decay", weight_decay)
+        self._set_hyper("decay", self._initial_decay)
+        for name, beta in zip(("beta_1", "beta_2"), self._BETAS, strict=True):
+            self._set_hyper(name, beta)
 
     def _create_slots(self, var_list):
         for name in ("m", "v"):
@@ -58,7 +62,7 @@ class LAMB(Optimizer):
             slot = self.get_slot(var, name)
             mean = slot.assign(slot * beta + value * (1 - beta), self._use_locking)
             means.append(mean / (1 - tf.pow(tf.constant(beta, var.dtype), step)))
-        update = means[0] / (tf.sqrt(means[1]) + self._EPSILON) + self._weight_decay * var
+        update = means[0] / (tf.sqrt(means[1]) + self._EPSILON) + self._get_hyper("weight_decay", var.dtype) * var
         norms = tf.norm(var), tf.norm(update)
         ratio = tf.where((norms[0] > 0) & (norms[1] > 0), tf.math.divide_no_nan(*norms), 1.0)
         return var.assign_sub(ratio * self._decayed_lr(var.dtype) * update, self._use_locking)
@@ -81,7 +85,7 @@ class MovingAverage(Optimizer):
         super().__init__("MovingAverage")
         self._optimizer = optimizer
         self._average_decay = average_decay
-        self._track_trackable(optimizer, "optimizer")
+        self._track_trackable(optimizer, "awg_optimizer")
 
     def _create_slots(self, var_list):
         self._optimizer._create_slots(var_list)

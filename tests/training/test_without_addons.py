@@ -53,6 +53,36 @@ def test_averages_are_those_of_addons(decay):
     np.testing.assert_allclose(*averages, rtol=1e-5, atol=1e-6)
 
 
+MAKERS = {
+    "adamw": (lambda: addons.adamw(0.05, 0.01), lambda: without_addons.AdamW(0.05, 0.01)),
+    "lamb": (lambda: addons.lamb(0.05, 0.01), lambda: without_addons.LAMB(0.05, 0.01)),
+    "ema": tuple(
+        lambda kind=kind: kind(tf.keras.optimizers.legacy.Adam(0.1), average_decay=0.9, dynamic_decay=True)
+        for kind in (addons.MovingAverage, without_addons.MovingAverage)
+    ),
+}
+
+
+@pytest.mark.parametrize("turn", [1, -1], ids=["to_ours", "to_theirs"])
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_run_goes_on_with_the_other_set(tmp_path, name, turn):
+    paths = []
+    makers = MAKERS[name][::turn]
+    for make in (*makers, makers[0]):
+        variables, optimizer = [tf.Variable([1.0, 2.0]), tf.Variable([[3.0]])], make()
+        optimizer._create_all_weights(variables)
+        state = tf.train.Checkpoint(optimizer=optimizer, variables=variables)
+        if paths:
+            state.read(str(tmp_path / "state")).assert_existing_objects_matched()
+        for _ in range(3):
+            optimizer.apply_gradients([(0.5 * each, each) for each in variables])
+        if not paths:
+            state.write(str(tmp_path / "state"))
+        paths.append(np.concatenate([each.numpy().ravel() for each in variables]))
+    np.testing.assert_allclose(paths[1], paths[2], rtol=1e-6)
+    assert np.abs(paths[1] - paths[0]).max() > 0.01
+
+
 def test_focal_losses_are_those_of_addons(monkeypatch):
     labels, logits = tf.constant([[0.0], [1.0], [1.0], [0.0]]), tf.constant([[-2.0], [3.0], [-1.0], [0.5]])
     theirs = addons.focal_loss(2.0, 0.25)(labels, logits)
