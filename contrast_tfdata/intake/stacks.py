@@ -17,7 +17,7 @@ import functools
 import hashlib
 import itertools
 import operator
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
 import numpy as np
@@ -256,7 +256,7 @@ def _apart(slots: Sequence[Slot], places: Sequence[float | str]) -> list[list[Sl
     if len(set(places)) == len(places):
         return [list(slots)]
     place_of = dict(zip(map(id, slots), places, strict=True))
-    most = max(sum(place == each for each in places) for place in set(places))
+    most = max(Counter(places).values())
     marks = range(len(slots[0].place.told_apart))
     for number in (1, 2):
         for chosen in itertools.combinations(marks, number):
