@@ -216,6 +216,7 @@ def score_files(
     assembled = stacks.assemble(distinct, always_reformat=options.always_reformat)
     work, outside = _work(assembled.stacks, options.selection)
     refused = [*inputs.rejected, *unreadable]
+    networks = _Networks(predict, detector)
     rows, stack_of, refusals, pictures = [], [], [], {}
     middles = _middles(work) if options.keep_pictures else {}
 
@@ -233,19 +234,11 @@ def score_files(
             for each in found:
                 rows.append(_row(path, facts, each, options.secret))
                 stack_of.append(number)
+                networks.silent.append(not assembled.stacks[number].kind.says_t1)
                 refusals.append(options.gate.refusal(each.pixels))
                 yield each.pixels
 
-    is_t1 = [stack.kind.says_t1 for stack in assembled.stacks]
-
-    def ask(images: np.ndarray) -> np.ndarray:
-        nonlocal asked
-        silent = np.array([not is_t1[number] for number in stack_of[asked : asked + len(images)]])
-        asked += len(images)
-        return _both(predict, detector, images, silent)
-
-    asked = 0
-    answers = score_stream(ask, pixels(), options.batch_size)
+    answers = score_stream(networks, pixels(), options.batch_size)
     answers = answers.reshape(-1, 2)  # Of no slices, too.
     return Scores(
         Predictions(*(list(zip(*rows, strict=True)) or [()] * 5), answers[:, 0]),
@@ -272,18 +265,27 @@ def _middles(work: Sequence[tuple]) -> dict[int, tuple[int, int]]:
     return {number: slices[len(slices) // 2] for number, slices in list(pieces.items())[:MAX_PICTURES]}
 
 
-def _both(
-    predict: Callable[[np.ndarray], np.ndarray],
-    detector: SequenceDetector | None,
-    images: np.ndarray,
-    silent: np.ndarray,
-) -> np.ndarray:
-    """Returns the logits of contrast and, in a second column, those of another sequence where headers are silent."""
-    answers = np.zeros((len(images), 2), np.float32)
-    answers[:, 0] = predict(images)
-    if detector is not None and silent.any():
-        answers[silent, 1] = detector(images[silent]) - detector.threshold
-    return answers
+class _Networks:
+    """Asks one network about contrast and, where headers are silent, the other whether it is T1 at all.
+
+    Attributes:
+        silent: for each slice that is to come, whether its header is.
+    """
+
+    def __init__(self, predict: Callable[[np.ndarray], np.ndarray], detector: SequenceDetector | None):
+        self.silent: list[bool] = []
+        self._predict = predict
+        self._detector = detector
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Returns (N, 2) float32: logits of contrast, and what `Scores.unlike` says."""
+        silent = np.array(self.silent[: len(images)])
+        del self.silent[: len(images)]
+        answers = np.zeros((len(images), 2), np.float32)
+        answers[:, 0] = self._predict(images)
+        if self._detector and silent.any():
+            answers[silent, 1] = self._detector(images[silent]) - self._detector.threshold
+        return answers
 
 
 def _with_kind(facts: FileFacts, kind: ImageKind | None) -> FileFacts:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from image_files import dicom_bytes
 
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.intake.workers import Workers
@@ -33,6 +34,18 @@ def test_synthetic_patients_that_it_never_saw(detector):
     )
     assert np.mean(of_t1 < detector.threshold) > 0.9
     assert np.mean(of_others > detector.threshold) > 0.9
+
+
+def test_it_is_not_asked_where_the_header_says_t1(detector, tmp_path):
+    for name, tags in {"said": {"SeriesDescription": "SAG T1"}, "silent": {"SeriesDescription": "Kopf"}}.items():
+        content = dicom_bytes(SeriesInstanceUID=f"1.2.{len(name)}", **tags)
+        (tmp_path / name).write_bytes(content)
+    found = inputs.find_inputs([str(tmp_path)], max_bytes=1 << 30)
+    with Workers(1) as workers:
+        scores = inputs.score_files(found, detector, inputs.ScoringOptions(PREPARE), workers, lambda *_: None, detector)
+    kinds = [scores.stacks[number].kind.sequence for number in scores.stack_of]
+    assert kinds == ["T1", "unknown"]
+    np.testing.assert_allclose(scores.unlike, [0, scores.predictions.logit[1] - detector.threshold], atol=1e-6)
 
 
 def refused(detector, folder):
