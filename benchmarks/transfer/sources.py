@@ -13,7 +13,7 @@ from contrast_tfdata.images import reading
 from contrast_tfdata.images.histogram import match_foreground
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.intake.files import list_files
-from contrast_tfdata.intake.selection import SliceSelection, choose_slices
+from contrast_tfdata.intake.selection import SliceSelection
 
 PATIENT = {"jpeg": re.compile("([^_/]+)_[^/]*$"), "nifti": re.compile(r"([^/.]+)\.nii")}
 """For each folder of real images: its first group, searched in a file's name, is the patient (or what stands for it).
@@ -51,7 +51,7 @@ def read(folder: Path, preprocessing: Preprocessing) -> Source:
         for file in list_files(folder / name).files:
             data = file.read()
             facts = reading.scan(data)
-            indices = choose_slices({file.path: facts}, SliceSelection())[file.path]
+            indices = SliceSelection().indices(facts.num_slices) if facts.num_slices > 1 else (0,)
             patient = PATIENT[folder.name].search(file.path).group(1)
             for each in reading.read(data, facts, indices):
                 images.append(preprocessing(each))
