@@ -89,7 +89,7 @@ def test_a_series_lies_in_one_direction(tmp_path):
     pictures.write_series(tmp_path / "series", 5)
     facts = [reading.scan(path.read_bytes()) for path in sorted((tmp_path / "series").iterdir())]
     assert len({(each.study_uid, each.series_uid) for each in facts}) == 1
-    assert len({each.position for each in facts}) == 5
+    assert len({each.frames[0].position for each in facts}) == 5
 
 
 @pytest.mark.parametrize(
