@@ -62,18 +62,19 @@ def main(argv: list[str]) -> None:
     asked = inputs.ScoringOptions(answerer.preprocessing, gate=answerer.gate, **options)
     scores = _score(found, answerer, asked, num_workers)
     rows = tables.Tables.of(scores, answerer.choices, clear_ids=_IDS.value == "clear")
+    counts = screen.counts(scores, rows, answerer.choices, found.num_files)
     # Files first: what is shown may be read by nobody.
     written = []
     if output:
         tables.write(output, scores.predictions, rows, answerer.choices.operating_point.threshold)
         written.append(f"predictions: {', '.join(map(str, tables.places(output, rows).values()))}")
     if report:
-        _write_page(report, scores, rows, answerer, screen.counts(scores, rows, answerer.choices, found.num_files))
+        _write_page(report, scores, rows, answerer, counts)
         written.append(f"page: {report}")
     ignored = [f"{found.ignored} skipped: system files"] if found.ignored else []
     for line in (*found.notes, *ignored):
         cli.console.print(line)
-    screen.show(cli.console, scores, rows, answerer.choices, found.num_files)
+    screen.show(cli.console, scores, rows, counts)
     for line in (*(f"warning: {each}" for each in scores.warnings), *written):
         cli.console.print(line)
     if problems := _problems(scores, answerer.choices):

@@ -115,8 +115,8 @@ def read_planes(data: bytes, frames: Sequence[int]) -> list[np.ndarray]:
         RejectedImageError: as `read_header`; also `not_finite`, `colour`, or `undecodable` naming the transfer syntax.
     """
     dataset = _parse(data)
-    scales = [_scale(group) for group in _groups(dataset)]
-    return dicom_pixels.grey_values(dataset, frames, [scales[frame] for frame in frames])
+    groups = list(_groups(dataset))
+    return dicom_pixels.grey_values(dataset, frames, [_scale(groups[frame]) for frame in frames])
 
 
 def _parse(data: bytes) -> Any:

@@ -70,23 +70,24 @@ class Scores:
 
     def verdicts(self, choices: Choices) -> list[SeriesVerdict]:
         """Summarises each stack, in the order of their first files, but those of which nothing could be read."""
-        rows = defaultdict(list)
-        for position, number in enumerate(self.stack_of):
-            rows[number].append(position)
-        verdicts = []
-        for number, stack in enumerate(self.stacks):
-            claim = self.claims.get(number, Claim.SILENT)
-            if reason := stack.left_out():
-                verdicts.append(SeriesVerdict.unscored(stack, reason, claim))
-            elif number in rows:
-                verdicts.append(self._verdict(choices, stack, rows[number], claim))
-        return verdicts
+        return [verdict for _, verdict in self._numbered_verdicts(choices)]
 
     def pictures_by_verdict(self, choices: Choices) -> dict[int, np.ndarray]:
         """Returns the kept pictures by the place of their series among `verdicts`."""
-        numbers = {id(stack): number for number, stack in enumerate(self.stacks)}
-        places = {numbers[id(each.stack)]: place for place, each in enumerate(self.verdicts(choices))}
-        return {places[number]: pixels for number, pixels in self.pictures.items() if number in places}
+        numbers = [number for number, _ in self._numbered_verdicts(choices)]
+        return {place: self.pictures[number] for place, number in enumerate(numbers) if number in self.pictures}
+
+    def _numbered_verdicts(self, choices: Choices) -> Iterator[tuple[int, SeriesVerdict]]:
+        """Yields each verdict with the number of its stack."""
+        rows = defaultdict(list)
+        for position, number in enumerate(self.stack_of):
+            rows[number].append(position)
+        for number, stack in enumerate(self.stacks):
+            claim = self.claims.get(number, Claim.SILENT)
+            if reason := stack.left_out():
+                yield number, SeriesVerdict.unscored(stack, reason, claim)
+            elif number in rows:
+                yield number, self._verdict(choices, stack, rows[number], claim)
 
     def damaged(self) -> list[tuple[str, list[str]]]:
         """Returns the reason, and a line for each file, of those that are damaged: the rarest reason first."""

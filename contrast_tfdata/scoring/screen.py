@@ -18,18 +18,17 @@ MAX_SHOWN = 12
 """Series that are shown, those that deserve a look first; a file holds all of them."""
 
 
-def show(console: Console, scores: Scores, tables: Tables, choices: Choices, num_files: int) -> None:
+def show(console: Console, scores: Scores, tables: Tables, said: Sequence[str]) -> None:
     """Prints counts that add up, verdicts and, where folders are called like classes, how well they are met.
 
     Args:
         console: where to.
         scores: what was predicted.
         tables: the same as tables.
-        choices: where answers change.
-        num_files: how many files were found.
+        said: what `counts` returns of them.
     """
     reasons = Counter(each.code for each in scores.skipped)
-    of_files, *others = counts(scores, tables, choices, num_files)
+    of_files, *others = said
     console.print(of_files)
     for reason, count in sorted(reasons.items(), key=lambda each: (each[1], each[0])):
         console.print(f"  {count} {reason}: {OUT_OF_SCOPE.get(reason, 'links, devices and the like')}")
@@ -39,7 +38,14 @@ def show(console: Console, scores: Scores, tables: Tables, choices: Choices, num
 
 
 def counts(scores: Scores, tables: Tables, choices: Choices, num_files: int) -> list[str]:
-    """Returns what became of files, series and studies, a line each; arguments as for `show`."""
+    """Returns what became of files, series and studies, a line each.
+
+    Args:
+        scores: what was predicted.
+        tables: the same as tables.
+        choices: where answers change.
+        num_files: how many files were found.
+    """
     lines = [_files(scores, num_files), *_verdicts(scores, tables, choices)]
     labelled = scores.predictions.labelled()
     if len(labelled):

@@ -54,7 +54,8 @@ def tables_of(scores, choices):
 
 def shown(scores, choices, num_files=2):
     console = Console(file=io.StringIO(), width=200)
-    screen.show(console, scores, tables_of(scores, choices), choices, num_files)
+    rows = tables_of(scores, choices)
+    screen.show(console, scores, rows, screen.counts(scores, rows, choices, num_files))
     return console.file.getvalue()
 
 
