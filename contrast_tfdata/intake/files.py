@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from contrast_tfdata.errors import DataError
 from contrast_tfdata.images.slices import RejectedImageError
 from contrast_tfdata.intake import zip_directory
+from contrast_tfdata.storage.bounded_file import kind_of
 
 MAX_FILE_BYTES = 512 << 20
 """Default of the largest file that is read: 512 MiB."""
@@ -27,12 +28,6 @@ _IGNORED_NAMES = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 _ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 _ENCRYPTED = 0x1
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-_KINDS = (
-    (stat.S_ISFIFO, "a FIFO"),
-    (stat.S_ISSOCK, "a socket"),
-    (stat.S_ISCHR, "a device"),
-    (stat.S_ISBLK, "a device"),
-)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -146,7 +141,7 @@ def list_files(root: str | os.PathLike[str], max_bytes: int = MAX_FILE_BYTES) ->
         if stat.S_ISDIR(status.st_mode):
             return _list_folder(path, max_bytes)
         if not stat.S_ISREG(status.st_mode):
-            raise DataError(f"{path!r} is {_kind(status.st_mode)}, neither a folder nor a file")
+            raise DataError(f"{path!r} is {kind_of(status.st_mode)}, neither a folder nor a file")
         if _is_archive(path):
             return _list_archive(path, max_bytes)
     except OSError as error:
@@ -224,7 +219,7 @@ class _Collector:
         elif stat.S_ISREG(mode):
             self.add(path, size)
         else:
-            self.report(path, "not_a_file", f"{_kind(mode)}; it is not opened")
+            self.report(path, "not_a_file", f"{kind_of(mode)}; it is not opened")
 
     def _follows(self, link: os.DirEntry, path: str) -> bool:
         """Returns whether a link is to be followed; reports it otherwise."""
@@ -305,10 +300,6 @@ def _is_archive(path: str) -> bool:
 
 def _contains(folder: str, path: str) -> bool:
     return os.path.commonpath([folder, path]) == folder
-
-
-def _kind(mode: int) -> str:
-    return next((name for test, name in _KINDS if test(mode)), "no regular file")
 
 
 def _reason(error: OSError) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from contrast_tfdata.errors import DataError, StorageError
 from contrast_tfdata.model.architecture import IMAGE_SIZE, weight_shapes
+from contrast_tfdata.storage.bounded_file import kind_of
 
 
 def read_h5_weights(path: str | os.PathLike, image_size: int = IMAGE_SIZE) -> list[np.ndarray]:
@@ -42,6 +43,8 @@ def read_h5_weights(path: str | os.PathLike, image_size: int = IMAGE_SIZE) -> li
 
 def _require_hdf5(path: Path) -> None:
     try:
+        if kind := kind_of(path.stat().st_mode):
+            raise DataError(f"{path}: {kind}. Expected an .h5 file such as SimpleGadClass.h5.")
         with path.open("rb"):
             is_hdf5 = h5py.is_hdf5(path)
     except (FileNotFoundError, IsADirectoryError) as error:

@@ -27,6 +27,7 @@ from contrast_tfdata.errors import DataError, StorageError, differences
 from contrast_tfdata.model import views
 from contrast_tfdata.model.architecture import DROPOUT, weight_shapes
 from contrast_tfdata.storage.atomic_file import replacing
+from contrast_tfdata.storage.bounded_file import MAX_JSON_BYTES, UnfitFileError, parse_json, read_bytes
 from contrast_tfdata.version import __version__
 
 FORMAT_VERSION = 1
@@ -37,7 +38,6 @@ DESCRIPTION_KEYS = ("preprocessing", "operating_point", "class_names")
 
 _DESCRIPTION_FILE = "model.json"
 _WEIGHTS_FILE = re.compile(r"weights-[0-9a-f]{16}\.npz")
-_MAX_DESCRIPTION_BYTES = 10_000_000
 _ARCHITECTURE = {"image_size": int, "dropout": float}
 _PACKAGES = ("tensorflow", "tf_keras", "numpy")
 
@@ -199,8 +199,8 @@ def _read_description(directory: Path) -> dict[str, Any]:
         raise DataError(f"{directory}: a file. Expected the model folder of a run, with {_DESCRIPTION_FILE}.")
     path = directory / _DESCRIPTION_FILE
     try:
-        record = json.loads(_read(path, _MAX_DESCRIPTION_BYTES))
-    except (ValueError, RecursionError) as error:
+        record = parse_json(_read(path, MAX_JSON_BYTES))
+    except ValueError as error:
         raise DataError(f"{path}: damaged: not JSON ({error}).") from error
     version = record.get("format_version") if isinstance(record, dict) else None
     if type(version) is not int or version < 1:
@@ -243,15 +243,13 @@ def _architecture(directory: Path, record: dict[str, Any]) -> dict[str, Any]:
 
 def _read(path: Path, max_bytes: int) -> bytes:
     try:
-        with path.open("rb") as file:
-            content = file.read(max_bytes + 1)
+        return read_bytes(path, max_bytes)
+    except UnfitFileError as error:
+        raise DataError(f"{path}: {error.strerror}.") from error
     except (FileNotFoundError, NotADirectoryError) as error:
         raise DataError(f"{path}: missing. Expected the model folder of a finished run.") from error
     except OSError as error:
         raise StorageError(f"{path}: cannot be read: {error.strerror}.") from error
-    if len(content) > max_bytes:
-        raise DataError(f"{path}: larger than the {max_bytes} bytes that it can need.")
-    return content
 
 
 def _max_packed_bytes(image_size: int) -> int:

@@ -10,8 +10,10 @@ import secrets
 from pathlib import Path
 
 from contrast_tfdata.errors import UsageError
+from contrast_tfdata.storage.bounded_file import read_bytes
 
 _KEY_BYTES = 64
+_MAX_BYTES = 1 << 20
 
 
 def own() -> bytes:
@@ -49,7 +51,7 @@ def read(path: Path) -> bytes:
         UsageError: the file cannot be read, or is empty.
     """
     try:
-        content = path.read_bytes()
+        content = read_bytes(path, _MAX_BYTES)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
     if not content:

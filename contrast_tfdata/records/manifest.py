@@ -1,10 +1,8 @@
 """manifest.json: what a folder of records holds, and the checks that hold the folder to it."""
 
 import dataclasses
-import errno
 import hashlib
 import json
-import os
 import stat
 import struct
 from pathlib import Path
@@ -13,6 +11,7 @@ from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.errors import DataError, StorageError
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.records import manifest_schema
+from contrast_tfdata.storage.bounded_file import UnfitFileError, parse_json, read_bytes
 
 FORMAT_VERSION = 3
 FILE_NAME = "manifest.json"
@@ -110,7 +109,9 @@ def load(records_dir: Path) -> Manifest:
     """
     path = records_dir / FILE_NAME
     try:
-        content = _read_regular_file(path, MAX_BYTES)
+        content = read_bytes(path, MAX_BYTES, follow_links=False)
+    except UnfitFileError as error:
+        raise DataError(f"{path}: the manifest is damaged ({error.strerror}); {REMAKE}") from error
     except FileNotFoundError:
         raise DataError(f"{path}: no manifest, so this is no complete folder of records; run make_records") from None
     except OSError as error:
@@ -159,31 +160,11 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _read_regular_file(path: Path, max_bytes: int) -> bytes:
-    """Reads a file of the folder itself: no link out of it, and nothing whose reading may never end."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENXIO):  # a link; a socket
-            raise DataError(f"{path}: {_NOT_REGULAR}; {REMAKE}") from error
-        raise
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise DataError(f"{path}: {_NOT_REGULAR}; {REMAKE}")
-        with open(descriptor, "rb", closefd=False) as file:
-            content = file.read(max_bytes + 1)
-    finally:
-        os.close(descriptor)
-    if len(content) > max_bytes:
-        raise DataError(f"{path}: the manifest is damaged (larger than {max_bytes >> 20} MiB); {REMAKE}")
-    return content
-
-
 def _parse(path: Path, content: bytes) -> Manifest:
     try:
-        fields = json.loads(content.decode("utf-8"))
+        fields = parse_json(content)
         version = fields["format_version"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: the manifest is damaged ({error}); {REMAKE}") from error
     if type(version) is int and version > 0 and version != FORMAT_VERSION:
         cure = f"update it, or {REMAKE}" if version > FORMAT_VERSION else REMAKE

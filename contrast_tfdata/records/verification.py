@@ -12,12 +12,12 @@ from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.errors import DataError
 from contrast_tfdata.records import codec, descriptions, manifest
 from contrast_tfdata.storage.atomic_file import replacing
+from contrast_tfdata.storage.bounded_file import read_json
 
 MAX_VERIFIED_BYTES = 2 << 30
 """Most that is read before use: 0.6 s for 1,500 slices. Of larger records sizes and counts are checked."""
 _STAMP = ".verified.json"
 """Beside records that were read and found whole: name, size and time of each file then."""
-_MAX_STAMP_BYTES = 100_000_000
 
 
 def check_before_use(records_dir: Path, expected: manifest.Manifest, *, full: bool) -> None:
@@ -50,9 +50,8 @@ def _state(records_dir: Path, expected: manifest.Manifest) -> dict[str, list[int
 def _stamped(records_dir: Path) -> object:
     """Returns the state in which the records were found whole, or None where none is known."""
     try:
-        with (records_dir / _STAMP).open("rb") as file:
-            return json.loads(file.read(_MAX_STAMP_BYTES))
-    except (OSError, ValueError, RecursionError):
+        return read_json(records_dir / _STAMP)
+    except (OSError, ValueError):
         return None
 
 

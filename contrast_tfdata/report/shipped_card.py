@@ -10,7 +10,6 @@ Weights and threshold must be those of `model.json`: measurements of others woul
 is undefined is null; no rows mean that nothing was measured.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from contrast_tfdata.report import findings
 from contrast_tfdata.report.context import flat
 from contrast_tfdata.report.model_card import markdown_environment
 from contrast_tfdata.storage.atomic_file import replacing
+from contrast_tfdata.storage.bounded_file import read_json
 
 CARD_FILE = "MODEL_CARD.md"
 MEASUREMENTS_FILE = "measurements.json"
@@ -73,7 +73,7 @@ def render_shipped_card(description: Mapping[str, Any], measurements: Mapping[st
 
 def _read(path: Path) -> Mapping[str, Any]:
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = read_json(path)
     except FileNotFoundError as error:
         raise DataError(f"{path}: missing") from error
     except ValueError as error:

@@ -7,7 +7,6 @@ ends of the indeterminate band are averaged in the same way; there is none where
 what every member's does. A temperature is not handed on: it says how one network's logits should be scaled.
 """
 
-import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -21,11 +20,11 @@ from contrast_tfdata.evaluation.predictions import sigmoid
 from contrast_tfdata.model import pretrained, views
 from contrast_tfdata.model.weights import NetworkWeights, load_model
 from contrast_tfdata.scoring import carried
+from contrast_tfdata.storage.bounded_file import UnfitFileError, read_json
 
 SUMMARIES = ("folds.json", "repeats.json")
 """Files by which a folder of several runs is known: `train --folds`, `train --repeats`."""
 _RUN = re.compile(r"(fold|repeat)-[1-9][0-9]*")
-_MAX_SUMMARY_BYTES = 10_000_000
 _SMALLEST = 1e-300  # Keeps logits of 0 and 1 finite; a band that reaches there still does, whatever the others.
 
 
@@ -128,11 +127,10 @@ def _runs_below(folder: str) -> list[str]:
 
 def _runs_in(path: Path) -> list[str]:
     try:
-        with path.open("rb") as file:
-            runs = [run["name"] for run in json.loads(file.read(_MAX_SUMMARY_BYTES))["runs"]]
+        runs = [run["name"] for run in read_json(path)["runs"]]
         if not runs or not all(_RUN.fullmatch(run) for run in runs):
             raise ValueError(f"`runs` are {runs}")
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (UnfitFileError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: damaged, or of a training that did not end ({error}); train again") from error
     return runs
 

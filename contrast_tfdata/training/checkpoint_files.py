@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from contrast_tfdata.storage.atomic_file import sync
+from contrast_tfdata.storage.bounded_file import read_json
 
 KEPT = 2
 _MARK = "complete.json"
@@ -81,7 +82,7 @@ def tidy(directory: Path) -> None:
 def damage(checkpoint: Path) -> str | None:
     """Returns what is wrong with a checkpoint, or None for a complete one."""
     try:
-        digests = json.loads((checkpoint / _MARK).read_text())
+        digests = read_json(checkpoint / _MARK)
         found = {path.name: _sha256(path) for path in checkpoint.iterdir() if path.name != _MARK}
     except (OSError, ValueError) as error:
         return f"{_MARK} is missing or damaged ({type(error).__name__})"

@@ -19,6 +19,7 @@ from contrast_tfdata.errors import (
     differences,
 )
 from contrast_tfdata.model.failures import reason
+from contrast_tfdata.storage.bounded_file import read_json
 from contrast_tfdata.training import checkpoint_files
 from contrast_tfdata.training.stopping import Stop, StopRequest
 
@@ -118,7 +119,7 @@ class Checkpoints(tf.keras.callbacks.Callback):
         if problem:
             return problem
         try:
-            progress = Progress(**json.loads((path / _PROGRESS).read_text()))
+            progress = Progress(**read_json(path / _PROGRESS))
             self._refuse_other(progress.recipe)
             # Every variable that exists must be found: a part left at its initial value would pass unnoticed.
             self._state.read(str(path / _STATE)).assert_existing_objects_matched()

@@ -1,18 +1,17 @@
 """Removing what an earlier run left in a workdir, and nothing else: a workdir can be the folder of a project."""
 
-import json
 import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from contrast_tfdata.errors import Problems, UsageError
+from contrast_tfdata.storage.bounded_file import read_json
 
 _PROVENANCE = "environment.json"
 """Stands in a run's folder before anything else does that is removed here, so a run killed early has it, too."""
 _PACKAGE = "contrast_tfdata"
 _CHECKPOINT = re.compile(r"(\.incomplete-|\.removed-)?step-[0-9]{9,}")
-_MAX_PROVENANCE_BYTES = 10_000_000
 
 
 def start_over(workdir: Path, *, checkpoints: Path, logs: Path, history: Path) -> None:
@@ -54,9 +53,8 @@ def _refuse_those_of_others(workdir: Path, checkpoints: Path, logs: Path, histor
 
 def _has_provenance(workdir: Path) -> bool:
     try:
-        with (workdir / _PROVENANCE).open("rb") as file:
-            return _PACKAGE in json.loads(file.read(_MAX_PROVENANCE_BYTES))["packages"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return _PACKAGE in read_json(workdir / _PROVENANCE)["packages"]
+    except (OSError, ValueError, KeyError, TypeError):
         return False
 
 

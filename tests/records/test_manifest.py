@@ -162,7 +162,7 @@ def test_oversized_manifest_is_not_read(tmp_path):
     with (tmp_path / "manifest.json").open("wb") as file:
         file.truncate(1 << 40)  # takes no space: a hole
     began = time.monotonic()
-    with pytest.raises(DataError, match="larger than 16 MiB"):
+    with pytest.raises(DataError, match="larger than"):
         manifests.load(tmp_path)
     assert time.monotonic() - began < 2
 
@@ -185,7 +185,7 @@ def test_manifest_that_is_no_regular_file(fields, tmp_path, monkeypatch, kind):
         with socket.socket(socket.AF_UNIX) as server:
             server.bind(path.name)
     began = time.monotonic()
-    with pytest.raises(DataError, match="a link, folder or device, which is not followed or read"):
+    with pytest.raises(DataError, match="no regular file"):
         manifests.load(path.parent)
     assert time.monotonic() - began < 2
 
