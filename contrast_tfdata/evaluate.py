@@ -78,9 +78,12 @@ def _output_dir(workdir: Path, split: str) -> Path:
 
 
 def _no_run(output_dir: Path) -> Path:
-    """Returns the folder; raises UsageError where it is that of a run, named in --workdir or not."""
+    """Returns the folder; raises UsageError where it is that of a run, named in --workdir or not, or of others."""
+    from contrast_tfdata.runs import results_folder
+
     if any(found for sign in _SIGNS_OF_A_RUN for found in output_dir.resolve().glob(sign)):
         raise UsageError(f"--output_dir={output_dir} is the folder of a run, whose results would be lost; name another")
+    results_folder.refuse_others(output_dir, results_folder.OF_EVALUATION)
     return output_dir
 
 

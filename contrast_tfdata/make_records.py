@@ -6,13 +6,13 @@ from pathlib import Path
 
 from absl import flags
 
-from contrast_tfdata.console import cli, common_flags
+from contrast_tfdata.console import cli, common_flags, flag_types
 from contrast_tfdata.errors import UsageError
 
-_TRAIN_DIR = flags.DEFINE_string("train_dir", None, "folder or .zip holding no_gad/ and with_gad/")
-_TEST_DIR = flags.DEFINE_string("test_dir", None, "the same for the test split")
-_TABLE = flags.DEFINE_string(
-    "table", None, "CSV with the columns path,label[,group][,split][,subgroup:NAME ...], instead of folders"
+_TRAIN_DIR = flag_types.define_path("train_dir", "folder or .zip holding no_gad/ and with_gad/")
+_TEST_DIR = flag_types.define_path("test_dir", "the same for the test split")
+_TABLE = flag_types.define_path(
+    "table", "CSV with the columns path,label[,group][,split][,subgroup:NAME ...], instead of folders"
 )
 _PHANTOM_PATIENTS = flags.DEFINE_integer("phantom_patients", 0, "or this many synthetic patients", lower_bound=0)
 _PHANTOM_SLICES = flags.DEFINE_integer(
@@ -51,12 +51,14 @@ _GROUP_KEY_FILE = common_flags.group_key_file()
 _PATHS = flags.DEFINE_enum(
     "paths", "hashed", ["hashed", "clear"], "in the records' paths, put the keyed hash of a known patient for its name"
 )
-_VALIDATION_FRACTION = flags.DEFINE_float("validation_fraction", 0.2, "share of the slices outside test that validate")
-_TEST_FRACTION = flags.DEFINE_float(
+_VALIDATION_FRACTION = flag_types.define_float(
+    "validation_fraction", 0.2, "share of the slices outside test that validate"
+)
+_TEST_FRACTION = flag_types.define_float(
     "test_fraction", None, "share of all slices that test, without --test_dir [0.2; --split=keras: 0]"
 )
-_KEEP_SPLIT_OF = flags.DEFINE_string(
-    "keep_split_of", None, "folder of records: what stands in them stays in its split, and only new groups are divided"
+_KEEP_SPLIT_OF = flag_types.define_path(
+    "keep_split_of", "folder of records: what stands in them stays in its split, and only new groups are divided"
 )
 _NUM_SHARDS = flags.DEFINE_string("num_shards", "auto", "files a split; auto: about 150 MB each")
 _NUM_WORKERS = common_flags.num_workers()

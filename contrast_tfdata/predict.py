@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from contrast_tfdata.console import cli, common_flags
+from contrast_tfdata.console import cli, common_flags, flag_types
 from contrast_tfdata.errors import DataError, Problems, UsageError
 from contrast_tfdata.intake.selection import SliceSelection
 from contrast_tfdata.model import pretrained
@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from contrast_tfdata.scoring.answerer import Answerer
     from contrast_tfdata.scoring.inputs import Inputs, Scores, ScoringOptions
     from contrast_tfdata.scoring.tables import Tables
+    from contrast_tfdata.storage.ownership import Outputs
 
 _WORKDIR = common_flags.workdir()
-_WEIGHTS = flags.DEFINE_string("weights", None, "instead of --workdir: an .h5 file with weights of the slides' network")
+_WEIGHTS = flag_types.define_path("weights", "instead of --workdir: an .h5 file with weights of the slides' network")
 _OUTPUT = common_flags.output()
-_REPORT = flags.DEFINE_string("report", None, "write a page with a card a series here, F.html")
+_REPORT = flag_types.define_path("report", "write a page with a card a series here, F.html")
 _INTERPOLATION = common_flags.interpolation()
 _SLICE_RANGE = common_flags.slice_range()
 _SLICE_STEP = common_flags.slice_step()
@@ -28,6 +29,7 @@ _MAX_BYTES = common_flags.max_bytes()
 _GROUP_KEY_FILE = common_flags.group_key_file()
 _NUM_WORKERS = common_flags.num_workers()
 _BATCH_SIZE = common_flags.batch_size()
+_OVERWRITE = common_flags.overwrite()
 _REFORMAT = common_flags.reformat()
 _IDS = flags.DEFINE_enum(
     "ids", "hashed", ["hashed", "clear"], "numbers of series and studies: as keyed hashes, or as they are"
@@ -43,6 +45,7 @@ def main(argv: list[str]) -> None:
         raise UsageError("name at least one file or folder: predict INPUT...")
     _check_network_flags()
     from contrast_tfdata.scoring import inputs, screen, tables
+    from contrast_tfdata.storage import ownership
 
     output, report = _checked_output(_OUTPUT.value), _checked_report(_REPORT.value)
     options = {
@@ -53,12 +56,12 @@ def main(argv: list[str]) -> None:
         "keep_pictures": report is not None,
     }
     num_workers = cli.count(_NUM_WORKERS)
-    if output:
-        tables.check_writable(output)
+    outputs = _outputs(output, report)
     answerer = _answerer()
     for line in answerer.said:
         cli.console.print(line)
     found = inputs.find_inputs(argv, max_bytes=_MAX_BYTES.value)
+    ownership.refuse_inputs(outputs, found.real_paths)
     asked = inputs.ScoringOptions(answerer.preprocessing, gate=answerer.gate, **options)
     scores = _score(found, answerer, asked, num_workers)
     rows = tables.Tables.of(scores, answerer.choices, clear_ids=_IDS.value == "clear")
@@ -131,19 +134,28 @@ def _answerer() -> "Answerer":
     return Answerer.of_runs(_WORKDIR.value or pretrained.NAME)
 
 
+def _outputs(output: Path | None, report: Path | None) -> "Outputs":
+    """Returns the files that will be written, once it is sure that they can be, and replace nothing of others."""
+    from contrast_tfdata.report import prediction_page
+    from contrast_tfdata.scoring import tables
+    from contrast_tfdata.storage import ownership
+
+    outputs = {**(tables.outputs(output) if output else {}), **({report: prediction_page.is_own} if report else {})}
+    ownership.refuse_others_files(outputs, overwrite=_OVERWRITE.value)
+    if output:
+        tables.check_writable(output)
+    return outputs
+
+
 def _write_page(path: Path, scores: "Scores", rows: "Tables", answerer: "Answerer", counts: list[str]) -> None:
     """Writes the page of --report: a card a series, with its middle slice and the map of its evidence."""
-    import numpy as np
-
     from contrast_tfdata.report import prediction_page
     from contrast_tfdata.storage.atomic_file import replacing
 
-    pictures = scores.pictures_by_verdict(answerer.choices)
-    maps = answerer.evidence(np.stack(list(pictures.values()))) if pictures else ()
     page = prediction_page.render(
         rows.series,
         rows.skipped,
-        {number: (pixels, each) for (number, pixels), each in zip(pictures.items(), maps, strict=True)},
+        prediction_page.drawn(scores.pictures_by_verdict(answerer.choices), answerer.evidence),
         network=" ".join(answerer.said) or "weights of the slides' network",
         counts=counts,
         show_names=_IDS.value == "clear",

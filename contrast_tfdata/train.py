@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from contrast_tfdata.console import cli, common_flags
+from contrast_tfdata.console import cli, common_flags, flag_types
 from contrast_tfdata.errors import UsageError
 from contrast_tfdata.model import pretrained, views
 from contrast_tfdata.pipeline.options import CACHES, CLASS_WEIGHTS, Augmentation, PipelineOptions
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from contrast_tfdata.training.distribution import Distribution
 
 _RECORDS_DIR = common_flags.records_dir()
-_PHANTOM_RECORDS_DIR = flags.DEFINE_string(
-    "phantom_records_dir", None, "folder of records of synthetic patients, from which --phantom_fraction is taken"
+_PHANTOM_RECORDS_DIR = flag_types.define_path(
+    "phantom_records_dir", "folder of records of synthetic patients, from which --phantom_fraction is taken"
 )
-_PHANTOM_FRACTION = flags.DEFINE_float(
+_PHANTOM_FRACTION = flag_types.define_float(
     "phantom_fraction",
     None,
     "share of every batch that synthetic slices make up, as in 0.5; an epoch is a pass over --records_dir all the same",
@@ -33,11 +33,11 @@ _VERIFY = common_flags.verify()
 _WORKDIR = common_flags.workdir()
 flags.DEFINE_integer("epochs", 15, "passes over the training split", lower_bound=1)
 _BATCH_SIZE = common_flags.batch_size()
-flags.DEFINE_float("learning_rate", 5e-4, "of the optimizer; with a schedule or warm-up the largest")
+flag_types.define_float("learning_rate", 5e-4, "of the optimizer; with a schedule or warm-up the largest")
 flags.DEFINE_enum(
     "schedule", "constant", list(training_options.SCHEDULES), "of the learning rate; cosine: falls to 0 at the end"
 )
-flags.DEFINE_float("warmup_epochs", 0.0, "epochs over which the learning rate grows, as in 0.5")
+flag_types.define_float("warmup_epochs", 0.0, "epochs over which the learning rate grows, as in 0.5")
 _SEED = common_flags.seed()
 _REPEATS = flags.DEFINE_integer(
     "repeats",
@@ -71,12 +71,12 @@ _PAIRS = flags.DEFINE_bool(
     "pictures any",
 )
 flags.DEFINE_enum("optimizer", "adam", list(training_options.OPTIMIZERS), "adamw, lamb: TensorFlow Addons")
-flags.DEFINE_float("weight_decay", 1e-4, "of adamw and lamb")
+flag_types.define_float("weight_decay", 1e-4, "of adamw and lamb")
 flags.DEFINE_bool(
     "gradient_centralization", False, "take from each kernel's gradient its mean over the inputs of a unit"
 )
 flags.DEFINE_enum("loss", "cross_entropy", list(training_options.LOSSES), "focal: TensorFlow Addons")
-_EMA = flags.DEFINE_float("ema", 0.0, "largest decay of the moving average of weights (Addons); 0: none")
+_EMA = flag_types.define_float("ema", 0.0, "largest decay of the moving average of weights (Addons); 0: none")
 flags.DEFINE_enum(
     "class_weights",
     "none",
@@ -114,16 +114,15 @@ _STRATEGY = flags.DEFINE_enum(
     "where training runs: on one device; on all GPUs of this machine (mirrored); on the machines that the environment "
     "variable TF_CONFIG names (multi_worker). auto: the last where it names several, else the first",
 )
-_WAIT_FOR_WORKERS = flags.DEFINE_float(
+_WAIT_FOR_WORKERS = flag_types.define_float(
     "wait_for_workers", 300.0, "seconds that multi_worker waits at the start until all workers are there", 0.0
 )
 _RESUME = flags.DEFINE_enum("resume", "auto", ["auto", "never"], "go on from a checkpoint in --workdir, or start over")
 _CHECKPOINT_STEPS = flags.DEFINE_integer(
     "checkpoint_steps", 0, "save after so many steps of an epoch, too; 0: at its end only", lower_bound=0
 )
-_INIT_WEIGHTS = flags.DEFINE_string(
+_INIT_WEIGHTS = flag_types.define_path(
     "init_weights",
-    None,
     "start from these weights: shipped (those of this package), the workdir of another run, or an .h5 file of the "
     "slides' network",
 )

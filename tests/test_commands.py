@@ -181,12 +181,22 @@ def test_evaluate_never_overwrites_another_run(tmp_path, workdir, output):
 @pytest.mark.parametrize("output", ["A/evaluation-test", "C"])
 def test_evaluate_writes_below_a_run_and_where_an_evaluation_stands(tmp_path, output):
     """Such folders pass: what is missed next are the networks."""
-    for name in ("A/model/model.json", f"{output}/flags.txt", f"{output}/report.html", f"{output}/checkpoints/mine.pt"):
+    for name in ("A/model/model.json", f"{output}/environment.json", f"{output}/report.html", f"{output}/mine.pt"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("{}")
+        (tmp_path / name).write_text('{"packages": {"contrast_tfdata": "0.1.0"}}')
     result = run("evaluate", "--records_dir=R", "--workdir=B", f"--output_dir={output}", cwd=tmp_path)
     assert result.returncode == 65
     assert "B/model" in result.stderr
+
+
+def test_evaluate_replaces_nothing_of_others(tmp_path):
+    for name in ("report.html", "figures/mine.png"):
+        (tmp_path / "C" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "C" / name).write_text("precious")
+    result = run("evaluate", "--records_dir=R", "--workdir=B", "--output_dir=C", cwd=tmp_path)
+    assert result.returncode == 1
+    assert "C holds figures, report.html, and nothing there shows that this program wrote them" in result.stderr
+    assert (tmp_path / "C" / "report.html").read_text() == "precious"
 
 
 def test_debug_shows_a_traceback(tmp_path):

@@ -142,7 +142,7 @@ def test_an_output_that_cannot_be_written_is_found_before_anything_is_scored(tmp
     place.mkdir()
     (place / "p.csv").write_text("old")
     place.chmod(0o500)
-    result = fresh("predict", tmp_path / "a.png", f"--output={place}/p.csv", preexec_fn=obey_rights)
+    result = fresh("predict", tmp_path / "a.png", f"--output={place}/p.csv", "--overwrite", preexec_fn=obey_rights)
     place.chmod(0o700)
     assert result.returncode == 74, result.stderr
     assert result.stderr.startswith(f"error: {place}/.p.csv.")
@@ -150,6 +150,46 @@ def test_an_output_that_cannot_be_written_is_found_before_anything_is_scored(tmp
     assert "nothing there was changed" in result.stderr
     assert result.stdout == ""  # Not even the network was loaded.
     assert [(path.name, path.read_text()) for path in place.iterdir()] == [("p.csv", "old")]
+
+
+@pytest.fixture
+def picture(tmp_path):
+    write_png(tmp_path / "in" / "a.png", 1, size=60)
+    return tmp_path / "in" / "a.png"
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_its_own_tables_and_pages_are_replaced(tmp_path, picture, suffix):
+    words = [picture.parent, f"--output={picture.parent}/p.{suffix}", f"--report={picture.parent}/p.html"]
+    results = [predict(*words) for _ in range(2)]
+    assert [result.returncode for result in results] == [0, 0], results[1].stderr
+    assert b"1 slices in 1 series" in results[1].stdout
+
+
+@pytest.mark.parametrize(
+    ("output", "taken"),
+    [("p.csv", "p.csv"), ("p.csv", "p.studies.csv"), ("p.jsonl", "p.jsonl"), ("p.csv", "p.html")],
+)
+def test_files_of_others_are_replaced_only_where_they_were_given_up(tmp_path, picture, output, taken):
+    words = [picture, f"--output={tmp_path}/{output}", f"--report={tmp_path}/p.html"]
+    (tmp_path / taken).write_text("path,label\nprecious,1\n")
+    result = predict(*words)
+    assert result.returncode == 1
+    assert f"{taken} was not written by this command and is left as it is; --overwrite".encode() in result.stderr
+    assert (tmp_path / taken).read_text() == "path,label\nprecious,1\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["in", taken])
+    assert predict(*words, "--overwrite").returncode == 0
+    assert "precious" not in (tmp_path / taken).read_text()
+
+
+def test_an_input_is_never_replaced(tmp_path, picture):
+    scan = picture.rename(tmp_path / "scan.csv")
+    before = scan.read_bytes()
+    for words in ([scan], [tmp_path]):
+        result = predict(*words, f"--output={scan}", "--overwrite")
+        assert result.returncode == 1
+        assert b"scan.csv is one of the files to be read" in result.stderr
+    assert scan.read_bytes() == before
 
 
 def copy_of_shipped_model(workdir, **more):

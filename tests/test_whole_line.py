@@ -255,6 +255,25 @@ class TestTheWholeLine:
         assert result.returncode == 1
         assert "the run's own folder" in result.stderr
 
+    @pytest.mark.parametrize("several", [[], ["--repeats=2"]])
+    def test_train_replaces_nothing_of_others(self, trained, tmp_path, several):
+        (tmp_path / "project").mkdir()
+        (tmp_path / "project" / "report.html").write_text("precious")
+        result = run("train", f"--records_dir={trained[0]}/records", f"--workdir={tmp_path}/project", *several)
+        assert result.returncode == 1
+        assert "project holds report.html, and nothing there shows that this program wrote" in result.stderr
+        assert [path.name for path in (tmp_path / "project").iterdir()] == ["report.html"]
+
+    def test_records_that_hold_a_run_are_not_overwritten(self, trained, tmp_path):
+        shutil.copytree(trained[0] / "records", tmp_path / "records")
+        shutil.copytree(trained[0] / "run" / "model", tmp_path / "records" / "run" / "model")
+        words = ["--phantom_patients=10", "--phantom_slices=2", "--image_size=190", "--overwrite"]
+        result = run("make_records", f"--output_dir={tmp_path}/records", *words)
+        assert result.returncode == 1
+        assert "--overwrite does not touch it; move these away:\n  run/model/model.json" in result.stderr
+        shutil.rmtree(tmp_path / "records" / "run")
+        succeed("make_records", f"--output_dir={tmp_path}/records", *words)  # All else is its own.
+
     def test_predict_counts_no_slice_twice(self, trained, tmp_path):
         root, _, _ = trained
         folder = tmp_path / "scans"

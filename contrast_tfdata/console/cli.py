@@ -18,7 +18,7 @@ from absl import logging as absl_logging
 from rich.console import Console
 from rich.text import Text
 
-from contrast_tfdata.console import checked_packages, common_flags, surroundings
+from contrast_tfdata.console import checked_packages, common_flags, streams, surroundings
 from contrast_tfdata.errors import ContrastError, InterruptedRunError, StorageError, UsageError, printable
 from contrast_tfdata.patients import group_keys
 from contrast_tfdata.storage.staging import storage_error
@@ -51,8 +51,7 @@ def run(main: Callable[[Sequence[str]], None], *, needs_tensorflow: bool = True)
     Flags are refused before `main` runs, and so before it imports TensorFlow; so is a set of packages without it.
     """
     surroundings.make_independent()
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # A name of odd bytes must not end a run.
+    streams.make_lasting()
     debug = common_flags.debug()
     try:
         refuse_circular_flagfiles(sys.argv[1:])
@@ -206,6 +205,9 @@ def _guarded(main: Callable[[Sequence[str]], None], argv: Sequence[str], debug: 
         text = f"internal error: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
         advice = "run again with --debug for the traceback, and report it"
         return _report(error, f"{text}\n{advice}", ContrastError.exit_code, debug)
+    if lost := streams.lost_output():
+        text = f"the standard output could not be written ({lost.strerror}); all results are in their files"
+        return _report(lost, text, StorageError.exit_code, debug)
     return 0
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from absl import flags
 
+from contrast_tfdata.console import flag_types
 from contrast_tfdata.evaluation.abstention import DEFAULT_MAX_ERROR
 from contrast_tfdata.evaluation.operating_point import check_criterion
 from contrast_tfdata.images.preprocessing import INTERPOLATIONS
@@ -39,7 +40,7 @@ def debug() -> flags.FlagHolder:
 @_once
 def records_dir() -> flags.FlagHolder:
     """Where records are read."""
-    return flags.DEFINE_string("records_dir", None, "folder of records that make_records wrote")
+    return flag_types.define_path("records_dir", "folder of records that make_records wrote")
 
 
 @_once
@@ -57,9 +58,8 @@ def verify() -> flags.FlagHolder:
 @_once
 def workdir() -> flags.FlagHolder:
     """Where a run lives."""
-    return flags.DEFINE_string(
+    return flag_types.define_paths(
         "workdir",
-        None,
         "folder of the run: checkpoints, predictions, metrics, report, model; to evaluate, predict and export, shipped "
         "stands for the weights of this package, and A,B,C, or a folder of train --folds, for the mean logit of all",
     )
@@ -126,13 +126,13 @@ def split() -> flags.FlagHolder:
 @_once
 def output_dir() -> flags.FlagHolder:
     """Where a command writes."""
-    return flags.DEFINE_string("output_dir", None, "folder for the results")
+    return flag_types.define_path("output_dir", "folder for the results")
 
 
 @_once
 def output() -> flags.FlagHolder:
     """The file that a command writes."""
-    return flags.DEFINE_string("output", None, "file for the results")
+    return flag_types.define_path("output", "file for the results")
 
 
 @_once
@@ -165,7 +165,7 @@ def _is_criterion(text: str) -> bool:
 @_once
 def max_error() -> flags.FlagHolder:
     """How sure an answer must be."""
-    return flags.DEFINE_float(
+    return flag_types.define_float(
         "max_error",
         DEFAULT_MAX_ERROR,
         "largest share of wrong answers among the slices of validation that are answered; less sure ones, in a band "
@@ -178,9 +178,8 @@ def max_error() -> flags.FlagHolder:
 @_once
 def group_key_file() -> flags.FlagHolder:
     """Secret of the hash that stands for a patient."""
-    return flags.DEFINE_string(
+    return flag_types.define_path(
         "group_key_file",
-        None,
         "file whose bytes key the hash that stands for a patient [your own, made once: contrast_tfdata/group.key below "
         "XDG_DATA_HOME or ~/.local/share]",
     )

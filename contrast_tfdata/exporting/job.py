@@ -22,7 +22,6 @@ from contrast_tfdata.scoring import carried
 from contrast_tfdata.scoring.predictor import Predictor
 from contrast_tfdata.storage import staging
 
-SAVED_MODEL = staging.FolderKind("SavedModel", "saved_model.pb")
 FACTS_IN_FOLDER = Path("assets.extra", "contrast_tfdata.json")
 """Where a SavedModel keeps what TensorFlow does not read."""
 
@@ -77,7 +76,7 @@ class Export:
     def _staged(self, output: Path, overwrite: bool) -> Iterator[tuple[Path, Path]]:
         """Gives where to write the network, and where the facts."""
         if not self.form.suffix:
-            with staging.staged_directory(output, overwrite=overwrite, kind=SAVED_MODEL) as folder:
+            with staging.staged_directory(output, overwrite=overwrite, kind=staging.SAVED_MODEL) as folder:
                 yield folder, folder / FACTS_IN_FOLDER
             return
         companion = facts_name(output)
@@ -110,7 +109,7 @@ def refuse_existing(output: Path, form: Format, *, overwrite: bool) -> None:
     if form.suffix:
         staging.refuse_existing_files(output, output.resolve().with_name(facts_name(output)), overwrite=overwrite)
     else:
-        staging.refuse_existing(output, overwrite=overwrite, kind=SAVED_MODEL)
+        staging.refuse_existing(output, overwrite=overwrite, kind=staging.SAVED_MODEL)
 
 
 def facts_name(output: Path) -> str:

@@ -3,7 +3,7 @@
 Free of Matplotlib, so that it is there where only prediction is installed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,8 @@ from contrast_tfdata.images.slices import OUT_OF_SCOPE
 from contrast_tfdata.report.overlay import overlay
 from contrast_tfdata.report.templates import environment, png_data_uri
 
+_DRAWN_AT_ONCE = 32
+_SIGN = b'<meta name="generator" content="contrast_tfdata">'
 VERDICT_WORDS = {
     "no_gad": "before contrast",
     "with_gad": "after contrast",
@@ -36,7 +38,7 @@ REASON_WORDS = {
 def render(
     rows: Sequence[Mapping[str, Any]],
     skipped: Sequence[Mapping[str, Any]],
-    pictures: Mapping[int, tuple[np.ndarray, np.ndarray]],
+    pictures: Mapping[int, tuple[str, str]],
     *,
     network: str,
     counts: Sequence[str],
@@ -47,8 +49,7 @@ def render(
     Args:
         rows: the series, as `scoring.tables.Tables` has them.
         skipped: the files that were not scored, likewise.
-        pictures: by the number of a row the pixels of its middle slice, (S, S) uint8, and the map of its evidence,
-            (S, S) float32.
+        pictures: by the number of a row its middle slice and the map of its evidence (see `drawn`).
         network: which answered, a line.
         counts: lines on what became of all files.
         show_names: whether paths may be shown.
@@ -78,7 +79,30 @@ def render(
     )
 
 
-def _card(number: int, row: Mapping[str, Any], picture: tuple | None, show_names: bool) -> dict[str, Any]:
+def is_own(head: bytes) -> bool:
+    """Whether a file that begins so is a page of this package."""
+    return _SIGN in head
+
+
+def drawn(
+    pictures: Mapping[int, np.ndarray], evidence: Callable[[np.ndarray], np.ndarray]
+) -> dict[int, tuple[str, str]]:
+    """Returns slices and the maps over them as addresses that hold them, a few at a time: a map has 0.4 MB.
+
+    Args:
+        pictures: (S, S) uint8 by the number of their row.
+        evidence: (N, S, S) uint8 to (N, S, S) float32.
+    """
+    found, numbers = {}, list(pictures)
+    for start in range(0, len(numbers), _DRAWN_AT_ONCE):
+        few = numbers[start : start + _DRAWN_AT_ONCE]
+        maps = evidence(np.stack([pictures[number] for number in few]))
+        for number, each in zip(few, maps, strict=True):
+            found[number] = png_data_uri(_small(pictures[number])), png_data_uri(overlay(each))
+    return found
+
+
+def _card(number: int, row: Mapping[str, Any], picture: tuple[str, str] | None, show_names: bool) -> dict[str, Any]:
     facts = [
         ("series", row["series_number"]),
         ("plane", row["plane"]),
@@ -100,8 +124,8 @@ def _card(number: int, row: Mapping[str, Any], picture: tuple | None, show_names
         "is_check": row["check"] == "yes",
         "deserves_a_look": row["header"] == "conflict" or row["verdict"] == "indeterminate" or row["check"] == "yes",
         "facts": [(name, value) for name, value in facts if value not in ("", "unknown")],
-        "picture": png_data_uri(_small(picture[0])) if picture else "",
-        "map": png_data_uri(overlay(picture[1])) if picture else "",
+        "picture": picture[0] if picture else "",
+        "map": picture[1] if picture else "",
     }
 
 
@@ -121,8 +145,6 @@ def _studies(cards: Sequence[dict]) -> list[dict[str, Any]]:
     for card in cards:
         members.setdefault(card["study"], []).append(card)
     for each in members.values():
-        each.sort(
-            key=lambda card: (not card["deserves_a_look"], card["verdict"] == "not_t1", -(card["probability"] or 0))
-        )
+        each.sort(key=_place)
     studies = [{"study": study, "cards": each} for study, each in members.items()]
     return sorted(studies, key=lambda each: not any(card["deserves_a_look"] for card in each["cards"]))

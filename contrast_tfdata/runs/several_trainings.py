@@ -10,7 +10,7 @@ from contrast_tfdata.evaluation import read_csv
 from contrast_tfdata.evaluation.label_review import write_suspects
 from contrast_tfdata.evaluation.predictions import join, write_joined_csv
 from contrast_tfdata.records import manifest as manifests
-from contrast_tfdata.runs import several_runs
+from contrast_tfdata.runs import results_folder, several_runs
 from contrast_tfdata.runs.request import TrainingRequest
 from contrast_tfdata.scoring import lineage
 
@@ -27,6 +27,7 @@ def train(request: TrainingRequest, run: Callable[[], Mapping], console: Console
         run: does one of them, as the flags are at that moment, and returns its metrics.
         console: where to say what is done.
     """
+    results_folder.refuse_others(request.workdir, results_folder.OF_SEVERAL)
     if request.folds:
         _cross_validate(request, run, console)
     else:

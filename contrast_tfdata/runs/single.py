@@ -15,7 +15,7 @@ from contrast_tfdata.records import manifest as manifests
 from contrast_tfdata.records import verification
 from contrast_tfdata.records.manifest import Manifest
 from contrast_tfdata.report.figures import History
-from contrast_tfdata.runs import outcome
+from contrast_tfdata.runs import outcome, results_folder
 from contrast_tfdata.runs.request import TrainingRequest
 from contrast_tfdata.scoring import lineage
 from contrast_tfdata.storage import single_writer
@@ -32,6 +32,8 @@ def train(request: TrainingRequest, plan: RuntimePlan, distribution: Distributio
     Raises:
         ContrastError: as `loop.train`; or records and weights do not fit each other.
     """
+    if distribution.is_chief:
+        results_folder.refuse_others(request.workdir, results_folder.OF_TRAINING)
     run, job = _prepare(request, plan, distribution, console)
     if not distribution.is_chief:
         _fit(request, run, job, console)

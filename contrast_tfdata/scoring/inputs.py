@@ -128,6 +128,12 @@ class Inputs:
         """How many files were found, readable or not."""
         return len(self.units) + len(self.rejected)
 
+    @property
+    def real_paths(self) -> set[str]:
+        """Paths of the files and archives in which the units are; folders of links are none."""
+        files = (unit.file for unit in self.units.values())
+        return {file.root if file.archived else os.path.join(file.root, file.path) for file in files}
+
 
 def find_inputs(inputs: Sequence[str], *, max_bytes: int) -> Inputs:
     """Lists the files below all inputs.

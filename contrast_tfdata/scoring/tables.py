@@ -2,9 +2,8 @@
 
 import contextlib
 import dataclasses
-import errno
+import functools
 import json
-import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,6 +19,7 @@ from contrast_tfdata.scoring.inputs import Scores
 from contrast_tfdata.scoring.verdicts import INDETERMINATE, SeriesVerdict
 from contrast_tfdata.storage.atomic_file import replacing
 from contrast_tfdata.storage.csv_text import csv_line, guard_formula
+from contrast_tfdata.storage.ownership import Outputs
 
 VERDICTS = (*CLASS_NAMES, INDETERMINATE, NOT_T1)
 """All that the verdict on a series may be."""
@@ -162,6 +162,11 @@ def places(path: Path, tables: Tables | None = None) -> dict[str, Path]:
     return {"slices": path, **beside, **({"bids": path.with_suffix(".bids.tsv")} if is_bids else {})}
 
 
+def outputs(path: Path) -> Outputs:
+    """Returns all files that `write` may put there, each with what tells its own of another day."""
+    return {place: functools.partial(_is_own, name, path.suffix.lower()) for name, place in places(path).items()}
+
+
 def check_writable(path: Path) -> None:
     """Tries whether `write` may put its files there, so that hours of scoring are not lost; leaves all as it was.
 
@@ -169,10 +174,23 @@ def check_writable(path: Path) -> None:
         OSError: it may not; the error names the file.
     """
     for place in places(path).values():
-        if place.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(place))
         with contextlib.suppress(_NothingWrittenError), replacing(place):
             raise _NothingWrittenError  # What stands there stays.
+
+
+def _is_own(table: str, suffix: str, head: bytes) -> bool:
+    """Whether a file that begins so is this table of an earlier prediction."""
+    if suffix == ".csv":
+        return head.startswith(_header(table).encode())
+    try:
+        return json.loads(head.partition(b"\n")[0]).get("kind") in _KINDS
+    except (ValueError, AttributeError):
+        return False
+
+
+def _header(table: str) -> str:
+    line = _tsv_line if table == "bids" else csv_line
+    return line(CSV_COLUMNS if table == "slices" else _COLUMNS[table])
 
 
 class _NothingWrittenError(Exception):
@@ -180,7 +198,7 @@ class _NothingWrittenError(Exception):
 
 
 def write(path: Path, predictions: Predictions, tables: Tables, threshold: float) -> None:
-    """Writes all tables (see `places`); in .jsonl `kind` tells `slice`, `series`, `study` and `skipped`.
+    """Writes all tables (see `places`); in .jsonl `kind` tells what a line is, one of `_KINDS`.
 
     Raises:
         OSError: a file cannot be written; an older one then stays.
@@ -221,6 +239,10 @@ _COLUMNS = {
     "skipped": ["path", "reason", "detail"],
     "bids": ["path", "verdict", "name"],
 }
+
+
+_KINDS = ("slice", "series", "study", "skipped", "bids")
+"""What tells the lines of a .jsonl apart."""
 
 
 def _write_table(path: Path, columns: Sequence[str], rows: Sequence[dict]) -> None:

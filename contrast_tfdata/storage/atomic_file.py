@@ -1,11 +1,14 @@
 """Files that appear complete or not at all."""
 
 import contextlib
+import errno
 import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
+
+from contrast_tfdata.storage.bounded_file import UnfitFileError, kind_of
 
 
 @contextlib.contextmanager
@@ -17,16 +20,19 @@ def replacing(path: Path, *, binary: bool = False) -> Iterator[IO]:
     holds them as lone surrogates) go back to the same bytes.
 
     Args:
-        path: the file to create or replace. Its folder must exist.
+        path: the file to create or replace, or a link to it. Its folder must exist.
         binary: whether bytes are written instead of text.
 
     Yields:
         The open file.
 
     Raises:
+        UnfitFileError: a device, a folder or the like stands there.
         OSError: on a full disk, missing rights and the like.
     """
-    path = Path(path)
+    path = Path(os.path.realpath(path))  # A link stays a link; what it leads to is replaced.
+    if path.exists() and (kind := kind_of(path.stat().st_mode)):
+        raise UnfitFileError(errno.EINVAL, f"{kind}, which no file replaces", str(path))
     # A sibling, because os.replace is atomic only within one file system. Random, because two threads may write.
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     options = {} if binary else {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}

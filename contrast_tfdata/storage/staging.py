@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import dataclasses
+import fnmatch
 import glob
 import os
 import shutil
@@ -11,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from contrast_tfdata.errors import StorageError, UsageError
+from contrast_tfdata.errors import Problems, StorageError, UsageError
 from contrast_tfdata.storage import single_writer
 from contrast_tfdata.storage.atomic_file import sync
 
@@ -25,13 +26,44 @@ class FolderKind:
     Attributes:
         name: for people.
         marker: a file that every folder of the kind holds.
+        written: patterns (as of fnmatch) of the paths of all files that are written into one.
     """
 
     name: str
     marker: str
+    written: tuple[str, ...]
+
+    def foreign(self, folder: Path) -> list[str]:
+        """Returns the paths in a folder of files, links and empty folders that no command wrote, sorted."""
+        found = []
+        for parent, folders, files in os.walk(folder):
+            inside = Path(parent).relative_to(folder)
+            links = [name for name in folders if Path(parent, name).is_symlink()]
+            empty = [] if folders or files or inside == Path() else [""]
+            found += [(inside / name).as_posix() for name in (*files, *links, *empty)]
+        return sorted(path for path in found if not any(fnmatch.fnmatchcase(path, each) for each in self.written))
 
 
-RECORDS = FolderKind("folder of records", "manifest.json")
+_OF_DESKTOPS = (".DS_Store", ".nfs*", "Thumbs.db", "desktop.ini")
+RECORDS = FolderKind(
+    "folder of records",
+    "manifest.json",
+    (
+        "contrast-*.tfrecord-*-of-*",
+        *("manifest.json", ".verified.json", "rejected.csv", "look_alikes.csv"),
+        *("croissant.json", "dataset_info.json", "features.json", "label.labels.txt"),
+        *_OF_DESKTOPS,
+    ),
+)
+SAVED_MODEL = FolderKind(
+    "SavedModel",
+    "saved_model.pb",
+    (
+        *("saved_model.pb", "fingerprint.pb", "keras_metadata.pb", "variables/variables.*", "assets"),
+        "assets.extra/contrast_tfdata.json",
+        *_OF_DESKTOPS,
+    ),
+)
 
 
 @contextlib.contextmanager
@@ -160,6 +192,9 @@ def _refuse(target: Path, overwrite: bool, kind: FolderKind) -> None:
         raise UsageError(f"{target} exists; --overwrite replaces it once the new one is complete")
     if not target.is_dir() or (any(target.iterdir()) and not (target / kind.marker).is_file()):
         raise UsageError(f"{target} is no {kind.name}, so --overwrite does not touch it; name another one")
+    if foreign := kind.foreign(target):
+        headline = f"{target} holds what no command wrote there, so --overwrite does not touch it; move these away:"
+        raise UsageError(Problems(headline, foreign, complete=False).text())
 
 
 def _lock(target: Path) -> Path:

@@ -36,7 +36,7 @@ def _refuse_those_of_others(workdir: Path, checkpoints: Path, logs: Path, histor
     present = [path.name for path in (checkpoints, logs, history) if path.exists()]
     if not present:
         return
-    if not (_has_provenance(workdir) or any(checkpoints.glob("step-*/progress.json"))):
+    if not is_of_a_run(workdir):
         raise UsageError(
             f"{workdir}: --resume=never removes {', '.join(present)}, but nothing there shows that a training of this "
             f"package wrote them (no {_PROVENANCE} of one, no checkpoint); nothing was removed: give another "
@@ -51,9 +51,12 @@ def _refuse_those_of_others(workdir: Path, checkpoints: Path, logs: Path, histor
         raise UsageError(Problems(headline, sorted(foreign), complete=False).text())
 
 
-def _has_provenance(workdir: Path) -> bool:
+def is_of_a_run(folder: Path) -> bool:
+    """Whether a training or an evaluation wrote into a folder, however early it ended."""
+    if any(folder.glob("checkpoints/step-*/progress.json")):
+        return True
     try:
-        return _PACKAGE in read_json(workdir / _PROVENANCE)["packages"]
+        return _PACKAGE in read_json(folder / _PROVENANCE)["packages"]
     except (OSError, ValueError, KeyError, TypeError):
         return False
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from contrast_tfdata.images.slices import OUT_OF_SCOPE
-from contrast_tfdata.report.prediction_page import REASON_WORDS, VERDICT_WORDS, render
+from contrast_tfdata.report.prediction_page import REASON_WORDS, VERDICT_WORDS, drawn, render
 from contrast_tfdata.scoring.tables import VERDICTS
 
 
@@ -63,8 +63,19 @@ def test_names_are_shown_only_where_asked():
 
 def test_pictures_are_shown_with_their_maps():
     rng = np.random.default_rng(0)
-    pictures = {0: (rng.integers(0, 256, (331, 331), np.uint8), rng.normal(size=(331, 331)).astype(np.float32))}
-    html = page(pictures)
+    pictures = {number: rng.integers(0, 256, (331, 331), np.uint8) for number in range(70)}
+    asked = []
+
+    def evidence(images):
+        asked.append(len(images))
+        return images.astype(np.float32) - 127
+
+    drawings = drawn(pictures, evidence)
+    assert drawings.keys() == pictures.keys()
+    assert sum(asked) == 70
+    assert max(asked) <= 32  # A map has 0.4 MB, and an archive thousands of series.
+    assert drawings[69] == drawn({0: pictures[69]}, evidence)[0]
+    html = page({0: drawings[0]})
     assert html.count("data:image/png;base64,") == 2
     assert html.count('class="map"') == 1
 

@@ -32,6 +32,7 @@ from contrast_tfdata.intake.workers import Workers
 from contrast_tfdata.scoring import inputs, screen, tables, verdicts
 from contrast_tfdata.scoring.batching import score_stream
 from contrast_tfdata.scoring.verdicts import SeriesVerdict
+from contrast_tfdata.storage.bounded_file import UnfitFileError
 
 OPTIONS = inputs.ScoringOptions(Preprocessing(image_size=24), SliceSelection.parse("0,1"), batch_size=4)
 AT_HALF = Choices(OperatingPoint.fixed())
@@ -373,7 +374,7 @@ def test_trying_a_place_leaves_it_as_it_was(name, tmp_path):
 @pytest.mark.parametrize(("name", "folder"), [("p.csv", "p.csv"), ("p.csv", "p.series.csv"), ("p.jsonl", "p.jsonl")])
 def test_a_place_that_a_folder_takes_is_refused(name, folder, tmp_path):
     (tmp_path / folder).mkdir()
-    with pytest.raises(IsADirectoryError, match=folder):
+    with pytest.raises(UnfitFileError, match="a folder"):
         tables.check_writable(tmp_path / name)
     assert [path.name for path in tmp_path.iterdir()] == [folder]
 
