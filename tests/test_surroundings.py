@@ -81,3 +81,33 @@ def test_neither_a_notebooks_backend_nor_a_matplotlibrc_changes_a_figure(tmp_pat
     (folder / "matplotlibrc").write_text("text.usetex: True\nfont.size: 30\naxes.facecolor: black\n")
     started(FIGURE, MPLBACKEND="module://matplotlib_inline.backend_inline", MPLCONFIGDIR=str(folder))
     np.testing.assert_array_equal(np.asarray(Image.open("figure.png")), plain)
+
+
+WARNED = """
+from contrast_tfdata.console import surroundings
+surroundings.make_independent()
+import multiprocessing, warnings
+def warn(category):
+    warnings.warn("of the future", category)
+    return True
+if __name__ == "__main__":
+    assert all(map(warn, (UserWarning, DeprecationWarning, ResourceWarning)))
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.apply(warn, (DeprecationWarning,))
+"""
+
+
+@pytest.mark.parametrize("more", [{}, {"PYTHONDEVMODE": "1"}])
+def test_no_librarys_warning_ends_a_command(tmp_path, more):
+    script = tmp_path / "warned.py"
+    script.write_text(WARNED)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", **more}
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_interpreter_without_docstrings_is_named():
+    code = "from contrast_tfdata.console import checked_packages; checked_packages.require_tensorflow()"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONOPTIMIZE": "2"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
+    assert "unset PYTHONOPTIMIZE" in done.stderr

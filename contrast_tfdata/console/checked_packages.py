@@ -15,8 +15,6 @@ NEEDED = {(3, 10): _WITH_ADDONS, (3, 11): _WITH_ADDONS, (3, 12): _WITHOUT_ADDONS
 """By version of Python, how the versions begin that work together."""
 _SAME_AS = {"tensorflow": ("tensorflow-cpu", "tensorflow-intel", "tensorflow-macos")}
 """Other names under which the same package is installed."""
-
-
 _ALL_OF_THEM = "python -m pip install -r requirements.lock"
 
 
@@ -24,10 +22,12 @@ def require_tensorflow() -> None:
     """Returns where TensorFlow and what belongs to it are installed, in versions that work together.
 
     Raises:
-        UsageError: TensorFlow is not installed: it comes with the extra `train`.
+        UsageError: TensorFlow is not installed (it comes with the extra `train`), or Python runs without docstrings.
         ContrastError: the versions do not fit together.
     """
     python = sys.version_info[:2]
+    if sys.flags.optimize > 1:
+        raise UsageError("TensorFlow needs its docstrings, which Python leaves out here: unset PYTHONOPTIMIZE, or -OO")
     if _version_of("tensorflow", installed_version) is None:
         how = 'python -m pip install "contrast_tfdata[train]"'
         if python not in NEEDED:

@@ -5,6 +5,8 @@ result nor end a command.
 """
 
 import os
+import sys
+import warnings
 
 
 def make_independent() -> None:
@@ -13,3 +15,14 @@ def make_independent() -> None:
     os.environ["KERAS_HOME"] = os.devnull
     # Figures are drawn into files. A notebook names a backend that need not be installed here.
     os.environ["MPLBACKEND"] = "agg"
+    _take_warnings_as_python_does()
+
+
+def _take_warnings_as_python_does() -> None:
+    """Puts back Python's own filters: under PYTHONWARNINGS=error any library's note of its future ends a command."""
+    os.environ.pop("PYTHONWARNINGS", None)
+    # Python hands these on to the processes that multiprocessing starts.
+    sys.warnoptions[:] = [each for each in sys.warnoptions if not each.startswith("error")]
+    warnings.resetwarnings()
+    for category in (ImportWarning, PendingDeprecationWarning, DeprecationWarning, ResourceWarning):
+        warnings.simplefilter("ignore", category)
