@@ -2,12 +2,18 @@
 
 The rooms, in the order in which data goes through them (imports run the same way, never back): `storage`, `images`,
 `phantom`, `intake`, `patients`, `records`, `pipeline`, `model`, `training`, `evaluation`, `scoring`, `exporting`,
-`report`, `console`, `runs`.
+`report`, `console`, `runs`, `api`.
 Entry points: `python -m contrast_tfdata.make_records`, `.train`, `.evaluate`, `.predict`, `.export`.
+
+From Python, as `import contrast_tfdata as ct`: `ct.load_records`, `ct.ContrastNet`, `ct.load_model`, `ct.evaluate`,
+`ct.predict`, `ct.plots`. Importing the package imports none of what they need: they do, where they are first used.
 """
 
+import importlib
 import importlib.util
 import os
+import sys
+import types
 
 from contrast_tfdata.version import __version__
 
@@ -21,4 +27,42 @@ CLASS_NAMES = ("no_gad", "with_gad")
 SPLITS = ("train", "validation", "test")
 """What records are divided into, in this order everywhere."""
 
-__all__ = ["CLASS_NAMES", "SPLITS", "__version__"]
+_PUBLIC = {
+    "ContrastNet": "model.contrast_net",
+    "evaluate": "api.evaluation",
+    "load_model": "api.models",
+    "load_records": "api.data",
+    "plots": "api.plots",
+    "predict": "api.prediction",
+}
+"""What the package offers to Python programs, and where it is."""
+_WITHOUT_TENSORFLOW = ("predict",)
+
+__all__ = ["CLASS_NAMES", "SPLITS", "__version__", *_PUBLIC]
+
+
+def __getattr__(name: str):
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _WITHOUT_TENSORFLOW and "tensorflow" not in sys.modules:
+        importlib.import_module(f"{__name__}.console.checked_packages").require_tensorflow()
+        importlib.import_module(f"{__name__}.model.runtime_plan").configure_environment()
+    module = importlib.import_module(f"{__name__}.{_PUBLIC[name]}")
+    found = module if name == "plots" else getattr(module, name)
+    setattr(sys.modules[__name__], name, found)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+class _Package(types.ModuleType):
+    """Keeps the functions `evaluate` and `predict`, which importing the commands of these names would hide."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (isinstance(value, types.ModuleType) and name in ("evaluate", "predict")):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

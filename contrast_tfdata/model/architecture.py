@@ -3,6 +3,9 @@
 Free of TensorFlow, so that weight files can be checked without it.
 """
 
+import dataclasses
+import math
+
 IMAGE_SIZE = 331
 """Side of the square input image in pixels."""
 
@@ -77,3 +80,53 @@ def weight_shapes(image_size: int = IMAGE_SIZE) -> dict[str, tuple[int, ...]]:
     shapes["dense_1/kernel"] = (DENSE_UNITS, 1)
     shapes["dense_1/bias"] = (1,)
     return shapes
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerRow:
+    """A layer as a summary shows it.
+
+    Attributes:
+        name: as Keras numbers it.
+        kind: class of the layer.
+        shape: of what it gives for one image.
+        parameters: how many numbers it learns.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    parameters: int = 0
+
+    @property
+    def shown_shape(self) -> str:
+        """The shape with the number of images, which is open, as in (None, 329, 329, 16)."""
+        return f"({', '.join(['None', *map(str, self.shape)])}{',' if not self.shape else ''})"
+
+
+def layer_table(image_size: int = IMAGE_SIZE) -> list[LayerRow]:
+    """Returns the layers of the slides' network, which are its own: the rewrites change none of these shapes.
+
+    Raises:
+        ValueError: if the image is too small for the network.
+    """
+    feature_size(image_size)
+    size, rows = image_size, [LayerRow("input", "InputLayer", (image_size, image_size, IMAGE_CHANNELS))]
+    counts = _parameters(image_size)
+    for index, filters in enumerate(FILTERS):
+        name = numbered("conv2d", index)
+        rows.append(LayerRow(name, "Conv2D", (size - 2, size - 2, filters), counts[name]))
+        size = (size - 2) // 2
+        rows.append(LayerRow(numbered("max_pooling2d", index), "MaxPooling2D", (size, size, filters)))
+    flat = size * size * FILTERS[-1]
+    rows += [LayerRow("flatten", "Flatten", (flat,)), LayerRow("dropout", "Dropout", (flat,))]
+    rows.append(LayerRow("dense", "Dense", (DENSE_UNITS,), counts["dense"]))
+    return [*rows, LayerRow("dense_1", "Dense", (1,), counts["dense_1"])]
+
+
+def _parameters(image_size: int) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for name, shape in weight_shapes(image_size).items():
+        layer = name.partition("/")[0]
+        counts[layer] = counts.get(layer, 0) + math.prod(shape)
+    return counts

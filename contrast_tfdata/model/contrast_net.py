@@ -15,6 +15,14 @@ from contrast_tfdata.model.dropout import CountedDropout
 from contrast_tfdata.model.layers import ConvPool
 from contrast_tfdata.model.micro_batches import MicroBatches
 
+LEARNING_RATE = 5e-4
+"""Of Adam, on the slides."""
+_ON_LOGITS = {
+    # A logit of 0 is a probability of 0.5.
+    "accuracy": lambda: tf.keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0),
+    "auc": lambda: tf.keras.metrics.AUC(name="auc", from_logits=True),
+}
+"""Metrics by name: Keras's own of these names take what they are given for probabilities."""
 _EARLY_BLOCKS = 2
 """Their features hold nine tenths of a training step's memory."""
 
@@ -60,6 +68,7 @@ class ContrastNet(tf.keras.Model):
         self._visible = visible_size(image_size)
         self._make_layers()
         self._epoch_loss = _EpochLoss()
+        self._has_recipe = False
         # Creates the variables, so that weights can be read and set from the start.
         self(tf.zeros((1, image_size, image_size), tf.uint8))
 
@@ -100,6 +109,42 @@ class ContrastNet(tf.keras.Model):
         """
         x = self._early_blocks(self._visible_pixels(inputs))
         return self.logits_of(x, _EARLY_BLOCKS, training=training)
+
+    def compile(self, optimizer=None, loss=None, metrics=("accuracy",), weighted_metrics=(), **kwargs):
+        """Compiles the network; the defaults are the slides' recipe: Adam at 5e-4, cross-entropy, accuracy.
+
+        Args:
+            optimizer: as Keras takes it.
+            loss: a loss object or function of (labels, logits); `binary_crossentropy` is that of logits.
+            metrics: as Keras takes them, of logits; `accuracy` and `auc` know that. Weights reach all of them, so that
+                padding never counts.
+            weighted_metrics: likewise.
+            **kwargs: as for any Keras model.
+        """
+        if loss in (None, "binary_crossentropy"):
+            # From logits and in float32: from probabilities it saturates in 16 bits.
+            loss = tf.keras.losses.BinaryCrossentropy(from_logits=True, reduction=tf.keras.losses.Reduction.NONE)
+        asked = [*(metrics or ()), *(weighted_metrics or ())]
+        super().compile(
+            tf.keras.optimizers.Adam(LEARNING_RATE) if optimizer is None else optimizer,
+            loss,
+            weighted_metrics=[_ON_LOGITS[each]() if each in _ON_LOGITS else each for each in asked],
+            **kwargs,
+        )
+        self._has_recipe = True
+
+    def fit(self, x=None, *args, **kwargs):
+        """Trains as Keras does; a network that was not compiled, with the slides' recipe.
+
+        A data set of several epochs (`Records.train(epochs=15)`) is trained on for as many.
+        """
+        if not self._has_recipe:
+            self.compile()
+        return super().fit(x, *args, **{**getattr(x, "fit_arguments", {}), **kwargs})
+
+    def probabilities(self, images) -> tf.Tensor:
+        """Returns the probability of with_gad, (N,) float32, of images as `call` takes them."""
+        return tf.math.sigmoid(self(images, training=False)[:, 0])
 
     def features(self, inputs, num_blocks: int) -> tf.Tensor:
         """Returns what the first blocks make of images as `call` takes them: (N, h, w, filters), pooled, 0 or more."""

@@ -17,6 +17,8 @@ _PREFETCHED = 2
 """Batches made ahead. AUTOTUNE was no faster, and leaves open how much it holds."""
 _PHANTOM_SEEDS = 1 << 32
 """Added to the seed for the order of synthetic slices; seeds end below it, so no real pass is shuffled alike."""
+_DRAWN_EPOCHS = 1 << 31
+"""Numbers among which an epoch without one is drawn."""
 _PHANTOM_NUMBERS = 1 << 62
 """Where the numbers of synthetic slices begin, by which they are augmented: above those of real ones."""
 
@@ -39,11 +41,13 @@ def create_train_dataset(
     manifest: Manifest,
     options: PipelineOptions,
     first_epoch: int,
-    epochs: int,
+    epochs: int | None,
     first_step: int = 0,
     phantom: PhantomPart | None = None,
 ) -> tf.data.Dataset:
     """Batches of the training split for the epochs from `first_epoch` (counted from 0) to `epochs` - 1.
+
+    Without a number of epochs it is one epoch, in an order of its own each time that the data set is gone through.
 
     The order of an epoch follows from seed and epoch alone, whatever the cache: a run that starts at epoch 5, or at a
     later step of it (`first_step`, from 0), sees what an uninterrupted one sees there. A split of at most
@@ -86,7 +90,7 @@ def create_train_dataset(
         # Batched within an epoch: each epoch shows every example once, as on the slides.
         return numbered.batch(division.real)
 
-    batches = tf.data.Dataset.range(first_epoch, epochs).flat_map(one_epoch)
+    batches = _epochs(first_epoch, epochs, options.seed).flat_map(one_epoch)
     if phantom:
         # Where a run starts follows from its step alone: within the pass that an uninterrupted run would be in.
         first = (first_epoch * division.steps + first_step) * division.synthetic
@@ -108,16 +112,26 @@ def create_train_dataset(
         batches = batches.map(balance_batch)
     batches = batches.with_options(_tf_options(options.cache))
     batches = batches.prefetch(_PREFETCHED)
-    return batches.apply(tf.data.experimental.assert_cardinality((epochs - first_epoch) * division.steps - first_step))
+    steps = (1 if epochs is None else epochs - first_epoch) * division.steps - first_step
+    return batches.apply(tf.data.experimental.assert_cardinality(steps))
+
+
+def _epochs(first: int, last: int | None, seed: int) -> tf.data.Dataset:
+    """The numbers of the epochs; without a last one, a number drawn anew for each pass through the data set."""
+    if last is not None:
+        return tf.data.Dataset.range(first, last)
+    drawn = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).take(1)
+    return drawn.map(lambda number: number % _DRAWN_EPOCHS)
 
 
 def create_eval_dataset(
-    *, records_dir: Path, manifest: Manifest, split: str, options: PipelineOptions
+    *, records_dir: Path, manifest: Manifest, split: str, options: PipelineOptions, pad: bool = True
 ) -> tf.data.Dataset:
     """Batches of a split in the order of its records, each example once; the last batch is padded with weight 0.
 
     Returns:
         A data set of (images (B, S, S) uint8, labels (B, 1) float32, weights (B,) float32), all of the same shape.
+        Without `pad` of (images, labels), of which the last batch may be smaller.
 
     Raises:
         DataError: there is no such split.
@@ -125,8 +139,10 @@ def create_eval_dataset(
     records = read(records_dir, require_split(records_dir, manifest, split), in_turn=False)
     examples = records.map(lambda each: parse_example(each, manifest.image_size), num_parallel_calls=tf.data.AUTOTUNE)
     batches = examples.batch(options.batch_size)
-    # Padded, not dropped: no example is lost, and one compiled step serves all.
-    batches = batches.map(lambda image, label: _padded(image, label[:, tf.newaxis], None, options.batch_size))
+    batches = batches.map(lambda image, label: (image, label[:, tf.newaxis]))
+    if pad:
+        # Padded, not dropped: no example is lost, and one compiled step serves all.
+        batches = batches.map(lambda image, label: _padded(image, label, None, options.batch_size))
     # Cached after batching, since nothing changes from one validation to the next.
     batches = batches.cache() if options.cache == "memory" else batches
     return batches.with_options(_tf_options(options.cache)).prefetch(_PREFETCHED)

@@ -32,7 +32,19 @@ def learning_curves(history: History, quantity: str, title: str) -> Figure:
         title: heading.
     """
     figure = new_figure()
-    axes = figure.add_subplot()
+    _learning_panel(figure.add_subplot(), history, quantity, title)
+    return figure
+
+
+def training_curves(history: History) -> Figure:
+    """Draws loss and accuracy over epochs, beside each other; see `learning_curves`."""
+    figure = new_figure(10.4, 4.0)
+    _learning_panel(figure.add_subplot(1, 2, 1), history, "loss", "Binary cross-entropy loss")
+    _learning_panel(figure.add_subplot(1, 2, 2), history, "accuracy", "Binary classification accuracy")
+    return figure
+
+
+def _learning_panel(axes: Axes, history: History, quantity: str, title: str):
     for key, name, color, line in (
         (quantity, "Training", BLUE, "-"),
         (f"val_{quantity}", "Validation", VERMILLION, "--"),
@@ -44,6 +56,18 @@ def learning_curves(history: History, quantity: str, title: str) -> Figure:
     axes.xaxis.get_major_locator().set_params(integer=True)
     if axes.has_data():
         legend(axes)
+
+
+def slices(images: Mapping[str, Sequence[np.ndarray]]) -> Figure:
+    """Shows slices, (height, width) uint8, in a row for each class name."""
+    columns = max(1, *map(len, images.values()))
+    figure = new_figure(2.3 * columns, 2.5 * len(images))
+    for row, (name, pixels) in enumerate(images.items()):
+        for column, each in enumerate(pixels):
+            axes = figure.add_subplot(len(images), columns, row * columns + column + 1)
+            axes.imshow(each, cmap="gray", vmin=0, vmax=255)
+            axes.set_title(name, fontsize=9.5, color=INK)
+            axes.set_axis_off()
     return figure
 
 
@@ -94,8 +118,8 @@ def _confusion_panel(axes: Axes, title: str, counts: np.ndarray):
     axes.spines[:].set_visible(False)
 
 
-def threshold_sweep(test: Predictions, threshold: float) -> Figure:
-    """Draws the test accuracy over the slides' thresholds, its maximum, and the operating point at `threshold`."""
+def threshold_sweep(test: Predictions, threshold: float, split: str = "test") -> Figure:
+    """Draws a split's accuracy over the slides' thresholds, its maximum, and the operating point at `threshold`."""
     thresholds, accuracies, best = slides_sweep(test.label, test.probability)
     figure = new_figure()
     axes = figure.add_subplot()
@@ -107,7 +131,7 @@ def threshold_sweep(test: Predictions, threshold: float) -> Figure:
     axes.plot(threshold, here, "o", color=INK, label=f"Operating point {threshold:.3f}: {here:.4f}")
     label = f"Maximum at {best:.2f}: {accuracies.max():.4f} (optimistic)"
     axes.plot(best, accuracies.max(), "+", color=VERMILLION, markersize=15, markeredgewidth=2.5, label=label)
-    dress(axes, title="Accuracy on test by threshold", x_label="Threshold", y_label="Accuracy")
+    dress(axes, title=f"Accuracy on {split} by threshold", x_label="Threshold", y_label="Accuracy")
     axes.set_xlim(-0.01, 1.01)
     legend(axes, "lower center")
     return figure

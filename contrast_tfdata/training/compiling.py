@@ -19,10 +19,8 @@ def compile_model(model: tf.keras.Model, options: TrainingOptions, *, steps_per_
         steps_per_epoch: updates in an epoch: schedules are told in epochs.
         jit_compile: compile the step with XLA.
     """
-    accuracy = tf.keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)  # a logit of 0 is a probability of 0.5
-    # Weighted, so that padding does not count.
     optimizer = make_optimizer(options, make_learning_rate(options, steps_per_epoch))
-    model.compile(optimizer, make_loss(options), weighted_metrics=[accuracy], jit_compile=jit_compile)
+    model.compile(optimizer, make_loss(options), jit_compile=jit_compile)
     # Optimizer and metrics have their state from the start, so that a checkpoint that lacks a part of it is noticed;
     # and several replicas cannot make it within the step.
     build_optimizer(model.optimizer, model.trainable_variables)
@@ -63,12 +61,11 @@ def _centralized(gradient: tf.Tensor) -> tf.Tensor:
     return gradient - tf.reduce_mean(gradient, axis=inputs, keepdims=True) if inputs else gradient
 
 
-def make_loss(options: TrainingOptions) -> tf.keras.losses.Loss:
-    """Builds the loss on logits, one value per example: the network takes the weighted mean."""
+def make_loss(options: TrainingOptions) -> tf.keras.losses.Loss | None:
+    """Builds the loss on logits, one value per example; None stands for the network's own, cross-entropy."""
     if options.loss == "focal":
         return addons.focal_loss(options.focal_gamma, options.focal_alpha)
-    # From logits and in float32: from probabilities it saturates in 16 bits.
-    return tf.keras.losses.BinaryCrossentropy(from_logits=True, reduction=tf.keras.losses.Reduction.NONE)
+    return None
 
 
 def take_averaged_weights(model: tf.keras.Model) -> bool:

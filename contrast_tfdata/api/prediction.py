@@ -1,0 +1,106 @@
+"""Verdicts on files, as `python -m contrast_tfdata.predict` gives them."""
+
+import dataclasses
+import html
+import os
+from collections.abc import Iterable, Sequence
+
+from contrast_tfdata.intake import files
+from contrast_tfdata.intake.workers import Workers
+from contrast_tfdata.model import pretrained
+from contrast_tfdata.patients import group_keys
+from contrast_tfdata.scoring import inputs
+from contrast_tfdata.scoring.answerer import Answerer
+from contrast_tfdata.scoring.detector import SequenceDetector
+from contrast_tfdata.scoring.tables import Tables
+
+
+@dataclasses.dataclass(frozen=True)
+class SeriesAnswer:
+    """The verdict on a series.
+
+    Attributes:
+        series: its first file.
+        slices: how many were scored.
+        probability: of with_gad, in [0, 1]; None where nothing was scored.
+        verdict: `no_gad`, `with_gad`, `indeterminate` or `not_t1`.
+        reason: why there is no answer, a word; "" where there is one.
+        header: whether header or BIDS name agree: `agree`, `conflict`, `silent`, `contradictory` or `unanswered`.
+        header_claim: what they say: `no_gad`, `with_gad`, `silent` or `contradictory`.
+        plane: in which it was acquired.
+        sequence: what it is, as far as header or name say.
+        files: how many files it is.
+    """
+
+    series: str
+    slices: int
+    probability: float | None
+    verdict: str
+    reason: str
+    header: str
+    header_claim: str
+    plane: str
+    sequence: str
+    files: int
+
+
+class Answers(list[SeriesAnswer]):
+    """Verdicts, a series each, and what became of the other files.
+
+    Attributes:
+        skipped: (path, reason) of the files that are no T1 slices; nothing is wrong with them.
+        damaged: (path, what is wrong) of the files that could not be read.
+    """
+
+    def __init__(
+        self,
+        answers: Iterable[SeriesAnswer],
+        skipped: Sequence[tuple[str, str]] = (),
+        damaged: Sequence[tuple[str, str]] = (),
+    ):
+        super().__init__(answers)
+        self.skipped = list(skipped)
+        self.damaged = list(damaged)
+
+    def _repr_html_(self) -> str:
+        names = ("series", "slices", "probability", "verdict", "reason", "header")
+        rows = "".join(
+            f"<tr>{''.join(f'<td>{html.escape(_shown(getattr(each, name)))}</td>' for name in names)}</tr>"
+            for each in self
+        )
+        ends = f"<p>{len(self.skipped)} files skipped, {len(self.damaged)} damaged</p>"
+        return f"<table><tr>{''.join(f'<th>{name}</th>' for name in names)}</tr>{rows}</table>{ends}"
+
+
+def predict(
+    *paths: str | os.PathLike[str], workdir: str = pretrained.NAME, num_workers: int = 1, batch_size: int = 64
+) -> Answers:
+    """Says of each series whether it was taken before or after contrast.
+
+    Args:
+        *paths: folders, archives or files: DICOM, NIfTI, PNG, JPEG; the export of a whole archive.
+        workdir: `shipped` for the weights of this package, or the folder of a trained run, or several as A,B,C.
+        num_workers: processes that decode. With more than one, a script needs `if __name__ == "__main__":`.
+        batch_size: slices in memory at once.
+
+    Raises:
+        DataError: there is no file, or the network cannot be read.
+    """
+    answerer = Answerer.of_runs(workdir)
+    found = inputs.find_inputs([os.path.expanduser(path) for path in paths], max_bytes=files.MAX_FILE_BYTES)
+    options = inputs.ScoringOptions(
+        answerer.preprocessing, batch_size=batch_size, secret=group_keys.own(), gate=answerer.gate
+    )
+    detector = SequenceDetector.for_slices(answerer.preprocessing.to_json())
+    with Workers(num_workers) as workers:
+        scores = inputs.score_files(found, answerer.predictor(), options, workers, lambda *stage: None, detector)
+    names = [field.name for field in dataclasses.fields(SeriesAnswer)]
+    answers = (
+        SeriesAnswer(**{name: row[name] for name in names}) for row in Tables.of(scores, answerer.choices).series
+    )
+    skipped = [(each.path, each.code) for each in scores.skipped]
+    return Answers(answers, skipped, [(each.path, each.detail) for each in scores.rejected])
+
+
+def _shown(value: object) -> str:
+    return "" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)
