@@ -20,6 +20,7 @@ from contrast_tfdata.evaluation.predictions import sigmoid
 from contrast_tfdata.model import pretrained, views
 from contrast_tfdata.model.weights import NetworkWeights, load_model
 from contrast_tfdata.scoring import carried
+from contrast_tfdata.storage import sealed_json
 from contrast_tfdata.storage.bounded_file import UnfitFileError, read_json
 
 SUMMARIES = ("folds.json", "repeats.json")
@@ -127,11 +128,17 @@ def _runs_below(folder: str) -> list[str]:
 
 def _runs_in(path: Path) -> list[str]:
     try:
-        runs = [run["name"] for run in read_json(path)["runs"]]
+        content = read_json(path)
+        runs = [run["name"] for run in content["runs"]]
         if not runs or not all(_RUN.fullmatch(run) for run in runs):
             raise ValueError(f"`runs` are {runs}")
     except (UnfitFileError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: damaged, or of a training that did not end ({error}); train again") from error
+    if sealed_json.was_changed(content):
+        raise DataError(
+            f"{path}: changed after it was written, so these may not be the runs that were trained; to leave some out, "
+            "name the others, with commas between them"
+        )
     return runs
 
 
