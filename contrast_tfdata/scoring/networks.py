@@ -8,6 +8,7 @@ what every member's does. A temperature is not handed on: it says how one networ
 """
 
 import math
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -48,8 +49,7 @@ def load(workdir: str) -> tuple[tuple[NetworkWeights, ...], dict[str, Any]]:
 
 def member_names(workdir: str) -> list[str]:
     """Returns the runs that a workdir stands for, see `load`; one for a single run."""
-    parts = [workdir] if Path(workdir).exists() else [part.strip() for part in workdir.split(",")]
-    names = [name for part in parts for name in _runs_below(part)]
+    names = [name for part in _listed(workdir) for name in _runs_below(part)]
     if len(set(names)) < len(names) or not all(names):
         raise UsageError(f"--workdir: name runs with single commas between them, each once. Received: {workdir}")
     return names
@@ -109,6 +109,17 @@ def combine(names: Sequence[str], descriptions: Sequence[Mapping[str, Any]]) -> 
         ],
         "versions": first.get("versions"),
     }
+
+
+def _listed(workdir: str) -> list[str]:
+    """Returns the names between commas; commas, and blanks at an end, that belong to an existing path stay with it."""
+    words, names = workdir.split(","), []
+    while words:
+        longest = (number for number in range(len(words), 0, -1) if os.path.exists(",".join(words[:number])))
+        number = next(longest, 0)
+        names.append(",".join(words[:number]) if number else words[0].strip())
+        words = words[number or 1 :]
+    return names
 
 
 def _runs_below(folder: str) -> list[str]:

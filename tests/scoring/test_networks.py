@@ -154,6 +154,22 @@ def test_a_folder_with_a_comma_in_its_name_is_one_run(runs, tmp_path):
     assert networks.load("shipped")[1]["name"] == networks.load(pretrained.NAME)[1]["name"]
 
 
+def test_in_a_list_too_an_existing_path_keeps_its_commas_and_blanks(runs, tmp_path):
+    names = [str(tmp_path / name) for name in ("a,b", " c ", "d")]
+    for name in names:
+        shutil.copytree(runs / "fold-1", name)
+    for listed in (names, names[::-1], [names[2], names[0], names[1]]):
+        assert networks.member_names(",".join(listed)) == listed
+    assert networks.member_names(f"{names[2]}, {runs}/fold-2") == [names[2], f"{runs}/fold-2"]
+
+
+def test_a_list_longer_than_a_name_can_be_is_still_a_list(runs, monkeypatch):
+    monkeypatch.chdir(runs)
+    several = ",".join([f"{'./' * 100}fold-1", "fold-2"])
+    assert networks.member_names(several.replace("/", "//")) == several.replace("/", "//").split(",")
+    assert networks.member_names(",".join(f"run-{number}" for number in range(100)))[99] == "run-99"
+
+
 def test_an_edited_list_of_runs_is_noticed_and_an_older_one_read(runs, tmp_path):
     folder = shutil.copytree(runs, tmp_path / "all")
     rows = [{"name": f"fold-{number}", **several_runs.figures_of(METRICS)} for number in (1, 2)]
