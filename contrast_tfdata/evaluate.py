@@ -1,5 +1,6 @@
 """Scores a trained network on records: `python -m contrast_tfdata.evaluate --workdir=W --records_dir=R`."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def _output_dir(workdir: Path, split: str) -> Path:
         if not _OUTPUT_DIR.value:
             raise UsageError("--output_dir is needed with --workdir=shipped: nothing is written into the package")
         return _no_run(Path(_OUTPUT_DIR.value))
-    if not _OUTPUT_DIR.value and "," in _WORKDIR.value and not workdir.exists():
+    if not _OUTPUT_DIR.value and "," in _WORKDIR.value and not os.path.exists(workdir):
         raise UsageError("--output_dir is needed with several runs in --workdir")
     output_dir = Path(_OUTPUT_DIR.value or workdir / f"evaluation-{split}")
     if output_dir.resolve() == workdir.resolve():

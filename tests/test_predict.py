@@ -8,6 +8,7 @@ import subprocess
 import pytest
 from image_files import dicom_bytes, nifti_bytes, ramp, volume
 from lesser_rights import obey_rights
+from model_files import forge
 from png_files import write_png
 from running import fresh, read_rows, run
 
@@ -195,8 +196,7 @@ def test_an_input_is_never_replaced(tmp_path, picture):
 def copy_of_shipped_model(workdir, **more):
     """Writes a run whose model is that of the package, with these keys in its model.json."""
     shutil.copytree(pretrained.model_folder(pretrained.NAME), workdir / "model")
-    description = json.loads((workdir / "model" / "model.json").read_text())
-    (workdir / "model" / "model.json").write_text(json.dumps({**description, **more}))
+    forge(workdir / "model", **more)
     return workdir
 
 

@@ -18,6 +18,7 @@ from contrast_tfdata.exporting import outside
 from contrast_tfdata.exporting.formats import Tolerance
 from contrast_tfdata.exporting.samples import Sample
 from contrast_tfdata.exporting.thresholds import Thresholds
+from contrast_tfdata.storage.plain_path import plain_path
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,10 +163,10 @@ def run_outside(name: str, path: Path, pixels: np.ndarray) -> tuple[dict[str, np
     Raises:
         ContrastError: the process fails.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, plain_path(path.resolve()) as plain:
         given, answered = Path(folder, "slices.npy"), Path(folder, "answers.npz")
         np.save(given, pixels)
-        command = [sys.executable, "-I", outside.__file__, name, str(path.resolve()), str(given), str(answered)]
+        command = [sys.executable, "-I", outside.__file__, name, str(plain), str(given), str(answered)]
         # On the CPU, wherever it runs later: GPUs round convolutions to 10 bits by themselves.
         environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
         result = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace", check=False)

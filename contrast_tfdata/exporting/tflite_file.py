@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from contrast_tfdata.errors import ContrastError
 from contrast_tfdata.exporting.served import INPUT, ServedNetwork
+from contrast_tfdata.storage.plain_path import plain_temporary_files
 
 
 def write(served: ServedNetwork, path: Path, representative: np.ndarray | None = None) -> None:
@@ -29,7 +30,7 @@ def write(served: ServedNetwork, path: Path, representative: np.ndarray | None =
     if representative is not None:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = lambda: ({INPUT: each[np.newaxis]} for each in representative)
-    with _said() as said:
+    with _said() as said, plain_temporary_files():  # It saves and loads a SavedModel there.
         try:
             content = converter.convert()
         except Exception as error:  # ConverterError, ValueError, RuntimeError: it raises many

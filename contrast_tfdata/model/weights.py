@@ -14,7 +14,6 @@ import json
 import math
 import os
 import platform
-import re
 import zipfile
 from collections.abc import Mapping
 from importlib import metadata
@@ -24,21 +23,17 @@ from typing import Any
 import numpy as np
 
 from contrast_tfdata.errors import DataError, StorageError, differences
-from contrast_tfdata.model import views
 from contrast_tfdata.model.architecture import DROPOUT, weight_shapes
+from contrast_tfdata.model.description import DESCRIPTION_KEYS, WEIGHTS_FILE, problems
+from contrast_tfdata.storage import sealed_json
 from contrast_tfdata.storage.atomic_file import replacing
 from contrast_tfdata.storage.bounded_file import MAX_JSON_BYTES, UnfitFileError, parse_json, read_bytes
 from contrast_tfdata.version import __version__
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Of `model.json`; a reader refuses newer ones."""
 
-DESCRIPTION_KEYS = ("preprocessing", "operating_point", "class_names")
-"""What a description must hold, besides anything else that fits into JSON."""
-
 _DESCRIPTION_FILE = "model.json"
-_WEIGHTS_FILE = re.compile(r"weights-[0-9a-f]{16}\.npz")
-_ARCHITECTURE = {"image_size": int, "dropout": float}
 _PACKAGES = ("tensorflow", "tf_keras", "numpy")
 
 
@@ -82,16 +77,15 @@ def save_model(directory: str | os.PathLike, weights: NetworkWeights, descriptio
         weights: those of the network. How it computed in training (pooling, precision) is not part of them.
         description: everything else that prediction needs: `preprocessing` (dict), `operating_point` (dict),
             `class_names` (list), and more if wanted: `views` (list), where logits are means over several (see
-            `views`). JSON values only. Versions are added.
+            `views`). JSON values only. Versions are added where it has none, and a digest of all of it.
 
     Raises:
-        ValueError: if a key is missing, a view is not known, or a value does not fit into JSON.
+        ValueError: if a key is missing, a value does not fit into JSON, or cannot be (see `description.problems`).
         StorageError: if writing fails.
     """
     missing = [key for key in DESCRIPTION_KEYS if key not in description]
     if missing:
         raise ValueError(f"`description` lacks {missing}. Received: keys {sorted(description)}")
-    views.checked(description.get("views", views.PLAIN))
     directory = Path(directory)
     weights_file = f"weights-{weights.sha256[:16]}.npz"
     own = {
@@ -99,9 +93,11 @@ def save_model(directory: str | os.PathLike, weights: NetworkWeights, descriptio
         "architecture": {"image_size": weights.image_size, "dropout": float(weights.dropout)},
         "weights_file": weights_file,
         "weights_sha256": weights.sha256,
-        "versions": _versions(),
     }
-    text = json.dumps({**description, **own}, indent=2, sort_keys=True, allow_nan=False) + "\n"
+    record = sealed_json.sealed({"versions": _versions(), **description, **own})
+    if wrong := problems(record):
+        raise ValueError(f"`description` cannot be that of a network: {'; '.join(wrong)}")
+    text = json.dumps(record, indent=2, sort_keys=True) + "\n"
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with replacing(directory / weights_file, binary=True) as file:
@@ -124,12 +120,13 @@ def load_model(directory: str | os.PathLike) -> tuple[NetworkWeights, dict[str, 
         The weights, and the description with `versions` and `weights_sha256`.
 
     Raises:
-        DataError: if something is missing, damaged, of a newer version or of other shapes, or holds pickled objects.
+        DataError: if something is missing, damaged, changed by hand, of a newer version or of other shapes, or holds
+            pickled objects.
         StorageError: if a file cannot be read.
     """
     directory = Path(directory)
     record = _read_description(directory)
-    architecture = _architecture(directory, record)
+    architecture = record["architecture"]
     path, image_size = directory / record["weights_file"], architecture["image_size"]
     packed = _read(path, _max_packed_bytes(image_size))
     if hashlib.sha256(packed).hexdigest() != record["weights_sha256"]:
@@ -147,7 +144,7 @@ def load_description(directory: str | os.PathLike) -> dict[str, Any]:
         The description that `load_model` returns.
 
     Raises:
-        DataError: if it is missing, damaged or of a newer version.
+        DataError: if it is missing, damaged, changed by hand or of a newer version.
         StorageError: if it cannot be read.
     """
     return _public(_read_description(Path(directory)))
@@ -155,7 +152,7 @@ def load_description(directory: str | os.PathLike) -> dict[str, Any]:
 
 def _public(record: dict[str, Any]) -> dict[str, Any]:
     """Returns a record without what only this module needs."""
-    private = ("format_version", "architecture", "weights_file")
+    private = ("format_version", "architecture", "weights_file", sealed_json.KEY)
     return {key: value for key, value in record.items() if key not in private}
 
 
@@ -189,12 +186,12 @@ def _versions() -> dict[str, str]:
 
 def _remove_other_weights(directory: Path, kept: str) -> None:
     for path in directory.iterdir():
-        if _WEIGHTS_FILE.fullmatch(path.name) and path.name != kept:
+        if WEIGHTS_FILE.fullmatch(path.name) and path.name != kept:
             path.unlink()
 
 
 def _read_description(directory: Path) -> dict[str, Any]:
-    """Returns `model.json`, checked for its version and for the keys that this module needs."""
+    """Returns `model.json`: of a version that is known, as it was written, and of a network that can be."""
     if directory.is_file():
         raise DataError(f"{directory}: a file. Expected the model folder of a run, with {_DESCRIPTION_FILE}.")
     path = directory / _DESCRIPTION_FILE
@@ -207,38 +204,14 @@ def _read_description(directory: Path) -> dict[str, Any]:
         raise DataError(f"{path}: not a model description: no `format_version`.")
     if version > FORMAT_VERSION:
         raise DataError(f"{path}: format {version} is newer than {FORMAT_VERSION}. Update contrast_tfdata to read it.")
-    missing = [
-        key for key in ("architecture", "weights_file", "weights_sha256", *DESCRIPTION_KEYS) if key not in record
-    ]
-    if missing:
-        raise DataError(f"{path}: damaged: lacks {', '.join(missing)}.")
-    if not _WEIGHTS_FILE.fullmatch(str(record["weights_file"])):
-        raise DataError(f"{path}: damaged: `weights_file` is {record['weights_file']!r}.")
-    _check_views(path, record)
+    if sealed_json.was_changed(record):
+        raise DataError(
+            f"{path}: changed after it was written, so its threshold, classes and the like may not be this network's. "
+            "Put the file back as it was, or train again; --criterion, --max_error and --views choose otherwise."
+        )
+    if wrong := problems(record):
+        raise DataError.listing(f"{path}: damaged:", wrong)
     return record
-
-
-def _check_views(path: Path, record: dict[str, Any]) -> None:
-    try:
-        views.stored(record)
-    except DataError as error:
-        raise DataError(f"{path}: {error}.") from error
-
-
-def _architecture(directory: Path, record: dict[str, Any]) -> dict[str, Any]:
-    """Returns the constructor's arguments, strictly typed and of a network that can exist."""
-    path = directory / _DESCRIPTION_FILE
-    found = record["architecture"]
-    types = {key: type(value) for key, value in found.items()} if isinstance(found, dict) else found
-    if types != _ARCHITECTURE:
-        raise DataError(f"{path}: damaged: `architecture` is {found!r}.")
-    try:
-        weight_shapes(found["image_size"])
-    except ValueError as error:
-        raise DataError(f"{path}: damaged: {error}.") from error
-    if not 0 <= found["dropout"] < 1:
-        raise DataError(f"{path}: damaged: `dropout` is {found['dropout']}.")
-    return found
 
 
 def _read(path: Path, max_bytes: int) -> bytes:

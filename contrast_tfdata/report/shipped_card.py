@@ -18,6 +18,7 @@ from contrast_tfdata.errors import DataError
 from contrast_tfdata.report import findings
 from contrast_tfdata.report.context import flat
 from contrast_tfdata.report.model_card import markdown_environment
+from contrast_tfdata.storage import sealed_json
 from contrast_tfdata.storage.atomic_file import replacing
 from contrast_tfdata.storage.bounded_file import read_json
 
@@ -37,10 +38,12 @@ def write_shipped_card(folder: Path) -> Path:
     """Writes MODEL_CARD.md into a model folder that holds model.json and measurements.json; returns its path.
 
     Raises:
-        DataError: one of the two is missing, no JSON, or does not fit the other.
+        DataError: one of the two is missing, no JSON, changed by hand, or does not fit the other.
         OSError: the card cannot be written; an older one then stays.
     """
     description, measurements = (_read(folder / name) for name in ("model.json", MEASUREMENTS_FILE))
+    if sealed_json.was_changed(description):
+        raise DataError(f"{folder}: model.json was changed after it was written; BUILD.md says how to change it")
     text = render_shipped_card(description, measurements)
     with replacing(folder / CARD_FILE) as file:
         file.write(text)

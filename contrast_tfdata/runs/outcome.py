@@ -15,7 +15,7 @@ import tensorflow as tf
 from rich.console import Console
 
 from contrast_tfdata import __version__, report
-from contrast_tfdata.evaluation import Choices, Metrics, OperatingPoint, SplitScores, summarize
+from contrast_tfdata.evaluation import Choices, Metrics, SplitScores, summarize
 from contrast_tfdata.evaluation.abstention import DEFAULT_MAX_ERROR
 from contrast_tfdata.evaluation.label_review import SUSPECTS_FILE, write_suspects
 from contrast_tfdata.model import pretrained
@@ -24,6 +24,7 @@ from contrast_tfdata.model.views import PLAIN
 from contrast_tfdata.model.weights import NetworkWeights, load_description, save_model
 from contrast_tfdata.records.manifest import Manifest
 from contrast_tfdata.report import findings
+from contrast_tfdata.scoring import carried
 from contrast_tfdata.scoring.evidence import evidence_maps
 from contrast_tfdata.scoring.splits import Scorer, gate_around, read_images
 from contrast_tfdata.storage.atomic_file import replacing
@@ -215,7 +216,7 @@ def inherited_choices(init_weights: str | None) -> Choices | None:
         return None
     description = load_description(pretrained.model_folder(init_weights))
     reason = "there is no validation split, so that of the weights this run began with is kept"
-    return Choices(dataclasses.replace(OperatingPoint.from_dict(description["operating_point"]), reason=reason))
+    return Choices(dataclasses.replace(carried.choices(description).operating_point, reason=reason))
 
 
 def headline(metrics: Metrics, report_path: Path) -> str:

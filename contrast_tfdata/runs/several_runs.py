@@ -9,8 +9,11 @@ from pathlib import Path
 from rich.console import Console
 
 from contrast_tfdata.console import cli
+from contrast_tfdata.storage import sealed_json
 from contrast_tfdata.storage.atomic_file import replacing
 
+FORMAT_VERSION = 2
+"""Of the summary; the first one was not sealed."""
 SPLITS = ("validation", "test")
 FIGURES = ("auc", "accuracy")
 """Of each split, besides the threshold, that are compared."""
@@ -82,11 +85,15 @@ def summarize(rows: Sequence[Mapping]) -> dict:
 
 
 def write_summary(path: Path, rows: Sequence[Mapping]) -> dict:
-    """Writes the runs' figures and their summary as JSON; returns the summary."""
+    """Writes the runs' figures and their summary as JSON; returns the summary.
+
+    It is sealed, since it says which runs answer together as an ensemble.
+    """
     summary = summarize(rows)
+    content = sealed_json.sealed({"format_version": FORMAT_VERSION, "summary": summary, "runs": list(rows)})
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
-        json.dump({"summary": summary, "runs": list(rows)}, file, indent=2, allow_nan=False)
+        json.dump(content, file, indent=2)
         file.write("\n")
     return summary
 

@@ -8,6 +8,7 @@ what every member's does. A temperature is not handed on: it says how one networ
 """
 
 import math
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from contrast_tfdata.evaluation.predictions import sigmoid
 from contrast_tfdata.model import pretrained, views
 from contrast_tfdata.model.weights import NetworkWeights, load_model
 from contrast_tfdata.scoring import carried
+from contrast_tfdata.storage import sealed_json
 from contrast_tfdata.storage.bounded_file import UnfitFileError, read_json
 
 SUMMARIES = ("folds.json", "repeats.json")
@@ -47,8 +49,7 @@ def load(workdir: str) -> tuple[tuple[NetworkWeights, ...], dict[str, Any]]:
 
 def member_names(workdir: str) -> list[str]:
     """Returns the runs that a workdir stands for, see `load`; one for a single run."""
-    parts = [workdir] if Path(workdir).exists() else [part.strip() for part in workdir.split(",")]
-    names = [name for part in parts for name in _runs_below(part)]
+    names = [name for part in _listed(workdir) for name in _runs_below(part)]
     if len(set(names)) < len(names) or not all(names):
         raise UsageError(f"--workdir: name runs with single commas between them, each once. Received: {workdir}")
     return names
@@ -110,6 +111,17 @@ def combine(names: Sequence[str], descriptions: Sequence[Mapping[str, Any]]) -> 
     }
 
 
+def _listed(workdir: str) -> list[str]:
+    """Returns the names between commas; commas, and blanks at an end, that belong to an existing path stay with it."""
+    words, names = workdir.split(","), []
+    while words:
+        longest = (number for number in range(len(words), 0, -1) if os.path.exists(",".join(words[:number])))
+        number = next(longest, 0)
+        names.append(",".join(words[:number]) if number else words[0].strip())
+        words = words[number or 1 :]
+    return names
+
+
 def _runs_below(folder: str) -> list[str]:
     """Returns the runs of a folder of several, or the folder itself."""
     if Path(folder).is_file():
@@ -127,11 +139,17 @@ def _runs_below(folder: str) -> list[str]:
 
 def _runs_in(path: Path) -> list[str]:
     try:
-        runs = [run["name"] for run in read_json(path)["runs"]]
+        content = read_json(path)
+        runs = [run["name"] for run in content["runs"]]
         if not runs or not all(_RUN.fullmatch(run) for run in runs):
             raise ValueError(f"`runs` are {runs}")
     except (UnfitFileError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: damaged, or of a training that did not end ({error}); train again") from error
+    if sealed_json.was_changed(content):
+        raise DataError(
+            f"{path}: changed after it was written, so these may not be the runs that were trained; to leave some out, "
+            "name the others, with commas between them"
+        )
     return runs
 
 

@@ -20,6 +20,7 @@ from contrast_tfdata.errors import (
 )
 from contrast_tfdata.model.failures import reason
 from contrast_tfdata.storage.bounded_file import read_json
+from contrast_tfdata.storage.plain_path import plain_path
 from contrast_tfdata.training import checkpoint_files
 from contrast_tfdata.training.stopping import Stop, StopRequest
 
@@ -122,7 +123,8 @@ class Checkpoints(tf.keras.callbacks.Callback):
             progress = Progress(**read_json(path / _PROGRESS))
             self._refuse_other(progress.recipe)
             # Every variable that exists must be found: a part left at its initial value would pass unnoticed.
-            self._state.read(str(path / _STATE)).assert_existing_objects_matched()
+            with plain_path(path) as folder:
+                self._state.read(str(folder / _STATE)).assert_existing_objects_matched()
         except (tf.errors.OpError, AssertionError, OSError, TypeError, ValueError, IndexError) as error:
             return f"{type(error).__name__}: {reason(error)}"
         self.progress = progress

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -155,6 +156,19 @@ def test_an_ensemble_is_exported_as_one_network(network, tmp_path, name):
     several = [*network[0], weights_of(ContrastNet(SIZE))]
     found = an_export((several, network[1]), name, count=6).write(tmp_path / _output(name), overwrite=False)
     assert found.logit_relative < 2e-5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["savedmodel", "onnx", "tflite"])
+def test_folders_may_have_names_that_are_patterns(network, tmp_path, monkeypatch, name):
+    odd = tmp_path / "a [1] *?,=é\\b"
+    temporary = odd / "tmp[2]"
+    temporary.mkdir(parents=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    output = odd / "out" / f"-m[3]{_output(name).suffix}"
+    found = an_export(network, name, count=3).write(output, overwrite=False)
+    assert found.logit_relative < 2e-5
+    assert output.exists()
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from model_files import edit, forge
 from network_cases import random_weights
 
 from contrast_tfdata.errors import DataError
@@ -75,17 +76,19 @@ def test_announcement_tells_which_and_what():
     assert "\n" not in line
 
 
-@pytest.mark.parametrize("damage", ["flip", "newer", "missing"])
+@pytest.mark.parametrize("damage", ["flip", "edited", "newer", "missing"])
 def test_damaged_package_is_refused_like_any_model(shipped, damage):
     (weights,) = shipped.glob("weights-*.npz")
     record = json.loads((shipped / "model.json").read_text())
     if damage == "flip":
         weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
+    elif damage == "edited":
+        edit(shipped, class_names=["with_gad", "no_gad"])
     elif damage == "newer":
-        (shipped / "model.json").write_text(json.dumps({**record, "views": ["turned"]}))
+        forge(shipped, views=["turned"])
     else:
         weights.unlink()
-    with pytest.raises(DataError, match=r"SHA-256|newer version|missing"):
+    with pytest.raises(DataError, match=r"SHA-256|changed after|newer version|missing"):
         build(331, record["preprocessing"])
 
 
@@ -109,7 +112,11 @@ def test_records_of_another_size_or_intensity_are_refused():
 
 def test_weights_of_a_run_need_its_preprocessing_too(tmp_path):
     trained = Preprocessing(interpolation="nearest").to_json()
-    description = {"preprocessing": trained, "operating_point": {}, "class_names": []}
+    description = {
+        "preprocessing": trained,
+        "operating_point": {"threshold": 0.5},
+        "class_names": ["no_gad", "with_gad"],
+    }
     save_model(tmp_path / "run" / "model", NetworkWeights(331, tuple(random_weights())), description)
     build(331, trained, str(tmp_path / "run"))
     with pytest.raises(DataError, match="interpolation: records 'area', network 'nearest'"):

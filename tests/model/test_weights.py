@@ -8,6 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 import tensorflow as tf
+from model_files import age, edit, forge
 from network_cases import contrast_net, noise, random_weights
 
 from contrast_tfdata.errors import DataError, StorageError
@@ -49,18 +50,11 @@ def weights_file(folder):
     return path
 
 
-def edit(folder, **changes) -> None:
-    """Changes keys of model.json; None removes one."""
-    record = {**json.loads((folder / "model.json").read_text()), **changes}
-    kept = {key: value for key, value in record.items() if value is not None}
-    (folder / "model.json").write_text(json.dumps(kept))
-
-
 def put_weights(folder, content: bytes) -> None:
     """Replaces the weights by others with a hash that fits: what a forger would do."""
     path = weights_file(folder)
     path.write_bytes(content)
-    edit(folder, weights_sha256=hashlib.sha256(content).hexdigest())
+    forge(folder, weights_sha256=hashlib.sha256(content).hexdigest())
 
 
 def packed(**arrays) -> bytes:
@@ -92,7 +86,7 @@ def test_the_description_is_read_without_the_weights(folder):
 
 
 def test_architecture_comes_back_and_pooling_is_chosen_anew(tmp_path):
-    save_model(tmp_path, new_weights(221, dropout=0.5), DESCRIPTION)
+    save_model(tmp_path, new_weights(221, dropout=0.5), {**DESCRIPTION, "preprocessing": {"image_size": 221}})
     network = network_with(load_model(tmp_path)[0], pooling="folded")
     assert (network.image_size, network.dropout_rate, network.pooling) == (221, 0.5, "folded")
 
@@ -153,11 +147,11 @@ def test_nan_in_a_description_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format_version": 2}, "format 2 is newer than 1. Update"),
+        ({"format_version": 3}, "format 3 is newer than 2. Update"),
         ({"format_version": None}, "no `format_version`"),
         ({"format_version": True}, "no `format_version`"),
         ({"weights_sha256": "0" * 64}, "its SHA-256 is not the one"),
-        ({"weights_file": "../../weights-0000000000000000.npz"}, "`weights_file` is"),
+        ({"weights_file": "../../weights-0000000000000000.npz"}, "`weights_file` must be a name"),
         ({"weights_file": "weights-0000000000000000.npz"}, "missing"),
         ({"class_names": None}, "lacks class_names"),
         ({"views": ["plain", "turned"]}, "damaged, or of a newer version"),
@@ -168,14 +162,133 @@ def test_nan_in_a_description_is_refused(tmp_path):
         ({"architecture": [331, 0.2]}, "`architecture` is"),
         ({"architecture": {"image_size": 20, "dropout": 0.2}}, "at least 190"),
         ({"architecture": {"image_size": 331, "dropout": 2.0}}, "`dropout` is 2.0"),
-        ({"architecture": {"image_size": 500, "dropout": 0.2}}, "expected float32 (1600, 64)"),
+        (
+            {"architecture": {"image_size": 500, "dropout": 0.2}, "preprocessing": {"image_size": 500}},
+            "expected float32 (1600, 64)",
+        ),
     ],
 )
 def test_damaged_descriptions_are_refused(folder, changes, message):
-    edit(folder, **changes)
+    forge(folder, **changes)
     with pytest.raises(DataError) as error:
         load_model(folder)
     assert message in str(error.value)
+
+
+FIELDS = {
+    "class_names": ["with_gad", "no_gad"],
+    "operating_point": {"threshold": 0.9, "criterion": "youden"},
+    "indeterminate_band": {"low": 0.0, "high": 1.0, "max_error": 0.02, "chosen_on": "validation"},
+    "temperature": {"value": 9.0, "fitted_on": "validation"},
+    "preprocessing": {"image_size": 331, "interpolation": "nearest"},
+    "input_gate": {"bounds": {}, "num_slices": 0},
+    "views": ["mirrored"],
+    "architecture": {"image_size": 331, "dropout": 0.5},
+    "records": "0" * 64,
+    "note": "none",
+    "an added one": 1,
+    "content_sha256": "0" * 64,
+}
+
+
+@pytest.mark.parametrize("load", [load_model, load_description])
+@pytest.mark.parametrize("key", FIELDS)
+def test_every_edit_is_noticed_and_said_with_what_to_do(folder, key, load):
+    edit(folder, **{key: FIELDS[key]})
+    with pytest.raises(DataError, match="model.json: changed after it was written, .* train again"):
+        load(folder)
+
+
+@pytest.mark.parametrize("removed", ["content_sha256", "note", "versions"])
+def test_what_was_removed_is_missed(folder, removed):
+    edit(folder, **{removed: None})
+    with pytest.raises(DataError, match="changed after it was written"):
+        load_model(folder)
+
+
+def test_another_layout_of_the_same_text_is_no_edit(folder):
+    record = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps(dict(reversed(record.items())), ensure_ascii=False), "utf-8")
+    load_model(folder)
+
+
+def test_models_from_before_the_seal_are_read(folder):
+    expected = load_model(folder)[1]
+    age(folder)
+    assert load_model(folder)[1] == expected
+
+
+IMPOSSIBLE = [
+    ({"class_names": ["with_gad", "no_gad"]}, "`class_names` must be ['no_gad', 'with_gad']"),
+    ({"class_names": ["no_gad"]}, "`class_names` must be"),
+    ({"class_names": "no_gad"}, "`class_names` must be"),
+    ({"preprocessing": {"image_size": 190}}, "prepared with 190 pixels, and the network takes them with 331"),
+    ({"preprocessing": ["area"]}, "`preprocessing` must be an object"),
+    ({"operating_point": {"threshold": 1.5}}, "`operating_point` must be an object with a threshold from 0 to 1"),
+    ({"operating_point": {"threshold": "0.5"}}, "`operating_point` must be"),
+    ({"operating_point": {"threshold": True}}, "`operating_point` must be"),
+    ({"operating_point": {"threshold": float("nan")}}, "`operating_point` must be"),
+    ({"operating_point": {}}, "`operating_point` must be"),
+    ({"operating_point": [0.5]}, "`operating_point` must be"),
+    ({"indeterminate_band": {"low": 0.6, "high": 0.4}}, "`indeterminate_band` must be null, or an object with low"),
+    ({"indeterminate_band": {"low": -0.1, "high": 0.4}}, "`indeterminate_band` must be"),
+    ({"indeterminate_band": {"low": 0.1}}, "`indeterminate_band` must be"),
+    ({"indeterminate_band": [0.1, 0.2]}, "`indeterminate_band` must be"),
+    ({"temperature": {"value": 0}}, "`temperature` must be null, or an object whose value is null or above 0"),
+    ({"temperature": {"value": float("inf")}}, "`temperature` must be"),
+    ({"temperature": 1.0}, "`temperature` must be"),
+    ({"input_gate": {"bounds": {"edges": [2, 1]}}}, "`input_gate` must be an object whose bounds are pairs of rising"),
+    ({"input_gate": {"bounds": {"edges": [0, float("inf")]}}}, "`input_gate` must be"),
+    ({"input_gate": {"bounds": {"edges": 1}}}, "`input_gate` must be"),
+    ({"input_gate": {}}, "`input_gate` must be"),
+    ({"weights_sha256": 7}, "`weights_sha256` must be 64 hex digits"),
+]
+
+
+@pytest.mark.parametrize(("changes", "message"), IMPOSSIBLE)
+def test_values_that_cannot_be_are_refused_in_models_of_every_format(folder, changes, message):
+    age(folder, **changes)
+    with pytest.raises(DataError) as error:
+        load_description(folder)
+    assert message in str(error.value)
+    with pytest.raises(DataError, match="damaged"):
+        load_model(folder)
+
+
+def test_all_impossible_values_are_listed(folder):
+    age(folder, class_names=[], temperature=2, preprocessing={"image_size": 190}, views=["turned"])
+    with pytest.raises(DataError) as error:
+        load_model(folder)
+    for key in ("class_names", "temperature", "190 pixels", "views"):
+        assert key in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"indeterminate_band": None, "temperature": None},
+        {"temperature": {"value": None, "fitted_on": "none"}},
+        {"operating_point": {"threshold": 0}, "indeterminate_band": {"low": 0, "high": 1}},
+        {"input_gate": {"bounds": {}, "num_slices": 0}},
+    ],
+)
+def test_what_can_be_is_written_and_read(tmp_path, more):
+    save_model(tmp_path, some_weights(), {**DESCRIPTION, **more})
+    description = load_model(tmp_path)[1]
+    assert {key: description[key] for key in more} == more
+
+
+def test_what_cannot_be_is_not_written(tmp_path):
+    with pytest.raises(ValueError, match="190 pixels, and the network takes them with 331"):
+        save_model(tmp_path, some_weights(), {**DESCRIPTION, "preprocessing": {"image_size": 190}})
+    assert not list(tmp_path.iterdir())
+
+
+def test_saving_a_loaded_model_again_changes_nothing(folder, tmp_path):
+    """Of which packages trained it, too: so are the models of the package brought to another format."""
+    forge(folder, versions={"tensorflow": "another"})
+    save_model(tmp_path / "again", *load_model(folder))
+    assert load_model(tmp_path / "again")[1] == load_model(folder)[1]
 
 
 @pytest.mark.parametrize("load", [load_model, load_description])

@@ -7,6 +7,7 @@ import pytest
 
 from contrast_tfdata.errors import DataError
 from contrast_tfdata.report import render_shipped_card, write_shipped_card
+from contrast_tfdata.storage import sealed_json
 
 DESCRIPTION = {
     "name": "a name",
@@ -120,3 +121,13 @@ def test_card_stands_beside_the_weights(tmp_path):
     card = write_shipped_card(tmp_path)
     assert card == tmp_path / "MODEL_CARD.md"
     assert card.read_text("utf-8") == render_shipped_card(DESCRIPTION, MEASUREMENTS)
+
+
+def test_no_card_is_made_of_a_changed_description(tmp_path):
+    sealed = sealed_json.sealed({**DESCRIPTION, "format_version": 2})
+    (tmp_path / "measurements.json").write_text(json.dumps(MEASUREMENTS))
+    (tmp_path / "model.json").write_text(json.dumps(sealed))
+    write_shipped_card(tmp_path)
+    (tmp_path / "model.json").write_text(json.dumps({**sealed, "note": "flawless"}))
+    with pytest.raises(DataError, match=r"model\.json was changed after it was written"):
+        write_shipped_card(tmp_path)

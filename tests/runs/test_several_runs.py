@@ -17,6 +17,7 @@ from contrast_tfdata import train
 from contrast_tfdata.console import cli
 from contrast_tfdata.errors import UsageError
 from contrast_tfdata.runs import several_runs
+from contrast_tfdata.storage import sealed_json
 
 FINITE = st.floats(-1e6, 1e6)
 
@@ -46,7 +47,9 @@ def test_summary_and_its_line(tmp_path):
     rows = [{"name": "a", **several_runs.figures_of(metrics(*each))} for each in ((0.9, 0.4), (1.0, 0.6))]
     path = tmp_path / "new" / "repeats.json"
     summary = several_runs.write_summary(path, rows)
-    assert json.loads(path.read_text()) == {"summary": summary, "runs": rows}
+    written = json.loads(path.read_text())
+    assert {key: written[key] for key in ("summary", "runs")} == {"summary": summary, "runs": rows}
+    assert not sealed_json.was_changed(written)
     assert summary["test"]["auc"] == {"mean": 0.95, "sd": pytest.approx(0.1 / math.sqrt(2)), "min": 0.9, "max": 1.0}
     assert several_runs.headline(summary, 2, path) == (
         "2 runs: test AUC 0.9500 ± 0.0707 (0.9000 to 1.0000), accuracy 0.8000 ± 0.0000 (0.8000 to 0.8000), threshold "

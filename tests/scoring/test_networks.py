@@ -17,10 +17,12 @@ from contrast_tfdata.model import pretrained
 from contrast_tfdata.model.contrast_net import ContrastNet
 from contrast_tfdata.model.starting_point import weights_of
 from contrast_tfdata.model.weights import save_model
+from contrast_tfdata.runs import several_runs
 from contrast_tfdata.scoring import carried, networks
 from contrast_tfdata.scoring.predictor import Predictor
 
 SIZE = 190
+METRICS = {"operating_point": {"threshold": 0.5}}
 
 
 def description(threshold=0.5, **more):
@@ -150,6 +152,38 @@ def test_a_folder_with_a_comma_in_its_name_is_one_run(runs, tmp_path):
     assert networks.member_names(str(tmp_path / "a,b")) == [str(tmp_path / "a,b")]
     assert networks.member_names("shipped,x") == ["shipped", "x"]
     assert networks.load("shipped")[1]["name"] == networks.load(pretrained.NAME)[1]["name"]
+
+
+def test_in_a_list_too_an_existing_path_keeps_its_commas_and_blanks(runs, tmp_path):
+    names = [str(tmp_path / name) for name in ("a,b", " c ", "d")]
+    for name in names:
+        shutil.copytree(runs / "fold-1", name)
+    for listed in (names, names[::-1], [names[2], names[0], names[1]]):
+        assert networks.member_names(",".join(listed)) == listed
+    assert networks.member_names(f"{names[2]}, {runs}/fold-2") == [names[2], f"{runs}/fold-2"]
+
+
+def test_a_list_longer_than_a_name_can_be_is_still_a_list(runs, monkeypatch):
+    monkeypatch.chdir(runs)
+    several = ",".join([f"{'./' * 100}fold-1", "fold-2"])
+    assert networks.member_names(several.replace("/", "//")) == several.replace("/", "//").split(",")
+    assert networks.member_names(",".join(f"run-{number}" for number in range(100)))[99] == "run-99"
+
+
+def test_an_edited_list_of_runs_is_noticed_and_an_older_one_read(runs, tmp_path):
+    folder = shutil.copytree(runs, tmp_path / "all")
+    rows = [{"name": f"fold-{number}", **several_runs.figures_of(METRICS)} for number in (1, 2)]
+    several_runs.write_summary(folder / "folds.json", rows)
+    assert networks.member_names(str(folder)) == [f"{folder}/fold-1", f"{folder}/fold-2"]
+    written = json.loads((folder / "folds.json").read_text())
+    edits = {"runs": written["runs"][:1]}, {"content_sha256": None, "runs": written["runs"][:1]}
+    for edit in edits:
+        left = {key: value for key, value in {**written, **edit}.items() if value is not None}
+        (folder / "folds.json").write_text(json.dumps(left))
+        with pytest.raises(DataError, match=r"folds\.json: changed after it was written, .* name the others"):
+            networks.member_names(str(folder))
+    (folder / "folds.json").write_text(json.dumps({"runs": written["runs"][:1]}))
+    assert networks.member_names(str(folder)) == [f"{folder}/fold-1"]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ import csv
 import dataclasses
 import io
 import itertools
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -148,6 +150,19 @@ def test_a_resumed_run_goes_on_with_its_schedule(records, tmp_path, monkeypatch,
 
 def distance(before, after):
     return np.sqrt(sum(np.square(new - old).sum() for old, new in zip(before, after, strict=True)))
+
+
+def test_a_run_goes_on_in_folders_whose_names_are_patterns(records, broken_off, finished, tmp_path):
+    """Records, checkpoints, a cache on disk and logs: the weights are those of any other folder."""
+    odd = tmp_path / "a [1] *?,=é\\b"
+    directory = Path(shutil.copytree(records[0], odd / "records[2]"))
+    workdir = broken_off.copied_to(odd / "-run[1]")
+    pipeline = PipelineOptions(batch_size=8, seed=3, cache="disk", cache_dir=workdir / "cache")
+    model, history = run((directory, records[1]), workdir, resume=True, pipeline=pipeline)
+    assert [row["epoch"] for row in history] == [1, 2, 3, 4]
+    assert list((workdir / "logs").rglob("*tfevents*"))
+    for found, wanted in zip(model.get_weights(), finished.weights, strict=True):
+        np.testing.assert_array_equal(found, wanted)
 
 
 def test_corrupt_checkpoint_falls_back_to_the_one_before(records, interrupted):
