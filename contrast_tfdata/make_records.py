@@ -9,10 +9,10 @@ from absl import flags
 from contrast_tfdata.console import cli, common_flags, flag_types
 from contrast_tfdata.errors import UsageError
 
-_TRAIN_DIR = flag_types.define_path("train_dir", "folder or .zip holding no_gad/ and with_gad/")
-_TEST_DIR = flag_types.define_path("test_dir", "the same for the test split")
+_TRAIN_DIR = flag_types.define_path("train_dir", "folder or .zip holding no_gad/ and with_gad/", utf8=False)
+_TEST_DIR = flag_types.define_path("test_dir", "the same for the test split", utf8=False)
 _TABLE = flag_types.define_path(
-    "table", "CSV with the columns path,label[,group][,split][,subgroup:NAME ...], instead of folders"
+    "table", "CSV with the columns path,label[,group][,split][,subgroup:NAME ...], instead of folders", utf8=False
 )
 _PHANTOM_PATIENTS = flags.DEFINE_integer("phantom_patients", 0, "or this many synthetic patients", lower_bound=0)
 _PHANTOM_SLICES = flags.DEFINE_integer(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _WORKDIR = common_flags.workdir()
 _WEIGHTS = flag_types.define_path("weights", "instead of --workdir: an .h5 file with weights of the slides' network")
 _OUTPUT = common_flags.output()
-_REPORT = flag_types.define_path("report", "write a page with a card a series here, F.html")
+_REPORT = flag_types.define_path("report", "write a page with a card a series here, F.html", utf8=False)
 _INTERPOLATION = common_flags.interpolation()
 _SLICE_RANGE = common_flags.slice_range()
 _SLICE_STEP = common_flags.slice_step()

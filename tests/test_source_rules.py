@@ -122,7 +122,8 @@ def test_each_command_keeps_its_shared_flags_beside_the_others():
     for orders in (("train", "evaluate"), ("evaluate", "train")):
         code = "import sys; from absl import flags; " + "; ".join(f"import contrast_tfdata.{name}" for name in orders)
         for name, wanted in names.items():
-            code += f"\nkeys = {{f.name for f in flags.FLAGS.get_key_flags_for_module(sys.modules['contrast_tfdata.{name}'])}}"
+            code += f"\nmodule = sys.modules['contrast_tfdata.{name}']"
+            code += "\nkeys = {f.name for f in flags.FLAGS.get_key_flags_for_module(module)}"
             code += f"\nassert set('{wanted}'.split()) <= keys, keys"
         result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
         assert result.returncode == 0, result.stderr

@@ -132,7 +132,7 @@ def output_dir() -> flags.FlagHolder:
 @_once
 def output() -> flags.FlagHolder:
     """The file that a command writes."""
-    return flag_types.define_path("output", "file for the results")
+    return flag_types.define_path("output", "file for the results", utf8=False)
 
 
 @_once

@@ -25,11 +25,18 @@ class _PathParser(flags.ArgumentParser):
 
     syntactic_help = "a path"
 
+    def __init__(self, *, utf8: bool = True):
+        self._utf8 = utf8
+
     def parse(self, argument: str) -> str:
         if not argument.strip():
             raise ValueError("must be a path, and is empty")
         if "\0" in argument:
             raise ValueError("must be a path, and holds a zero byte, which no path does")
+        if self._utf8 and _is_odd(argument):
+            raise ValueError(
+                "must be a path whose name is UTF-8, which is all that TensorFlow takes; rename the folder"
+            )
         return self._expanded(argument)
 
     def _expanded(self, argument: str) -> str:
@@ -46,6 +53,15 @@ class _PathsParser(_PathParser):
         return whole if os.path.exists(whole) else ",".join(map(os.path.expanduser, argument.split(",")))
 
 
+def _is_odd(text: str) -> bool:
+    """Whether a name holds bytes that are no UTF-8, which Python holds as lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
 def define_float(
     name: str,
     default: float | None,
@@ -58,9 +74,15 @@ def define_float(
     return flags.DEFINE(parser, name, default, help, serializer=flags.ArgumentSerializer())
 
 
-def define_path(name: str, help: str) -> flags.FlagHolder:
-    """Defines a flag for a path, None where it is not given."""
-    return flags.DEFINE(_PathParser(), name, None, help, serializer=flags.ArgumentSerializer())
+def define_path(name: str, help: str, *, utf8: bool = True) -> flags.FlagHolder:
+    """Defines a flag for a path, None where it is not given.
+
+    Args:
+        name: of the flag.
+        help: what stands there.
+        utf8: refuse names of other bytes: TensorFlow reads or writes there.
+    """
+    return flags.DEFINE(_PathParser(utf8=utf8), name, None, help, serializer=flags.ArgumentSerializer())
 
 
 def define_paths(name: str, help: str) -> flags.FlagHolder:

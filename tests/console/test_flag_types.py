@@ -55,6 +55,14 @@ def test_paths_may_begin_with_a_tilde(found, name):
     assert found[name]["a\0b"] is None
 
 
+@pytest.mark.parametrize("name", ["records_dir", "output_dir", "workdir", "init_weights"])
+def test_what_tensorflow_opens_has_a_name_that_it_takes(tmp_path, name):
+    words = {"records_dir": "evaluate", "output_dir": "make_records", "workdir": "train", "init_weights": "train"}
+    result = run(words[name], os.fsdecode(b"--%s=odd\xff" % name.encode()), cwd=tmp_path)
+    assert result.returncode == 1
+    assert "whose name is UTF-8" in result.stderr
+
+
 def test_each_of_several_runs_may_begin_with_a_tilde(found):
     assert found["workdir"]["a,~/x"] == f"a,{os.path.expanduser('~/x')}"
 
