@@ -654,13 +654,25 @@ def test_a_group_for_each_patient_id_is_nothing_to_warn_of(tmp_path, group_of):
 def test_names_that_differ_by_case_and_blanks_are_warned_of(png_tree, tmp_path):
     root = png_tree((20, 20))
     names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.png"))
-    called = ["Jo Doe", "JO DOE", "Jo  Doe", "jodoe", "Doe Jo"]
+    called = ["Jo Doe", "JO DOE", "Jo\uff24oe", "jodoe", "Doe Jo"]
     rows = [(name, name.split("/")[0], called[n] if n < 5 else f"q{n}", "") for n, name in enumerate(names)]
     manifest = from_table(write_table(root / "table.csv", rows), tmp_path / "records")
     (line,) = [each for each in manifest.warnings if "names of patients" in each]
-    assert line.startswith("1 names of patients differ only by case or blanks, ")
+    assert line.startswith("1 names of patients differ only by case, blanks or width of letters, ")
     assert sum(info.groups for info in manifest.splits.values()) == 40
     assert_no_name(tmp_path / "records", "jo doe")
+
+
+def test_names_that_look_the_same_are_one_patient_from_table_to_records(png_tree, tmp_path):
+    root = png_tree((20, 20))
+    names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.png"))
+    written = ["Jo Doe", "Jo\u00a0Doe", "Jo  Doe", "\ufeffJo Doe", "Jo\u200b Doe", "J\u00ado Doe"]
+    rows = [(name, name.split("/")[0], written[n] if n < 6 else f"q{n}", "") for n, name in enumerate(names)]
+    manifest = from_table(write_table(root / "table.csv", rows), tmp_path / "records")
+    groups = {each.source: each.group for _, each in records_of(tmp_path / "records", manifest)}
+    assert {groups[name] for name in names[:6]} == {group_key("patient:Jo Doe")}
+    assert len(set(groups.values())) == 35
+    assert not [each for each in manifest.warnings if "names of patients" in each]
 
 
 def rows_of(table):
