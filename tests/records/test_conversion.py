@@ -767,6 +767,38 @@ def test_a_split_of_which_nothing_is_left_is_left_out(png_tree, tmp_path):
         manifest = convert(found, tmp_path / "records", options, pool, lambda *_: None)
     assert set(manifest.splits) == {"train", "validation"}
     assert not list((tmp_path / "records").glob("contrast-test*"))
+    assert [each for each in manifest.warnings if "EMPTY" in each] == [
+        "EMPTY: the test split holds nothing, although files were named for it; add patients, or name some for it"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("validation", "test", "empty"),
+    [(0.2, 0.2, ["validation", "test"]), (0.2, 0.0, ["validation"]), (0.0, 0.3, ["test"]), (0.0, 0.0, [])],
+)
+def test_a_split_that_was_asked_for_and_is_empty_is_said(png_tree, tmp_path, validation, test, empty):
+    root = png_tree((4, 4))
+    split = SplitOptions(validation_fraction=validation, test_fraction=test)
+    options = ConversionOptions(preprocessing=SMALL, plan=PlanOptions(split=split))
+    manifest = make(root, tmp_path / "records", group_regex="(gad)", options=options)
+    said = [each.split()[2] for each in manifest.warnings if each.startswith("EMPTY: the ")]
+    assert said == empty
+    assert set(manifest.splits) == {"train"}
+
+
+def test_the_slides_split_of_few_files_says_that_it_is_empty(png_tree, tmp_path):
+    options = ConversionOptions(preprocessing=SMALL, plan=PlanOptions(split=SplitOptions("keras", test_fraction=0.0)))
+    manifest = make(png_tree((4, 4)), tmp_path / "records", options=options)
+    assert [each for each in manifest.warnings if each.startswith("EMPTY: the validation split")]
+
+
+def test_a_table_that_leaves_nothing_to_test_on_says_so(png_tree, tmp_path):
+    root = png_tree((8, 8))
+    names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.png"))
+    rows = [(name, name.split("/")[0], name, "train" if "000" in name else "") for name in names]
+    manifest = from_table(write_table(root / "table.csv", rows), tmp_path / "records")
+    said = [each.split()[2] for each in manifest.warnings if each.startswith("EMPTY: the ")]
+    assert said == ["validation", "test"]
 
 
 def test_formulas_in_names_are_defused_in_rejected_csv(png_tree, tmp_path):
