@@ -44,7 +44,7 @@ def work() -> None:
     labels = (np.arange(BATCH) % 2).astype(np.float32)[:, np.newaxis]
     batches = tf.data.Dataset.from_tensors((images, labels, np.ones(BATCH, np.float32))).repeat()
     clock = _Clock()
-    model.fit(where.distribute(batches, BATCH), steps_per_epoch=LEFT_OUT + STEPS, verbose=0, callbacks=[clock])
+    model.fit(where.distribute(batches), steps_per_epoch=LEFT_OUT + STEPS, verbose=0, callbacks=[clock])
     print(json.dumps([statistics.median(clock.seconds[LEFT_OUT:]), _seconds_of_a_sum(where)]))
 
 

@@ -1,5 +1,6 @@
 """What the commands say and return when something is wrong."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from image_files import dicom_bytes, encode, nifti_bytes, ramp
 from png_files import write_png
-from running import run, start, succeed
+from running import fresh, run, start, succeed
 
 from contrast_tfdata.console import cli
 from contrast_tfdata.errors import UsageError
@@ -56,13 +57,40 @@ def test_flagfile_may_be_named_twice(tmp_path):
     (tmp_path / "shared").write_text("--seed=1\n")
     for name in "ab":
         (tmp_path / name).write_text(f"--flagfile={tmp_path}/shared\n--flagfile=\n--flagfile=nowhere\n")
-    cli.refuse_circular_flagfiles(
-        [f"--flagfile={tmp_path}/a", "-flagfile", f"{tmp_path}/b", f"--flagfile={tmp_path}/a"]
-    )
+    cli.refuse_bad_flagfiles([f"--flagfile={tmp_path}/a", "-flagfile", f"{tmp_path}/b", f"--flagfile={tmp_path}/a"])
     (tmp_path / "shared").write_text(f"--flagfile={tmp_path}/a\n")
     with pytest.raises(UsageError, match="leads back to itself"):
-        cli.refuse_circular_flagfiles([f"--flagfile={tmp_path}/a"])
-    cli.refuse_circular_flagfiles(["--", f"--flagfile={tmp_path}/a"])
+        cli.refuse_bad_flagfiles([f"--flagfile={tmp_path}/a"])
+    cli.refuse_bad_flagfiles(["--", f"--flagfile={tmp_path}/a"])
+
+
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("kind", ["a FIFO", "a device", "a folder", "larger than the", "not in UTF-8"])
+def test_what_is_no_flagfile_is_refused_at_once(tmp_path, kind, nested):
+    path = tmp_path / "bad.flags"
+    make = {
+        "a FIFO": os.mkfifo,
+        "a device": lambda path: path.symlink_to("/dev/zero"),
+        "a folder": os.mkdir,
+        "larger than the": lambda path: path.write_bytes(b"# a comment\n" * 100_000),
+        "not in UTF-8": lambda path: path.write_bytes(b"# M\xfcller\n"),
+    }
+    make[kind](path)
+    (tmp_path / "outer.flags").write_text("--seed=1\n--flagfile=bad.flags\n")
+    named = "outer.flags" if nested else "bad.flags"
+    done = fresh("make_records", f"--flagfile={named}", "--output_dir=R", cwd=tmp_path, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: the flagfile bad.flags cannot be used: ")
+    assert kind in done.stderr
+
+
+def test_an_expression_that_never_ends_is_refused(png_tree, tmp_path):
+    write_png(tmp_path / "pictures" / "no_gad" / ("a" * 60 + "!.png"), 99)
+    flags = [f"--train_dir={png_tree((2, 2))}", "--group_regex=(a+)+$", f"--output_dir={tmp_path}/records"]
+    done = run("make_records", *flags)
+    assert done.returncode == 1
+    assert "--group_regex takes more than 3 seconds on 5 paths" in done.stderr
+    assert not (tmp_path / "records").exists()
 
 
 def test_names_cannot_act_on_the_terminal(tmp_path):

@@ -72,6 +72,12 @@ def test_only_entry_points_read_flags(path):
         assert ".value" not in path.read_text()
 
 
+def test_one_module_reads_csv():
+    readers = re.compile(r"csv\.(reader|DictReader)|read_csv\(")
+    users = {path.name for path in MODULES if readers.search(path.read_text())}
+    assert users == {"csv_table.py", "predictions.py", "several_trainings.py"}  # The last two: `predictions.read_csv`.
+
+
 def test_one_module_imports_addons():
     users = [path.name for path in MODULES if any(name.startswith("tensorflow_addons") for name in imports_of(path))]
     assert users == ["addons.py"]

@@ -21,6 +21,7 @@ from rich.text import Text
 from contrast_tfdata.console import checked_packages, common_flags, streams, surroundings
 from contrast_tfdata.errors import ContrastError, InterruptedRunError, StorageError, UsageError, printable
 from contrast_tfdata.patients import group_keys
+from contrast_tfdata.storage.bounded_file import UnfitFileError, read_bytes
 from contrast_tfdata.storage.staging import storage_error
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class _Terminal(Console):
 _NOTE = re.compile(rb"I\d{4} |WARNING: All log messages before absl::InitializeLog\(\)")
 """How TensorFlow's notes begin: those of its level INFO, and the one that says where they go."""
 
+_MAX_FLAGFILE_BYTES = 1 << 20
 console = _Terminal()
 errors = _Terminal(stderr=True)
 
@@ -54,7 +56,7 @@ def run(main: Callable[[Sequence[str]], None], *, needs_tensorflow: bool = True)
     streams.make_lasting()
     debug = common_flags.debug()
     try:
-        refuse_circular_flagfiles(sys.argv[1:])
+        refuse_bad_flagfiles(sys.argv[1:])
     except UsageError as error:
         sys.exit(_report(error, str(error), error.exit_code, debug=False))
 
@@ -66,22 +68,29 @@ def run(main: Callable[[Sequence[str]], None], *, needs_tensorflow: bool = True)
     app.run(lambda argv: sys.exit(_guarded(checked_main, argv, debug.value)))
 
 
-def refuse_circular_flagfiles(arguments: Sequence[str], reading: Sequence[str] = ()) -> None:
-    """Raises UsageError where a flagfile names itself, or one that leads back to it; absl only prints a warning.
+def refuse_bad_flagfiles(arguments: Sequence[str], reading: Sequence[str] = ()) -> None:
+    """Raises UsageError where a flagfile names itself, or one that leads back to it, or is no text of usual size.
+
+    absl only prints a warning for the first, waits for a FIFO, and reads a device for ever.
 
     Args:
         arguments: words of a command line, or lines of a flagfile.
         reading: the flagfiles that lead to them, outermost first.
     """
     for name in filter(None, _flagfiles(arguments)):
-        path = os.path.realpath(os.path.expanduser(name))
+        given = os.path.expanduser(name)
+        path = os.path.realpath(given)
         if path in reading:
             raise UsageError(f"the flagfile {path} leads back to itself: {' -> '.join([*reading, path])}")
-        if not os.path.isfile(path):
-            continue  # missing: absl says so; a pipe, as of <(...): can be read only once
-        with contextlib.suppress(OSError, ValueError):  # absl says what is wrong with a file that cannot be read
-            lines = Path(path).read_text(encoding="utf-8").splitlines()
-            refuse_circular_flagfiles([line.strip() for line in lines], [*reading, path])
+        try:
+            lines = read_bytes(Path(given), _MAX_FLAGFILE_BYTES).decode("utf-8").splitlines()
+        except UnfitFileError as error:
+            raise UsageError(f"the flagfile {given} cannot be used: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise UsageError(f"the flagfile {given} cannot be used: it is not in UTF-8") from error
+        except (OSError, ValueError):
+            continue  # absl says what is wrong with a file that cannot be read
+        refuse_bad_flagfiles([line.strip() for line in lines], [*reading, path])
 
 
 def _flagfiles(arguments: Sequence[str]) -> Iterator[str]:

@@ -1,15 +1,15 @@
 """What a network said about each slice, and its CSV file."""
 
-import csv
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from contrast_tfdata.errors import DataError
+from contrast_tfdata.errors import DataError, printable
 from contrast_tfdata.evaluation.operating_point import answers
 from contrast_tfdata.storage.atomic_file import replacing
+from contrast_tfdata.storage.csv_table import CsvTable, quoted
 from contrast_tfdata.storage.csv_text import csv_line, guard_formula, unguard_formula
 
 CSV_COLUMNS = ("path", "slice_index", "example_id", "group", "label", "logit", "probability", "prediction")
@@ -163,30 +163,30 @@ def read_csv(file_path: Path) -> Predictions:
         The same predictions; logits are equal bit for bit.
 
     Raises:
-        DataError: another header, a line with too few or too many cells or with a cell that is not a number, naming it.
+        DataError: another header, or lines with too few or too many cells, or a cell that is not a number: all of them.
         OSError: when the file cannot be read.
     """
-    with open(file_path, encoding="utf-8", errors="surrogateescape", newline="") as file:
-        reader = csv.reader(file)
+    # A file's name may hold line breaks, and bytes that are no text.
+    table = CsvTable(file_path, line_breaks=True, any_bytes=True)
+    if table.columns != CSV_COLUMNS:
+        raise DataError(
+            f"{file_path}: expected the columns {','.join(CSV_COLUMNS)}. Received: {quoted(','.join(table.columns))}"
+        )
+    rows = []
+    for line, cells in table.rows():
         try:
-            header = tuple(next(reader, ()))
-            if header != CSV_COLUMNS:
-                raise DataError(f"{file_path}: expected the columns {','.join(CSV_COLUMNS)}. Received: {header}")
-            rows = [_parse_row(row, f"{file_path}, line {reader.line_num}") for row in reader]
-        except csv.Error as error:
-            raise DataError(f"{file_path}, line {reader.line_num}: not a CSV line ({error})") from error
+            rows.append(_parse_row(cells))
+        except ValueError as error:
+            table.problems["cells that are no numbers"].append(f"line {line}: {printable(str(error))[:200]}")
+    if table.problems:
+        raise DataError.listing_kinds(table.kinds_of_problems())
     return Predictions(*zip(*rows, strict=True)) if rows else Predictions((), (), (), (), (), ())
 
 
-def _parse_row(row: Sequence[str], where: str) -> tuple[str, int, str, str, int, float]:
-    if len(row) != len(CSV_COLUMNS):
-        raise DataError(f"{where}: expected {len(CSV_COLUMNS)} cells. Received: {len(row)}")
-    path, slice_index, example_id, group, label, logit = row[:6]
-    path, example_id, group = map(unguard_formula, (path, example_id, group))
-    try:
-        return path, int(slice_index), example_id, group, int(label) if label else UNKNOWN_LABEL, float(logit)
-    except ValueError as error:
-        raise DataError(f"{where}: {error}") from error
+def _parse_row(cells: Mapping[str, str]) -> tuple[str, int, str, str, int, float]:
+    path, example_id, group = (unguard_formula(cells[name]) for name in ("path", "example_id", "group"))
+    label = int(cells["label"]) if cells["label"] else UNKNOWN_LABEL
+    return path, int(cells["slice_index"]), example_id, group, label, float(cells["logit"])
 
 
 def _frozen_column(values: Sequence, dtype: type) -> np.ndarray:

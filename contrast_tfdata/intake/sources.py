@@ -1,25 +1,21 @@
 """Finding labelled files: class folders, zip archives, or a table."""
 
 import contextlib
-import csv
 import dataclasses
 import os
-import re
-import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from pathlib import Path
 
-from contrast_tfdata import CLASS_NAMES, SPLITS
-from contrast_tfdata.errors import DataError, Problems, UsageError
-from contrast_tfdata.intake import files
+from contrast_tfdata import CLASS_NAMES
+from contrast_tfdata.errors import DataError, Problems
+from contrast_tfdata.intake import files, table_rows
+from contrast_tfdata.intake.group_regex import compile_pattern, find_patients
+from contrast_tfdata.intake.names import one_form
 from contrast_tfdata.intake.units import FileUnit, PhantomUnit, Unit
 from contrast_tfdata.phantom import PhantomOptions
 
-_TABLE_COLUMNS = {"path", "label", "group", "split"}
-_SUBGROUP = "subgroup:"
-"""What the names of further columns begin with; so a column's misspelt name is no subgroup by accident."""
 _SHOWN_NAMES = 10
 
 
@@ -59,21 +55,25 @@ def from_class_folders(root: Path, *, split: str | None, group_regex: str | None
     Other folders beside them, a class without a file, and paths that do not match are `Sources.problems`.
 
     Args:
-        root: a folder or a .zip archive; where there is none of that name, the one whose name differs by case only.
+        root: a folder or a .zip archive; where there is none of that name, the only one whose name differs from it in
+            case, blanks or form of Unicode alone.
         split: the pool that all its files belong to (see `assignment.Member`), or None.
         group_regex: its first group, searched in each path relative to `root`, is the patient.
         max_bytes: larger files are listed but will be rejected unread.
 
     Raises:
-        DataError: the folders are not there, or only the case of their letters tells two roots apart.
+        DataError: the folders are not there, or two roots differ only in that.
+        UsageError: `group_regex` is no expression with a group, or takes too long.
     """
+    pattern = compile_pattern(group_regex)
     given, root = root, _in_any_case(root)
     _refuse_missing(root)
     found = files.list_files(root, max_bytes)
     base = _class_base(root, found)
     listing = _without_files(root, found)
     if root != given:
-        listing.notes.append(f"{given} does not exist; {root} was taken, whose name differs by case only")
+        how = "whose name differs only in case, blanks or form of Unicode"
+        listing.notes.append(f"{given} does not exist; {root} was taken, {how}")
     if base:
         listing.notes.append(f"{root}: the classes lie one level down, in {base.rstrip('/')}")
     classes = [path[len(base) :] for path in found.folders if path.startswith(base) and "/" not in path[len(base) :]]
@@ -83,15 +83,19 @@ def from_class_folders(root: Path, *, split: str | None, group_regex: str | None
         listing.skipped["outside the class folders"] += len(found.files) - len(inside)
     inside = [ref for ref in inside if _label_of(ref, base) is not None]
     folders = _by_class_and_folder(inside, base)
-    pattern = compile_group_regex(group_regex)
     listing.problems += _empty_classes(f"{root}/{base}", classes, folders)
-    listing.problems += _unmatched_paths(root, pattern, inside)
     # The order in which ImageDataGenerator lists files: class, then folder, then name.
-    listing.units = [
-        FileUnit(ref, label, split, _match_group(pattern, ref.path))
+    ordered = [
+        (label, ref)
         for label, folder in sorted(folders)
         for ref in sorted(folders[label, folder], key=attrgetter("path"))
     ]
+    patients = find_patients(pattern, [ref.path for _, ref in ordered])
+    listing.units = [
+        FileUnit(ref, label, split, patient) for (label, ref), patient in zip(ordered, patients, strict=True)
+    ]
+    if pattern:
+        listing.problems += _without_patient(root, listing.units)
     return listing
 
 
@@ -100,39 +104,19 @@ def from_table(table: Path, *, group_regex: str | None, max_bytes: int) -> Sourc
 
     A column `subgroup:scanner` tells scanners apart in the figures; an empty cell says nothing. What stands in such a
     column is written into the records as it is. Paths are relative to the table's folder. Labels are class names or 0
-    and 1. Rows with a wrong label or split or a missing file are `Sources.problems`.
+    and 1. Rows with a wrong cell or a missing file are `Sources.problems`.
 
     Raises:
-        DataError: the table cannot be read, or has other columns.
+        DataError: the table cannot be read, has other columns, or no row.
+        UsageError: the pattern is none, or takes too long.
     """
-    pattern = compile_group_regex(group_regex)
-    listing, wrong = Sources(), []
-    for number, row in _read_table(table):
-        try:
-            listing.units.append(_unit_from_row(row, table.parent, pattern, max_bytes))
-        except ValueError as error:
-            wrong.append(f"line {number}: {error}")
-    if wrong:
-        listing.problems.append(Problems(f"{table}: these rows must be mended first:", wrong))
-    return listing
+    units, problems = table_rows.read(table, pattern=compile_pattern(group_regex), max_bytes=max_bytes)
+    return Sources(units, problems=problems)
 
 
 def from_phantom(num_patients: int, *, seed: int, options: PhantomOptions) -> Sources:
     """Lists synthetic patients, numbered from 0."""
     return Sources([PhantomUnit(seed, patient, options) for patient in range(num_patients)])
-
-
-def compile_group_regex(group_regex: str | None) -> re.Pattern | None:
-    """Compiles the pattern, which must have a group; raises UsageError otherwise."""
-    if group_regex is None:
-        return None
-    try:
-        pattern = re.compile(group_regex)
-    except re.error as error:
-        raise UsageError(f"--group_regex is not a regular expression: {error}. Received: {group_regex}") from error
-    if not pattern.groups:
-        raise UsageError(f"--group_regex needs a group (...) around the patient's part. Received: {group_regex}")
-    return pattern
 
 
 def _without_files(root: Path, found: files.Listing) -> Sources:
@@ -148,11 +132,11 @@ def _without_files(root: Path, found: files.Listing) -> Sources:
 
 
 def _in_any_case(path: Path) -> Path:
-    """Returns a path that exists, or else the only one that differs from it by case; raises DataError for several."""
+    """Returns a path that exists, or else the only one written in another way; raises DataError for several."""
     if os.path.lexists(path) or path.parent == path:
         return path
     try:
-        found = sorted(_entries(_in_any_case(path.parent), path.name.casefold()))
+        found = sorted(_entries(_in_any_case(path.parent), one_form(path.name).casefold()))
     except OSError:
         return path
     if len(found) > 1:
@@ -161,7 +145,7 @@ def _in_any_case(path: Path) -> Path:
 
 
 def _entries(folder: Path, folded: str) -> list[Path]:
-    return [each for each in folder.iterdir() if each.name.casefold() == folded]
+    return [each for each in folder.iterdir() if one_form(each.name).casefold() == folded]
 
 
 def _refuse_missing(root: Path) -> None:
@@ -233,74 +217,9 @@ def _empty_classes(
     ]
 
 
-def _unmatched_paths(root: Path, pattern: re.Pattern | None, refs: Sequence[files.FileRef]) -> list[Problems]:
-    unmatched = [ref.path for ref in refs if pattern and _match_group(pattern, ref.path) is None]
-    what = f"{root}: --group_regex finds no patient in {len(unmatched)} of {len(refs)} paths"
+def _without_patient(root: Path, units: Sequence[FileUnit]) -> list[Problems]:
+    paths = [unit.path for unit in units if not unit.group]
+    what = f"{root}: --group_regex finds no patient in {len(paths)} of {len(units)} paths"
     # Where most do not match, it is the pattern that is to be mended, not each path.
-    few = 2 * len(unmatched) <= len(refs)
-    return [Problems(f"{what}; change it, or move these files away:", unmatched, complete=few)] if unmatched else []
-
-
-def _match_group(pattern: re.Pattern | None, path: str) -> str | None:
-    match = pattern.search(path) if pattern else None
-    return _shared((match.group(1) or "").strip() or None) if match else None
-
-
-def _shared(text: str | None) -> str | None:
-    """Returns the one string of this text that all units hold, where many of them say the same."""
-    return text and sys.intern(text)
-
-
-def _read_table(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yields the number of each row's line with the row."""
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            _refuse_columns(table, set(reader.fieldnames or ()))
-            for row in reader:
-                yield reader.line_num, row
-    except OSError as error:
-        raise DataError(f"{table}: the table cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{table}: not a CSV file in UTF-8: {error}") from error
-
-
-def _refuse_columns(table: Path, columns: set[str]) -> None:
-    fixed = {name for name in columns if not name.startswith(_SUBGROUP) or name == _SUBGROUP}
-    if not {"path", "label"} <= fixed <= _TABLE_COLUMNS:
-        raise DataError(
-            f"{table}: the first line must name the columns path,label[,group][,split][,{_SUBGROUP}NAME ...]. "
-            f"Received: {sorted(columns)}"
-        )
-
-
-def _unit_from_row(row: dict[str, str], folder: Path, pattern: re.Pattern | None, max_bytes: int) -> FileUnit:
-    path = row["path"] or ""
-    file = folder / path  # a path that is absolute stays so
-    if not file.is_file():
-        raise ValueError(f"no such file: {path!r}")
-    split = row.get("split") or None
-    if split not in (None, *SPLITS):
-        raise ValueError(f"split must be one of {', '.join(SPLITS)} or empty. Received: {split}")
-    root = _shared(file.anchor if Path(path).is_absolute() else str(folder))
-    ref = files.FileRef(root, file.relative_to(root).as_posix(), file.stat().st_size, max_bytes=max_bytes)
-    group = _shared((row.get("group") or "").strip()) or _match_group(pattern, path)
-    return FileUnit(ref, _parse_label(row["label"] or ""), _shared(split), group, _subgroups(row))
-
-
-def _subgroups(row: dict[str, str]) -> tuple[tuple[str, str], ...]:
-    named = {name.removeprefix(_SUBGROUP): (value or "").strip() for name, value in row.items() if _is_subgroup(name)}
-    return tuple((_shared(name), _shared(value)) for name, value in sorted(named.items()) if value)
-
-
-def _is_subgroup(column: str | None) -> bool:
-    """Whether a column of the table is one; cells beyond the last named column have none."""
-    return column is not None and column.startswith(_SUBGROUP)
-
-
-def _parse_label(text: str) -> int:
-    by_text = {"0": 0, "1": 1, **{name: label for label, name in enumerate(CLASS_NAMES)}}
-    label = by_text.get(text.strip().lower())
-    if label is None:
-        raise ValueError(f"label must be 0, 1, {CLASS_NAMES[0]} or {CLASS_NAMES[1]}. Received: {text}")
-    return label
+    few = 2 * len(paths) <= len(units)
+    return [Problems(f"{what}; change it, or move these files away:", paths, complete=few)] if paths else []

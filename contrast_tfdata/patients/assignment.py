@@ -70,6 +70,22 @@ def effective_options(pools: Collection[str | None], options: SplitOptions) -> S
     )
 
 
+def asked_for(pools: Collection[str | None], applied: SplitOptions) -> dict[str, str]:
+    """Returns who asked for a split besides that for training, by the split's name, for a message.
+
+    Args:
+        pools: as for `effective_options`.
+        applied: what it returned, or the slides' options.
+    """
+    fixed = {"test" if pool == DEVELOPMENT else pool for pool in pools}
+    shares = {"validation": applied.validation_fraction, "test": applied.test_fraction}
+    return {
+        split: "files were named for it" if split in fixed else f"its share was to be {share:g}"
+        for split, share in shares.items()
+        if split in fixed or share
+    }
+
+
 def split_by_group(members: Sequence[Member], options: SplitOptions) -> list[str]:
     """Returns the split of each member; whole groups stay together, except those that are fixed to several pools.
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import sys
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from contrast_tfdata.images.patient_ids import known_patient
 from contrast_tfdata.images.slices import FileFacts, RejectedImageError
 from contrast_tfdata.images.thumbnail import thumbnail
+from contrast_tfdata.intake.names import one_form
 from contrast_tfdata.intake.scanning import Progress
 from contrast_tfdata.intake.units import Unit
 from contrast_tfdata.intake.workers import Workers
@@ -46,7 +46,7 @@ def name_of(unit: Unit, facts: FileFacts) -> Name:
     """Returns the patient of a unit, else its study, else its own path."""
     if unit.group:
         # One string for all slices of a patient.
-        return Name(sys.intern(f"{PATIENT}{_in_one_form(unit.group)}"), True)
+        return Name(sys.intern(f"{PATIENT}{one_form(unit.group)}"), True)
     if patient_of(facts):
         return Name(sys.intern(patient_of(facts)), patient_number(facts) is not None)
     # A file's own name is no patient: the same name below the train and the test folder means two files.
@@ -62,9 +62,9 @@ def patient_of(facts: FileFacts) -> str | None:
 
 
 def patient_number(facts: FileFacts) -> str | None:
-    """Returns the PatientID of a file's header in one form of Unicode; None where it is missing or a placeholder."""
+    """Returns the PatientID of a file's header in one form; None where it is missing or a placeholder."""
     found = known_patient(facts.patient_id)
-    return _in_one_form(found) if found else None
+    return (one_form(found) or None) if found else None
 
 
 def written_names(unit: Unit, facts: FileFacts) -> list[str]:
@@ -91,14 +91,6 @@ def patient_id_warnings(scanned: Iterable[tuple[Unit, FileFacts]]) -> list[str]:
         advice = "where that is no person's number, name patients with --group_regex or a table"
         lines.append(f"one PatientID covers {most} of {total} studies, which go to one split together; {advice}")
     return lines
-
-
-def _in_one_form(patient: str) -> str:
-    """Returns a patient's name as every source of names writes it.
-
-    A table may write an umlaut as one character and the file system as two, and a scanner may fill up with blanks.
-    """
-    return unicodedata.normalize("NFC", patient.strip())
 
 
 def find_look_alikes(

@@ -1,5 +1,6 @@
-"""Groups that may be one person: the number in their headers is one, or only case and blanks tell their names apart."""
+"""Groups that may be one person: the number in their headers is one, or their names differ as by a slip of typing."""
 
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
@@ -14,7 +15,8 @@ _First = dict[str, tuple[str, str]]
 def warnings(units: Iterable[PlannedUnit]) -> list[str]:
     """Returns a line on each kind of sign that a person has several groups, with the first of them; it names nobody.
 
-    Nothing is joined: a number may be that of a study or of two hospitals, and whoever names groups knows better.
+    Nothing is joined: a number may be that of a study or of two hospitals, and letters of another case or width can be
+    seen, so that whoever names groups knows better.
     """
     numbers: dict[str, _First] = defaultdict(dict)
     names: dict[str, _First] = defaultdict(dict)
@@ -23,14 +25,18 @@ def warnings(units: Iterable[PlannedUnit]) -> list[str]:
         if number:
             _note(numbers[number], each)
         if name.known:
-            _note(names["".join(name.text.casefold().split())], each)
+            _note(names["".join(unicodedata.normalize("NFKC", name.text).casefold().split())], each)
     lines = (
         (
             "PatientIDs stand in several groups",
             "where such a number is one person's, give all its files one group",
             numbers,
         ),
-        ("names of patients differ only by case or blanks", "where they mean one person, write them alike", names),
+        (
+            "names of patients differ only by case, blanks or width of letters",
+            "where they mean one person, write them alike",
+            names,
+        ),
     )
     return [_line(what, advice, several) for what, advice, found in lines if (several := _in_several(found.values()))]
 

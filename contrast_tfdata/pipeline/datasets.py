@@ -32,7 +32,7 @@ def divide_epoch(num_examples: int, batch_size: int, phantom: PhantomPart | None
     """Returns what the batches of an epoch hold, with or without synthetic slices."""
     if phantom:
         return phantom.divide(num_examples, batch_size)
-    return Division(-(-num_examples // batch_size), batch_size)
+    return Division(-(-num_examples // batch_size), min(batch_size, num_examples))
 
 
 def create_train_dataset(
@@ -107,7 +107,8 @@ def create_train_dataset(
         lambda number, example: _augmented(number, *example, options), num_parallel_calls=tf.data.AUTOTUNE
     )
     if options.static_shapes:
-        batches = batches.map(lambda *example: _padded(*example, options.batch_size))
+        rows = options.rows(division.real + division.synthetic)
+        batches = batches.map(lambda *example: _padded(*example, rows))
     if options.class_weights == "batch":
         batches = batches.map(balance_batch)
     batches = batches.with_options(_tf_options(options.cache))
@@ -130,19 +131,20 @@ def create_eval_dataset(
     """Batches of a split in the order of its records, each example once; the last batch is padded with weight 0.
 
     Returns:
-        A data set of (images (B, S, S) uint8, labels (B, 1) float32, weights (B,) float32), all of the same shape.
-        Without `pad` of (images, labels), of which the last batch may be smaller.
+        A data set of (images (B, S, S) uint8, labels (B, 1) float32, weights (B,) float32), all of the same shape; B is
+        `PipelineOptions.rows`. Without `pad` of (images, labels), of which the last batch may be smaller.
 
     Raises:
         DataError: there is no such split.
     """
-    records = read(records_dir, require_split(records_dir, manifest, split), in_turn=False)
+    info = require_split(records_dir, manifest, split)
+    records, rows = read(records_dir, info, in_turn=False), options.rows(info.records)
     examples = records.map(lambda each: parse_example(each, manifest.image_size), num_parallel_calls=tf.data.AUTOTUNE)
-    batches = examples.batch(options.batch_size)
+    batches = examples.batch(rows)
     batches = batches.map(lambda image, label: (image, label[:, tf.newaxis]))
     if pad:
         # Padded, not dropped: no example is lost, and one compiled step serves all.
-        batches = batches.map(lambda image, label: _padded(image, label, None, options.batch_size))
+        batches = batches.map(lambda image, label: _padded(image, label, None, rows))
     # Cached after batching, since nothing changes from one validation to the next.
     batches = batches.cache() if options.cache == "memory" else batches
     return batches.with_options(_tf_options(options.cache)).prefetch(_PREFETCHED)
@@ -220,17 +222,17 @@ def _augmented(number: tf.Tensor, image: tf.Tensor, label: tf.Tensor, weight: tf
     return augment(image, seeds, options.augmentation), label[:, tf.newaxis], weight
 
 
-def _padded(image: tf.Tensor, label: tf.Tensor, weight: tf.Tensor | None, batch_size: int):
-    """Fills a batch with black images of label 0 and weight 0; without weights, each slice has 1."""
-    missing = batch_size - tf.shape(label)[0]
+def _padded(image: tf.Tensor, label: tf.Tensor, weight: tf.Tensor | None, rows: int):
+    """Fills a batch to some rows with black images of label 0 and weight 0; without weights, each slice has 1."""
+    missing = rows - tf.shape(label)[0]
     weight = tf.pad(tf.ones_like(label[:, 0]) if weight is None else weight, [[0, missing]])
     image = tf.pad(image, [[0, missing], [0, 0], [0, 0]])
     label = tf.pad(label, [[0, missing], [0, 0]])
     size = image.shape[1]
     return (
-        tf.ensure_shape(image, (batch_size, size, size)),
-        tf.ensure_shape(label, (batch_size, 1)),
-        tf.ensure_shape(weight, (batch_size,)),
+        tf.ensure_shape(image, (rows, size, size)),
+        tf.ensure_shape(label, (rows, 1)),
+        tf.ensure_shape(weight, (rows,)),
     )
 
 

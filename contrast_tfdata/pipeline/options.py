@@ -1,6 +1,7 @@
 """How batches are made, as options that refuse bad values; no TensorFlow here."""
 
 import dataclasses
+import math
 from pathlib import Path
 
 from contrast_tfdata.errors import UsageError
@@ -18,6 +19,8 @@ _LIMITS = {
     "cutout": 1,
 }
 """Most that each number of an augmentation may be; the least is 0."""
+_STEP_OF_ROWS = 64
+"""In which padding is left out: other numbers of rows are rounded in another way, so usual batches keep theirs."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,6 +98,7 @@ class PipelineOptions:
         pairs: keep a slice before and one after contrast of the same group and place together in a batch; of the same
             group alone where the records hold pictures, whose places are unknown.
         static_shapes: pad the last batch of an epoch, with weight 0, so that a compiled step serves every batch.
+        replicas: of the network that a batch is divided among, in equal parts.
     """
 
     batch_size: int = 64
@@ -105,6 +109,7 @@ class PipelineOptions:
     class_weights: str = "none"
     pairs: bool = False
     static_shapes: bool = False
+    replicas: int = 1
 
     def __post_init__(self):
         if self.batch_size < 1:
@@ -114,6 +119,18 @@ class PipelineOptions:
                 raise UsageError(f"{name} must be one of {', '.join(allowed)}. Received: {name}={getattr(self, name)}")
         if self.cache == "disk" and self.cache_dir is None:
             raise UsageError("cache=disk needs a cache_dir")
+
+    def rows(self, num_examples: int) -> int:
+        """Returns how many rows a padded batch has: those of `batch_size`, but not many more than there are examples.
+
+        What would be padding alone is left out in steps of `_STEP_OF_ROWS`, and equally in each replica's part; batches
+        of up to that size are always padded to what was asked for.
+
+        Args:
+            num_examples: the most that a batch will hold.
+        """
+        step = math.lcm(_STEP_OF_ROWS, self.replicas)
+        return min(self.batch_size, -(-num_examples // step) * step)
 
 
 def _parse_value(name: str, value: str, kind: type):

@@ -14,7 +14,7 @@ from contrast_tfdata.intake.decoding import DecodedSlice, decode
 from contrast_tfdata.intake.scanning import Progress, Rejection, unusable
 from contrast_tfdata.intake.sources import Sources
 from contrast_tfdata.intake.workers import Workers
-from contrast_tfdata.patients import copied_patients, look_alikes, one_person
+from contrast_tfdata.patients import assignment, copied_patients, look_alikes, one_person
 from contrast_tfdata.patients.findings import no_class_to_train_on
 from contrast_tfdata.patients.identity import example_id
 from contrast_tfdata.patients.plan import PairAcrossSplits, Plan, PlannedUnit, make_plan, shown_path
@@ -72,6 +72,7 @@ def finish(
     rejected = [*plan.rejected, *(each for each in outcome.rejected if not each.is_out_of_scope)]
     problems = [] if options.skip_bad_images or not rejected else [unusable(rejected, "nothing was written")]
     empty, warnings = _empty_classes(outcome.splits)
+    warnings += _empty_splits(sources, plan, outcome)
     if problems + empty:
         raise DataError.listing_kinds(problems + empty)
     if outcome.constant:
@@ -183,6 +184,16 @@ def _empty_classes(splits: dict[str, manifest.SplitInfo]) -> tuple[list[Problems
         elif missing:
             warnings.append(f"{split} has no image of {' and '.join(missing)}, so its AUC is undefined")
     return problems, warnings
+
+
+def _empty_splits(sources: Sources, plan: Plan, outcome: Outcome) -> list[str]:
+    """Returns a line for each split that somebody asked for and that holds nothing."""
+    asked = assignment.asked_for({unit.split for unit in sources.units}, plan.split)
+    return [
+        f"EMPTY: the {split} split holds nothing, although {why}; add patients, or name some for it"
+        for split, why in asked.items()
+        if split not in outcome.splits
+    ]
 
 
 def _rejected_lines(rejected: list[Rejection]) -> Iterator[str]:

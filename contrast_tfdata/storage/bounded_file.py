@@ -51,10 +51,14 @@ def read_bytes(path: Path, max_bytes: int, *, follow_links: bool = True) -> byte
             raise UnfitFileError(errno.EINVAL, "a socket, no regular file", os.fspath(path)) from error
         raise
     try:
-        if kind := kind_of(os.fstat(descriptor).st_mode):
+        status = os.fstat(descriptor)
+        if kind := kind_of(status.st_mode):
             raise UnfitFileError(errno.EINVAL, f"{kind}, no regular file", os.fspath(path))
         with open(descriptor, "rb", closefd=False) as file:
-            content = file.read(max_bytes + 1)
+            # Memory for all that is asked for is reserved before a byte is read, so that is what the file should have.
+            content = file.read(min(status.st_size, max_bytes) + 1)
+            if status.st_size < len(content) <= max_bytes:
+                content += file.read(max_bytes + 1 - len(content))
     finally:
         os.close(descriptor)
     if len(content) > max_bytes:

@@ -72,19 +72,19 @@ class Distribution:
         """Where variables are made, so that all replicas have them."""
         return self.strategy.scope() if self.strategy else contextlib.nullcontext()
 
-    def distribute(self, batches: tf.data.Dataset, batch_size: int) -> Any:
+    def distribute(self, batches: tf.data.Dataset) -> Any:
         """Returns what `fit` takes in place of the batches: every replica's part of each.
 
         Args:
-            batches: (batch_size, ...), the same on all workers; all batches, the last too, of this size.
-            batch_size: of all replicas together.
+            batches: (B, ...), the same on all workers; with several replicas all batches, the last too, of one size.
         """
         if not self.strategy:
             return batches
         # All workers have equally many batches of one shape. Otherwise they would ask each other, in every step,
         # whether somebody has one left.
         self.strategy.extended.experimental_enable_get_next_as_optional = False
-        return self.strategy.distribute_datasets_from_function(lambda _: take_share(batches, batch_size, self.share))
+        size = tf.nest.flatten(batches.element_spec)[0].shape[0]
+        return self.strategy.distribute_datasets_from_function(lambda _: take_share(batches, size, self.share))
 
     def chief_first(self, action: Callable[[], _Result]) -> _Result:
         """Does something on all workers, on the others once the chief is done with it, and returns what it returns."""

@@ -92,7 +92,10 @@ class Job:
     def batches(self) -> PipelineOptions:
         """The pipeline's options with all that recipe, plan and data add to them."""
         return dataclasses.replace(
-            self.pipeline, class_weights=self.training.class_weights, static_shapes=self.plan.static_shapes
+            self.pipeline,
+            class_weights=self.training.class_weights,
+            static_shapes=self.plan.static_shapes,
+            replicas=self.distribution.replicas,
         )
 
     @property
@@ -114,8 +117,8 @@ class Job:
 
     def recipe(self, model: ContrastNet) -> dict:
         """Everything that the result depends on; a run goes on only with the same."""
-        # Where examples are cached, and whether the last batch is padded, changes nothing about the result.
-        left_out = {"cache", "cache_dir", "static_shapes", "seed"}
+        # Where examples are cached, and how far the last batch is padded, changes nothing about the result.
+        left_out = {"cache", "cache_dir", "static_shapes", "replicas", "seed"}
         batches = {name: value for name, value in dataclasses.asdict(self.batches).items() if name not in left_out}
         return {
             **dataclasses.asdict(self.training),
@@ -231,7 +234,7 @@ def _fit(model: ContrastNet, job: Job, checkpoints: Checkpoints, stop: Stop, con
     try:
         with beginning_at_step(model, done.epoch, done.step):
             model.fit(
-                job.distribution.distribute(batches, job.pipeline.batch_size),
+                job.distribution.distribute(batches),
                 epochs=job.training.epochs,
                 initial_epoch=done.epoch,
                 steps_per_epoch=steps,
@@ -254,9 +257,9 @@ def _validation(job: Job, source: Mapping[str, Any]) -> dict:
     """Returns what `fit` needs to validate, from the records of `source`; nothing where there is no such split."""
     if "validation" not in job.manifest.splits:
         return {}
-    batches, size = create_eval_dataset(**source, split="validation"), job.pipeline.batch_size
-    steps = steps_per_epoch(job.manifest.splits["validation"].records, size)
-    return {"validation_data": job.distribution.distribute(batches, size), "validation_steps": steps}
+    batches = create_eval_dataset(**source, split="validation")
+    steps = steps_per_epoch(job.manifest.splits["validation"].records, job.pipeline.batch_size)
+    return {"validation_data": job.distribution.distribute(batches), "validation_steps": steps}
 
 
 def _announce(job: Job, done: Progress, console: Console) -> None:

@@ -123,7 +123,7 @@ def test_written_files_have_the_usual_rights(tmp_path):
     ("text", "message"),
     [
         ("", "expected the columns"),
-        ("path,logit\n", "Received: \\('path', 'logit'\\)"),
+        ("path,logit\n", "Received: 'path,logit'"),
         (",".join(CSV_COLUMNS) + "\na,0,id,g,1\n", "line 2: expected 8 cells. Received: 5"),
         (",".join(CSV_COLUMNS) + "\na,0,id,g,1,much,0,0\n", "line 2: .*much"),
         (",".join(CSV_COLUMNS) + "\na,0,id,g,7,0.5,0,0\n", "'id'.*Received: label=7"),
@@ -135,6 +135,21 @@ def test_read_csv_names_what_is_wrong(tmp_path, text, message):
     (tmp_path / "p.csv").write_text(text, newline="")
     with pytest.raises(DataError, match=message):
         read_csv(tmp_path / "p.csv")
+
+
+def test_read_csv_names_all_that_is_wrong(tmp_path):
+    lines = [",".join(CSV_COLUMNS), "a,0,id,g,1", "b,x,id,g,1,0.5,0,0", "c,0,id,g,1,0.5,0,0", "d,0,id,g,1,,0,0", '"e']
+    (tmp_path / "p.csv").write_text("\n".join(lines) + "\n")
+    with pytest.raises(DataError, match=r"(?s)line 2: expected 8.*line 6.*line 3: .*'x'.*line 5: ") as error:
+        read_csv(tmp_path / "p.csv")
+    assert "line 4" not in str(error.value)
+
+
+def test_read_csv_neither_waits_nor_reads_for_ever(tmp_path):
+    os.mkfifo(tmp_path / "p.csv")
+    for path in (tmp_path / "p.csv", "/dev/zero"):
+        with pytest.raises(OSError, match="no regular file"):
+            read_csv(path)
 
 
 def test_non_finite_logits_are_refused_naming_each_example():

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -82,9 +83,17 @@ def test_an_empty_match_is_no_patient(png_tree):
 
 
 @pytest.mark.parametrize(("regex", "words"), [("(", "not a regular expression"), ("p.*", "needs a group")])
-def test_bad_group_regex(png_tree, regex, words):
+def test_bad_group_regex_is_refused_before_anything_is_read(tmp_path, regex, words):
     with pytest.raises(UsageError, match=words):
-        find(png_tree((1, 1)), group_regex=regex)
+        find(tmp_path / "nowhere", group_regex=regex)
+    with pytest.raises(UsageError, match=words):
+        sources.from_table(tmp_path / "nowhere", group_regex=regex, max_bytes=LIMIT)
+
+
+def test_a_missing_value_in_a_path_is_no_patient(png_tree):
+    root = png_tree((1, 1))
+    write_png(root / "no_gad" / "None_9.png", 9)
+    assert "no patient in 1 of 3 paths" in problems_of(find(root, group_regex="/([^_/]+)_[^/]*$"))
 
 
 def test_missing_root_shows_what_is_there(png_tree, tmp_path):
@@ -263,20 +272,134 @@ def test_table(tmp_path):
     assert len({unit.scan().sha256 for unit in units}) == 3
 
 
-def test_table_lists_every_bad_row(tmp_path):
+def from_table(folder, *rows, header="path,label,group,split", group_regex=None):
+    table = folder / "table.csv"
+    table.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    return sources.from_table(table, group_regex=group_regex, max_bytes=LIMIT)
+
+
+def test_table_lists_every_bad_cell(tmp_path):
     write_png(tmp_path / "a.png", 1)
-    table = tmp_path / "table.csv"
-    table.write_text("path,label,split\na.png,maybe,\nmissing.png,0,\na.png,1,holdout\n")
-    text = problems_of(sources.from_table(table, group_regex=None, max_bytes=LIMIT))
-    assert all(f"line {number}" in text for number in (2, 3, 4))
-    assert "maybe" in text
-    assert "missing.png" in text
-    assert "holdout" in text
+    text = problems_of(
+        from_table(tmp_path, "a.png,maybe,,", "missing.png,0,,", "a.png,1,,holdout", "b.png,,nan,", "c.png,2", ",0,,")
+    )
+    assert text.count("table.csv: ") == 5
+    for line, said in (
+        (2, "'maybe'"),
+        (3, "'missing.png': No such file"),
+        (4, "'holdout'"),
+        (5, "'b.png': No such file"),
+        (5, "''"),
+        (5, "'nan'"),
+        (6, "expected 4 cells. Received: 2"),
+        (7, "the cell is empty"),
+    ):
+        assert f"  line {line}: {said}" in text
 
 
-@pytest.mark.parametrize("text", ["file,label\n", "path\n", "path,label,age\n", ""])
-def test_table_without_its_columns(tmp_path, text):
+@pytest.mark.parametrize("header", ["file,label", "path", "path,label,age", "", "path,label,label", "path,label,Label"])
+def test_table_without_its_columns(tmp_path, header):
+    with pytest.raises(DataError, match=r"must name the columns path,label\[,group\]"):
+        from_table(tmp_path, header=header)
+
+
+def test_table_with_nothing_but_its_columns(tmp_path):
+    with pytest.raises(DataError, match="no row below the first line"):
+        from_table(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["fifo", "folder", "missing"])
+def test_table_that_is_no_file(tmp_path, kind):
     table = tmp_path / "table.csv"
-    table.write_text(text)
-    with pytest.raises(DataError, match="path,label"):
+    {"fifo": os.mkfifo, "folder": os.mkdir, "missing": str}[kind](table)
+    with pytest.raises(DataError, match="table.csv: the table cannot be read: "):
         sources.from_table(table, group_regex=None, max_bytes=LIMIT)
+
+
+@pytest.mark.parametrize("said", ["m" * 20_000, "\x1b[2J", "\u202e" * 300])
+def test_what_a_table_says_is_shown_in_part(tmp_path, said):
+    write_png(tmp_path / "a.png", 1)
+    text = problems_of(from_table(tmp_path, f"{said},{said},P,{said}", f"a.png,0,P,{said}"))
+    assert len(text) < 1200
+    assert text.isprintable() or all(line.isprintable() for line in text.splitlines())
+
+
+def test_rows_that_are_wrong_alike_share_a_line(tmp_path):
+    write_png(tmp_path / "a.png", 1)
+    text = problems_of(from_table(tmp_path, *["a.png,yes,P,"] * 40, *["a.png,0,P,"] * 60))
+    assert text.splitlines()[1:] == ["  lines 2, 3, 4, 5, 6 and 35 more: 'yes'"]
+
+
+def test_a_wrong_folder_does_not_list_every_row(tmp_path):
+    text = problems_of(from_table(tmp_path, *(f"nowhere/{number}.png,0,P," for number in range(500))))
+    assert len(text.splitlines()) == 52
+
+
+@pytest.mark.parametrize("cell", ["nan", "NaN", "None", "null", "N/A", "NA", "#N/A", "<NA>", "NaT", "-", "?", " nan "])
+def test_a_missing_value_is_no_patient(tmp_path, cell):
+    write_png(tmp_path / "a.png", 1)
+    text = problems_of(from_table(tmp_path, "a.png,0,P1,", f"a.png,1,{cell},"))
+    assert "missing value" in text
+    assert "line 3" in text
+
+
+@pytest.mark.parametrize("cell", ["1.23457E+11", "1,23457E+11", "2.5e+08", "1E+12"])
+def test_a_number_that_a_spreadsheet_rounded_is_no_patient(tmp_path, cell):
+    write_png(tmp_path / "a.png", 1)
+    assert "rounded" in problems_of(from_table(tmp_path, f'a.png,0,"{cell}",'))
+
+
+@pytest.mark.parametrize("cell", ["nan", "N/A", "", " ", "\u200b"])
+def test_a_missing_value_is_no_subgroup(tmp_path, cell):
+    write_png(tmp_path / "a.png", 1)
+    found = from_table(tmp_path, f"a.png,0,{cell},north", header="path,label,subgroup:site,subgroup:side")
+    assert not found.problems
+    assert found.units[0].subgroups == (("side", "north"),)
+
+
+def test_a_group_that_nobody_can_see_is_none(tmp_path):
+    write_png(tmp_path / "p7_1.png", 1)
+    (unit,) = from_table(tmp_path, "p7_1.png,0,\u200b\ufeff,", group_regex="(p[0-9])_").units
+    assert unit.group == "p7"
+
+
+@pytest.mark.parametrize("asked", ["NFC", "NFD"])
+@pytest.mark.parametrize("stored", ["NFC", "NFD"])
+def test_a_file_in_another_form_of_unicode_is_called_as_on_the_disk(tmp_path, stored, asked):
+    name = unicodedata.normalize(stored, "Müller/ü.png")
+    write_png(tmp_path / name, 1)
+    found = from_table(tmp_path, unicodedata.normalize(asked, "Müller/ü.png") + ",0,P,")
+    assert not found.problems
+    assert found.units[0].path == name
+    assert found.units[0].scan().num_bytes > 0
+
+
+@pytest.mark.parametrize("cell", ["a\\b c.png", " a/b c.png ", "a/b\u00a0c.png", "./x/../a/\ufeffb c.png"])
+def test_a_file_whose_name_looks_like_that_in_the_table(tmp_path, cell):
+    write_png(tmp_path / "a" / "b c.png", 1)
+    (tmp_path / "x").mkdir()
+    (unit,) = from_table(tmp_path, f"{cell},0,P,").units
+    assert (tmp_path / unit.path).samefile(tmp_path / "a" / "b c.png")
+
+
+def test_a_file_that_several_names_may_mean_is_not_guessed(tmp_path):
+    for form in ("NFC", "NFD"):
+        write_png(tmp_path / unicodedata.normalize(form, "ü.png"), 1)
+    for name in ("a.PNG", "b.png"):
+        write_png(tmp_path / name, 1)
+    text = problems_of(from_table(tmp_path, "u\u0308\u200b.png,0,P,", "A.png,0,P,"))
+    assert "there is 'ü.png' and 'ü.png'" in unicodedata.normalize("NFC", text)
+    assert "'A.png': No such file or directory; there is 'a.PNG'" in text
+
+
+def test_a_root_in_another_form_of_unicode(png_tree, tmp_path):
+    root = png_tree((1, 1), root=tmp_path / unicodedata.normalize("NFD", "Müller"))
+    found = find(tmp_path / unicodedata.normalize("NFC", "Müller"))
+    assert len(found.units) == 2
+    assert f"{root} was taken" in found.notes[0]
+
+
+def test_a_table_of_a_country_with_decimal_commas(tmp_path):
+    write_png(tmp_path / "a,b.png", 1)
+    (unit,) = from_table(tmp_path, "a,b.png;0;P1;", header="path;label;group;split").units
+    assert (unit.path, unit.group) == ("a,b.png", "P1")

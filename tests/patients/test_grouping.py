@@ -68,6 +68,18 @@ def test_one_name_in_either_form_of_unicode_is_one_patient():
         assert name_of(*scanned(text, "1.2.3")) == name_of(*scanned(None, group=text)) == expected
 
 
+@pytest.mark.parametrize(
+    "text", ["Anna\u200b Meier", "\ufeffAnna Meier", "An\u00adna Meier", "Anna\u00a0Meier", "Anna  Meier "]
+)
+def test_one_name_with_what_cannot_be_seen_is_one_patient(text):
+    expected = Name("patient:Anna Meier", True)
+    assert name_of(*scanned(text, "1.2.3")) == name_of(*scanned(None, group=text)) == expected
+
+
+def test_a_patient_id_of_which_nothing_is_seen_is_nobodys():
+    assert name_of(*scanned("\u3164", "1.2.3")) == Name("study:1.2.3", False)
+
+
 def test_a_placeholder_in_a_table_or_path_is_what_the_user_says():
     assert name_of(*scanned("ANON", group="ANON")) == Name("patient:ANON", True)
     assert patient_id_warnings([scanned("ANON", group="ANON")]) == []

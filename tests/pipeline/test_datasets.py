@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
 from numbered_records import write_numbered
 
 from contrast_tfdata.errors import DataError, UsageError
@@ -327,6 +329,28 @@ def test_evaluation_keeps_order_and_loses_nothing(tmp_path, batch_size):
         assert {len(numbers) for numbers, _ in batches} == {batch_size}
         seen = [int(n) for numbers, weights in batches for n, w in zip(numbers, weights, strict=True) if w]
         assert seen == expected
+
+
+@given(st.integers(1, 300), st.integers(1, 10_000), st.integers(1, 12))
+def test_rows_of_a_batch_hold_its_examples_and_little_more(num_examples, per_replica, replicas):
+    batch_size = per_replica * replicas
+    rows = PipelineOptions(batch_size=batch_size, replicas=replicas).rows(num_examples)
+    assert rows % replicas == 0
+    assert min(batch_size, num_examples) <= rows <= batch_size
+    assert rows - num_examples < 64 * replicas or rows <= 64
+    if batch_size <= 64:
+        assert rows == batch_size  # As ever: other shapes are rounded in another way.
+
+
+@pytest.mark.parametrize("static_shapes", [False, True])
+def test_a_batch_far_larger_than_the_records_is_not_filled_up(tmp_path, static_shapes):
+    manifest = write_records(tmp_path, 70, num_validation=3)
+    options = PipelineOptions(batch_size=100_000, static_shapes=static_shapes)
+    for ((numbers, _, weights),) in train_epochs(tmp_path, manifest, options):
+        assert len(weights) == (128 if static_shapes else 70)
+        assert sorted(numbers[weights > 0]) == list(range(70))
+    (batch,) = create_eval_dataset(records_dir=tmp_path, manifest=manifest, split="validation", options=options)
+    assert [len(each) for each in batch] == [64] * 3
 
 
 def test_records_that_end_early_are_never_trained_on(tmp_path):

@@ -93,6 +93,21 @@ def test_workers_together_see_every_example_once_an_epoch(records, data):
         assert sorted(np.concatenate(seen)) == list(range(count))
 
 
+@pytest.mark.parametrize("replicas", [1, 2, 3, 8])
+def test_a_batch_far_larger_than_the_records_is_not_filled_up(records, replicas):
+    """And every replica has equally many of the rows that are left."""
+    directory, manifest = records(21)
+    options = PipelineOptions(batch_size=replicas * 100_000, static_shapes=True, replicas=replicas)
+    trained = batches_of((directory, manifest), options, 0, 2)
+    scored = create_eval_dataset(records_dir=directory, manifest=manifest, split="train", options=options)
+    for batches, epochs in ((trained, 2), (scored, 1)):
+        (rows,) = {len(weight) for *_, weight in batches}
+        assert rows <= 64 * replicas
+        of_replicas = [steps_of(batches, rows, Share(replicas, replica, 1)) for replica in range(replicas)]
+        seen = [pixels[weights > 0][:, 0, 0] for each in of_replicas for weights, pixels in each]
+        assert sorted(np.concatenate(seen)) == sorted([*range(21)] * epochs)
+
+
 @pytest.mark.parametrize("workers", [1, 2, 4])
 @pytest.mark.parametrize(
     "change", [{}, {"pairs": True}, {"augmentation": Augmentation(rotation=30)}, {"cache": "none"}]

@@ -654,13 +654,25 @@ def test_a_group_for_each_patient_id_is_nothing_to_warn_of(tmp_path, group_of):
 def test_names_that_differ_by_case_and_blanks_are_warned_of(png_tree, tmp_path):
     root = png_tree((20, 20))
     names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.png"))
-    called = ["Jo Doe", "JO DOE", "Jo  Doe", "jodoe", "Doe Jo"]
+    called = ["Jo Doe", "JO DOE", "Jo\uff24oe", "jodoe", "Doe Jo"]
     rows = [(name, name.split("/")[0], called[n] if n < 5 else f"q{n}", "") for n, name in enumerate(names)]
     manifest = from_table(write_table(root / "table.csv", rows), tmp_path / "records")
     (line,) = [each for each in manifest.warnings if "names of patients" in each]
-    assert line.startswith("1 names of patients differ only by case or blanks, ")
+    assert line.startswith("1 names of patients differ only by case, blanks or width of letters, ")
     assert sum(info.groups for info in manifest.splits.values()) == 40
     assert_no_name(tmp_path / "records", "jo doe")
+
+
+def test_names_that_look_the_same_are_one_patient_from_table_to_records(png_tree, tmp_path):
+    root = png_tree((20, 20))
+    names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.png"))
+    written = ["Jo Doe", "Jo\u00a0Doe", "Jo  Doe", "\ufeffJo Doe", "Jo\u200b Doe", "J\u00ado Doe"]
+    rows = [(name, name.split("/")[0], written[n] if n < 6 else f"q{n}", "") for n, name in enumerate(names)]
+    manifest = from_table(write_table(root / "table.csv", rows), tmp_path / "records")
+    groups = {each.source: each.group for _, each in records_of(tmp_path / "records", manifest)}
+    assert {groups[name] for name in names[:6]} == {group_key("patient:Jo Doe")}
+    assert len(set(groups.values())) == 35
+    assert not [each for each in manifest.warnings if "names of patients" in each]
 
 
 def rows_of(table):
@@ -755,6 +767,38 @@ def test_a_split_of_which_nothing_is_left_is_left_out(png_tree, tmp_path):
         manifest = convert(found, tmp_path / "records", options, pool, lambda *_: None)
     assert set(manifest.splits) == {"train", "validation"}
     assert not list((tmp_path / "records").glob("contrast-test*"))
+    assert [each for each in manifest.warnings if "EMPTY" in each] == [
+        "EMPTY: the test split holds nothing, although files were named for it; add patients, or name some for it"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("validation", "test", "empty"),
+    [(0.2, 0.2, ["validation", "test"]), (0.2, 0.0, ["validation"]), (0.0, 0.3, ["test"]), (0.0, 0.0, [])],
+)
+def test_a_split_that_was_asked_for_and_is_empty_is_said(png_tree, tmp_path, validation, test, empty):
+    root = png_tree((4, 4))
+    split = SplitOptions(validation_fraction=validation, test_fraction=test)
+    options = ConversionOptions(preprocessing=SMALL, plan=PlanOptions(split=split))
+    manifest = make(root, tmp_path / "records", group_regex="(gad)", options=options)
+    said = [each.split()[2] for each in manifest.warnings if each.startswith("EMPTY: the ")]
+    assert said == empty
+    assert set(manifest.splits) == {"train"}
+
+
+def test_the_slides_split_of_few_files_says_that_it_is_empty(png_tree, tmp_path):
+    options = ConversionOptions(preprocessing=SMALL, plan=PlanOptions(split=SplitOptions("keras", test_fraction=0.0)))
+    manifest = make(png_tree((4, 4)), tmp_path / "records", options=options)
+    assert [each for each in manifest.warnings if each.startswith("EMPTY: the validation split")]
+
+
+def test_a_table_that_leaves_nothing_to_test_on_says_so(png_tree, tmp_path):
+    root = png_tree((8, 8))
+    names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.png"))
+    rows = [(name, name.split("/")[0], name, "train" if "000" in name else "") for name in names]
+    manifest = from_table(write_table(root / "table.csv", rows), tmp_path / "records")
+    said = [each.split()[2] for each in manifest.warnings if each.startswith("EMPTY: the ")]
+    assert said == ["validation", "test"]
 
 
 def test_formulas_in_names_are_defused_in_rejected_csv(png_tree, tmp_path):

@@ -1,5 +1,6 @@
 import os
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -40,6 +41,15 @@ def test_a_file_is_read_to_its_last_byte(tmp_path):
     assert bounded_file.read_bytes(tmp_path / "link", 5) == b"12345"
     with pytest.raises(UnfitFileError, match="a link"):
         bounded_file.read_bytes(tmp_path / "link", 5, follow_links=False)
+
+
+def test_a_file_that_does_not_tell_its_size_is_read_as_far_as_it_may():
+    status = Path("/proc/self/status")
+    if not status.exists() or status.stat().st_size:
+        pytest.skip("there is no such file here")
+    assert len(bounded_file.read_bytes(status, 1 << 20)) > 500
+    with pytest.raises(UnfitFileError, match="larger than the 100 bytes"):
+        bounded_file.read_bytes(status, 100)
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,18 @@ def test_last_examples_of_an_epoch_are_trained_on(records, tmp_path):
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)  # dropout draws other masks for another shape
 
 
+@pytest.mark.parametrize("static_shapes", [False, True])
+def test_a_batch_far_larger_than_the_records_trains_as_one_that_holds_them(records, tmp_path, static_shapes):
+    training = dataclasses.replace(FAST, epochs=2)
+    plan = dataclasses.replace(PLAN, static_shapes=static_shapes)
+    runs = [run(records, tmp_path / f"{size}", training, batch_size=size, plan=plan) for size in (32, 100_000)]
+    (one, history_of_one), (other, history_of_other) = runs
+    for weight, same in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(weight, same, atol=1e-5)
+    for epoch, same in zip(history_of_one, history_of_other, strict=True):
+        assert epoch == pytest.approx(same, rel=1e-4)
+
+
 def assert_nothing_left_to_do(records, workdir, training, weights):
     before = (workdir / "history.csv").read_bytes()
     again, history = run(records, workdir, training, resume=True)
