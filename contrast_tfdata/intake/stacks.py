@@ -26,6 +26,7 @@ from contrast_tfdata.images.kinds import UNKNOWN, ImageKind
 from contrast_tfdata.images.patient_ids import known_patient
 from contrast_tfdata.images.slices import OUT_OF_SCOPE, FileFacts, FramePlace, RejectedImageError
 from contrast_tfdata.images.volumes import ROUNDING, Grid, affine_of
+from contrast_tfdata.intake.names import one_form
 from contrast_tfdata.intake.scanning import Rejection
 from contrast_tfdata.intake.selection import SliceSelection
 from contrast_tfdata.intake.units import FileUnit, StackUnit, Unit
@@ -161,6 +162,12 @@ def _content(slot: Slot) -> str:
     return slot.place.content if slot.place.content != "magnitude" else slot.facts.kind.content
 
 
+def _patient(facts: FileFacts) -> str | None:
+    """Returns what tells a patient's series from others', the same for numbers that look the same."""
+    known = known_patient(facts.patient_id)
+    return known and one_form(known)
+
+
 def _instance(facts: FileFacts) -> Hashable:
     """Returns what two files share that hold the same image, whatever syntax they are stored in."""
     if facts.instance_uid is None:
@@ -168,7 +175,7 @@ def _instance(facts: FileFacts) -> Hashable:
     first = facts.frames[0]
     # Some anonymisers give all images one number, or all series.
     place = first.corner, first.location, first.number, first.told_apart, first.content
-    series = known_patient(facts.patient_id), facts.study_uid, facts.series_uid
+    series = _patient(facts), facts.study_uid, facts.series_uid
     return facts.instance_uid, *series, len(facts.frames), *place
 
 
@@ -179,7 +186,7 @@ def _series(slots: Iterable[Slot]) -> Iterator[tuple[list[Slot], tuple[str, ...]
         if slot.facts.series_uid is None:
             nameless.append(slot)
         else:
-            named[known_patient(slot.facts.patient_id), slot.facts.study_uid, slot.facts.series_uid].append(slot)
+            named[_patient(slot.facts), slot.facts.study_uid, slot.facts.series_uid].append(slot)
     for key in [key for key, members in named.items() if len(members) == 1 and len(members[0].facts.frames) == 1]:
         nameless += named.pop(key)
     by_folder = defaultdict(list)
@@ -195,7 +202,7 @@ def _series(slots: Iterable[Slot]) -> Iterator[tuple[list[Slot], tuple[str, ...]
 
 def _folder_and_geometry(slot: Slot) -> Hashable:
     folder = slot.name.rpartition("/")[0]
-    patient = known_patient(slot.facts.patient_id)
+    patient = _patient(slot.facts)
     return folder, patient, slot.facts.series_number, slot.facts.kind, _geometry(slot.place), slot.place.told_apart[1:]
 
 
@@ -207,7 +214,7 @@ def _geometry(place: FramePlace) -> Hashable:
 def _are_one(slots: Sequence[Slot]) -> bool:
     """Whether slices can be of one series: no two at one place; of patients that nobody names, numbered one by one."""
     _, places = _places(slots)
-    is_somebody = known_patient(slots[0].facts.patient_id) is not None
+    is_somebody = _patient(slots[0].facts) is not None
     numbers = {slot.place.number for slot in slots} - {None}
     return len(set(places)) == len(places) and (is_somebody or len(numbers) == len(slots))
 

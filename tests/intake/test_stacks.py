@@ -170,6 +170,12 @@ def test_patients_and_studies_divide_one_series_number(tmp_path):
     assert [stack.num_files for stack in assemble(files).stacks] == [3] * 5
 
 
+def test_numbers_of_a_patient_that_look_the_same_are_one_patients(tmp_path):
+    names = ("P 1", "P  1 ", "P\u00a01")
+    files = series(tmp_path, SpecificCharacterSet="ISO_IR 192", PatientID=lambda number: names[number % 3])
+    assert only(assemble(files)).num_files == 9
+
+
 def head(shape=(40, 36, 44)):
     """A volume of which every voxel differs, axes to the right, the front and the head."""
     return np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)
