@@ -51,11 +51,19 @@ class Evaluation:
         return self.metrics["accuracy"]
 
     @style.own_settings
-    def roc(self) -> Plot:
-        """Draws the ROC curve, with the threshold as a dot; raises ValueError where one class is missing."""
-        if self.auc is None:
+    def roc(self, *others: "Evaluation") -> Plot:
+        """Draws the ROC curve, with the threshold as a dot; those of other splits beside it.
+
+        Raises:
+            ValueError: one class is missing, or two are of one split.
+        """
+        shown = {each.name: each for each in (self, *others)}
+        if len(shown) <= len(others):
+            raise ValueError(f"Curves are told apart by split. Received: {[each.name for each in (self, *others)]}")
+        if any(each.auc is None for each in shown.values()):
             raise ValueError("A ROC curve needs slices of both classes.")
-        return Plot(figures.roc({self.name: self.predictions}, {self.name: self.metrics}))
+        predictions = {name: each.predictions for name, each in shown.items()}
+        return Plot(figures.roc(predictions, {name: each.metrics for name, each in shown.items()}))
 
     @style.own_settings
     def confusion(self, threshold: float | None = None) -> Plot:

@@ -169,7 +169,7 @@ def test_every_plot_shows_itself(records, trained, tmp_path):
     plots = [
         *(ct.plots.learning_curves(history), ct.plots.learning_curves(rows), ct.plots.slices(records.train(), 2)),
         *(result.roc(), result.confusion(), result.confusion(0.5), result.threshold_sweep()),
-        *(result.histogram(), result.errors()),
+        *(result.histogram(), result.errors(), result.roc(ct.evaluate(model, records.validation()))),
     ]
     assert {plot._repr_png_()[:8] for plot in plots} == {b"\x89PNG\r\n\x1a\n"}
     plots[0].save(tmp_path / "curves.png")
