@@ -9,6 +9,7 @@ from typing import Any
 import nibabel
 import numpy as np
 
+from contrast_tfdata.images.label_maps import check_intensities
 from contrast_tfdata.images.slices import RejectedImageError, Slice, check_finite
 from contrast_tfdata.images.volumes import Grid
 
@@ -19,6 +20,7 @@ Both bound the memory that a forged header or a compressed bomb can take."""
 _GZIP = b"\x1f\x8b"
 _HEAD_BYTES = 1024
 _MAX_FORM_CODE = 5  # NIFTI_XFORM_TEMPLATE_OTHER of nifti1.h.
+_LABEL_INTENTS = (1002, 1003)  # NIFTI_INTENT_LABEL, NIFTI_INTENT_NEURONAME.
 _LONGEST_QUATERNION = 1.1  # Squared: of three numbers that were rounded to two decimals, with a margin.
 _SHORTEST_QUATERNION = 1e-7  # Squared, of the part that is not stored: below it nifti1_io.c takes it for zero.
 _UNITS = {"meter": 1000.0, "micron": 0.001}
@@ -53,8 +55,8 @@ def read_header(data: bytes) -> NiftiHeader:
         data: all bytes of the file.
 
     Raises:
-        RejectedImageError: `not_3d`, `colour` (or complex) voxels, `too_small`, `too_large`, `bad_spacing`, `truncated`
-            or `corrupt`.
+        RejectedImageError: `label_map`, `not_3d`, `colour` (or complex) voxels, `too_small`, `too_large`,
+            `bad_spacing`, `truncated` or `corrupt`.
     """
     header = _stored_header(_decompressed(data, _HEAD_BYTES))
     _check_codes(header)
@@ -78,10 +80,11 @@ def read_slices(data: bytes, indices: Sequence[int]) -> list[Slice]:
         Slices of float32 pixels (feet-head, front-back), in the order of `indices`.
 
     Raises:
-        RejectedImageError: as `read_header`; also `not_finite`.
+        RejectedImageError: as `read_header`; also `not_finite`, or `label_map` for what its voxels are.
     """
     header = read_header(data)
     voxels = _voxels(_decompressed(data, header.data_bytes, whole=True))
+    check_intensities(voxels)  # Of the whole volume: a lesion may lie in none of the slices asked for.
     return header.grid.sagittal_slices(voxels, indices)
 
 
@@ -93,6 +96,8 @@ def _stored_header(head: bytes) -> Any:
 
 
 def _check_codes(header: Any) -> None:
+    if int(header["intent_code"]) in _LABEL_INTENTS:
+        raise RejectedImageError("label_map", "the header says that voxels are labels of regions (intent_code)")
     defined = {name: range(_MAX_FORM_CODE + 1) for name in ("qform_code", "sform_code")}
     for name, codes in {**defined, "datatype": nibabel.nifti1.data_type_codes.value_set("code")}.items():
         if int(header[name]) not in codes:
