@@ -58,8 +58,10 @@ _METHODS = {
     20: "Zstandard", 93: "Zstandard", 95: "XZ", 96: "JPEG", 97: "WavPack", 98: "PPMd",
 }  # fmt: skip
 """Methods of compression by number (APPNOTE.TXT, 4.4.5)."""
+_OWN_ERRORS = (("lzma", "LZMAError"), ("zstd", "ZstdError"))  # Of modules that not every Python has.
 _DAMAGED = (
-    zipfile.BadZipFile, zlib.error, EOFError, struct.error, ValueError, getattr(zipfile.lzma, "LZMAError", EOFError)
+    zipfile.BadZipFile, zlib.error, EOFError, struct.error, ValueError,
+    *(getattr(getattr(zipfile, module, None), name, EOFError) for module, name in _OWN_ERRORS),
 )  # fmt: skip
 """What zipfile and the decompressors raise on a member that is not what the archive says."""
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
