@@ -97,7 +97,7 @@ def _score(found: "Inputs", answerer: "Answerer", options: "ScoringOptions", num
 
 def _problems(scores: "Scores", choices: "Choices") -> list[Problems]:
     """Returns what ends the command with an error once all outputs are written."""
-    if not scores.stacks and not scores.rejected:
+    if not scores.verdicts(choices) and not scores.rejected:
         return [Problems("there is no image among these files; what they are is counted above")]
     found = [
         Problems(f"{len(each)} damaged files ({code}), the others are done:", each, complete=False)

@@ -21,7 +21,7 @@ from pydicom.filereader import read_dataset
 
 from contrast_tfdata.images import dicom_claims, dicom_kind, dicom_origin, dicom_pixels, dicom_values
 from contrast_tfdata.images.contrast_claims import Claim
-from contrast_tfdata.images.kinds import ImageKind
+from contrast_tfdata.images.kinds import ImageKind, documented
 from contrast_tfdata.images.slices import FramePlace, RejectedImageError, check_spacing
 
 # pydicom quotes the values that it does not like. Its warnings are silenced in `reading`, but it also logs them, and a
@@ -56,6 +56,8 @@ _ALLOWED_TAGS = [
 ]
 _MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
 _ENHANCED = (f"{_MR_IMAGE}.1", f"{_MR_IMAGE}.4")  # Enhanced MR, and what converters make of single images (PS3.4, B.5).
+_SEGMENTATIONS = tuple(f"1.2.840.10008.5.1.4.1.1.66.{number}" for number in (4, 7))
+"""Segmentation Storage, Label Map Segmentation Storage (PS3.4, B.5)."""
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _META_START, _META_GROUP = 132, 0x0002  # After the preamble and DICM (PS3.10, 7.1).
 _MIN_NORMAL = 0.9  # Length of the cross product of two unit vectors at right angles, less what rounded text loses.
@@ -148,12 +150,13 @@ def _check_kind(dataset: Any) -> None:
         if is_mr:
             raise RejectedImageError("truncated", "no pixel data: the file is cut off before its end")
         raise RejectedImageError("no_pixels", f"an object without pixels ({dicom_pixels.uid_name(uid)})")
+    if uid in _SEGMENTATIONS:
+        raise RejectedImageError("label_map", "the SOP class is that of segmentations")
     if not is_mr:
         raise RejectedImageError("not_mr", f"the SOP class is {dicom_pixels.uid_name(uid)}, not MR Image Storage")
     modality = dicom_values.text(dataset, "Modality")
     if modality != "MR":
-        known = modality if modality in _MODALITIES.split() else "another one" if modality else "missing"
-        raise RejectedImageError("not_mr", f"the modality is {known}, not MR")
+        raise RejectedImageError("not_mr", f"the modality is {documented(modality, _MODALITIES.split())}, not MR")
     if uid == _MR_IMAGE and dicom_values.whole(dataset, "NumberOfFrames", 1) != 1:
         raise RejectedImageError("multi_frame", "several frames under the SOP class of single ones")
     grey = dicom_values.text(dataset, "PhotometricInterpretation") in ("MONOCHROME1", "MONOCHROME2")
@@ -167,7 +170,7 @@ _MODALITIES = (
     "AR AU BI CR CT DG DOC DX ECG ES FID GM HD IO IVUS KO LS MG NM OCT OP OT PR PT PX REG RF RG RTDOSE RTIMAGE RTPLAN "
     "RTSTRUCT RWV SC SEG SM SR ST TG US VL XA XC"
 )
-"""Defined terms of PS3.3, C.7.3.1.1.1: any other text is not repeated."""
+"""Defined terms of PS3.3, C.7.3.1.1.1."""
 
 
 def _groups(dataset: Any) -> Iterator[dicom_values.Group]:

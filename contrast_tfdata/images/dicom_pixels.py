@@ -14,6 +14,7 @@ from pydicom.pixels import get_decoder, iter_pixels
 from pydicom.uid import UID
 
 from contrast_tfdata.images import dicom_stream, dicom_values, jpeg_integrity
+from contrast_tfdata.images.kinds import documented
 from contrast_tfdata.images.slices import RejectedImageError, check_finite, check_size
 
 TAGS = (
@@ -159,9 +160,9 @@ def _as_stored(dataset: Any, value: int) -> int:
 
 
 def uid_name(uid: str) -> str:
-    """Returns the name that the standard gives a UID; others are not quoted, they may say anything."""
+    """Returns the name that the standard gives a UID, or `unknown` or `missing`."""
     name = UID(uid).name
-    return name if name != uid else "unknown" if uid else "missing"
+    return documented(name, () if name == uid else (name,))
 
 
 def read_dataset(data: Any, tags: Sequence[str]) -> Any:

@@ -4,6 +4,7 @@ Only these words leave a header; its texts stay where they are.
 """
 
 import dataclasses
+from collections.abc import Container
 
 UNKNOWN = "unknown"
 
@@ -13,10 +14,10 @@ PLANES = ("sagittal", "coronal", "axial", UNKNOWN)
 SEQUENCES = ("T1", "T2", "FLAIR", "PD", "DWI", "T2*", "other", UNKNOWN)
 """What weighs the signal; `other` is known to be none of these."""
 
-CONTENTS = ("magnitude", "phase", "derived", "localizer", "mosaic", "projection", "screenshot")
+CONTENTS = ("magnitude", "phase", "derived", "localizer", "mosaic", "projection", "screenshot", "label_map")
 """What the pixels show: the signal's magnitude; its phase or a part of it; something computed from several images; a
-few slices to plan by; many slices in one picture; the brightest along a ray; a picture of a screen. Only the magnitude
-is an image that can be before or after contrast agent."""
+few slices to plan by; many slices in one picture; the brightest along a ray; a picture of a screen; the number of a
+region. Only the magnitude is an image that can be before or after contrast agent."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -42,3 +43,11 @@ class ImageKind:
     def is_other_sequence(self) -> bool:
         """Whether it is known not to be T1-weighted."""
         return self.sequence not in ("T1", UNKNOWN)
+
+
+def documented(text: str, known: Container[str]) -> str:
+    """Returns a text of a header where it is one of those that a standard defines, else `unknown`, or `missing`.
+
+    Whatever a message or a table repeats of a header goes through this: any other text may name a patient.
+    """
+    return text if text in known else UNKNOWN if text else "missing"

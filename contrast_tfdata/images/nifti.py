@@ -9,6 +9,7 @@ from typing import Any
 import nibabel
 import numpy as np
 
+from contrast_tfdata.images.label_maps import check_intensities
 from contrast_tfdata.images.slices import RejectedImageError, Slice, check_finite
 from contrast_tfdata.images.volumes import Grid
 
@@ -19,6 +20,9 @@ Both bound the memory that a forged header or a compressed bomb can take."""
 _GZIP = b"\x1f\x8b"
 _HEAD_BYTES = 1024
 _MAX_FORM_CODE = 5  # NIFTI_XFORM_TEMPLATE_OTHER of nifti1.h.
+_LABEL_INTENTS = (1002, 1003)  # NIFTI_INTENT_LABEL, NIFTI_INTENT_NEURONAME.
+_LONGEST_QUATERNION = 1.1  # Squared: of three numbers that were rounded to two decimals, with a margin.
+_SHORTEST_QUATERNION = 1e-7  # Squared, of the part that is not stored: below it nifti1_io.c takes it for zero.
 _UNITS = {"meter": 1000.0, "micron": 0.001}
 """Millimetres, which most files are in, by the name that nibabel gives a unit."""
 _GZIP_SLACK = 1 << 16  # Padding after the voxels that is still decompressed, to reach and verify gzip's checksum.
@@ -51,8 +55,8 @@ def read_header(data: bytes) -> NiftiHeader:
         data: all bytes of the file.
 
     Raises:
-        RejectedImageError: `not_3d`, `colour` (or complex) voxels, `too_small`, `too_large`, `bad_spacing`, `truncated`
-            or `corrupt`.
+        RejectedImageError: `label_map`, `not_3d`, `colour` (or complex) voxels, `too_small`, `too_large`,
+            `bad_spacing`, `truncated` or `corrupt`.
     """
     header = _stored_header(_decompressed(data, _HEAD_BYTES))
     _check_codes(header)
@@ -60,9 +64,7 @@ def read_header(data: bytes) -> NiftiHeader:
     data_bytes = _data_bytes(header, stored_shape)
     if not data.startswith(_GZIP) and len(data) < data_bytes:
         raise RejectedImageError("truncated", f"{len(data)} of {data_bytes} bytes")
-    affine = header.get_best_affine()
-    affine[:3] *= _millimetres(header)
-    return NiftiHeader(Grid.of(affine, stored_shape), data_bytes, _warnings(header))
+    return NiftiHeader(_grid(header, stored_shape), data_bytes, _warnings(header))
 
 
 def read_slices(data: bytes, indices: Sequence[int]) -> list[Slice]:
@@ -78,10 +80,11 @@ def read_slices(data: bytes, indices: Sequence[int]) -> list[Slice]:
         Slices of float32 pixels (feet-head, front-back), in the order of `indices`.
 
     Raises:
-        RejectedImageError: as `read_header`; also `not_finite`.
+        RejectedImageError: as `read_header`; also `not_finite`, or `label_map` for what its voxels are.
     """
     header = read_header(data)
     voxels = _voxels(_decompressed(data, header.data_bytes, whole=True))
+    check_intensities(voxels)  # Of the whole volume: a lesion may lie in none of the slices asked for.
     return header.grid.sagittal_slices(voxels, indices)
 
 
@@ -93,9 +96,14 @@ def _stored_header(head: bytes) -> Any:
 
 
 def _check_codes(header: Any) -> None:
-    for name in ("qform_code", "sform_code"):
-        if not 0 <= int(header[name]) <= _MAX_FORM_CODE:
+    if int(header["intent_code"]) in _LABEL_INTENTS:
+        raise RejectedImageError("label_map", "the header says that voxels are labels of regions (intent_code)")
+    defined = {name: range(_MAX_FORM_CODE + 1) for name in ("qform_code", "sform_code")}
+    for name, codes in {**defined, "datatype": nibabel.nifti1.data_type_codes.value_set("code")}.items():
+        if int(header[name]) not in codes:
             raise RejectedImageError("corrupt", f"{name} is {int(header[name])}, which NIfTI does not define")
+    if not math.isfinite(header["vox_offset"]):
+        raise RejectedImageError("corrupt", "vox_offset is no number")
 
 
 def _shape(header: Any) -> tuple[int, ...]:
@@ -105,6 +113,59 @@ def _shape(header: Any) -> tuple[int, ...]:
     if min(shape) < 1:
         raise RejectedImageError("corrupt", f"a volume of shape {shape}")
     return shape[:3]
+
+
+def _grid(header: Any, shape: Sequence[int]) -> Grid:
+    """Returns how the voxels lie, by the first of sform and qform that says it: what one lacks the other may have."""
+    forms = [(name, form) for name, form in _FORMS.items() if int(header[f"{name}_code"]) > 0]
+    failures = []
+    for name, form in forms or [("pixdim", _by_axes)]:
+        try:
+            affine = np.eye(4)  # Where the volume lies in the scanner is not asked.
+            affine[:3, :3] = form(header) * _millimetres(header)
+            return Grid.of(affine, shape)
+        except RejectedImageError as error:
+            if error.code not in ("corrupt", "bad_spacing"):
+                raise
+            failures.append(RejectedImageError(error.code, f"{name}: {error.detail}"))
+    raise failures[0]
+
+
+def _sform(header: Any) -> np.ndarray:
+    return np.stack([header[name][:3] for name in ("srow_x", "srow_y", "srow_z")]).astype(np.float64)
+
+
+def _qform(header: Any) -> np.ndarray:
+    """Returns (3, 3) of the quaternion and the voxel sizes, by the rules of nifti1.h and nifti1_io.c.
+
+    Of the quaternion three numbers are stored; rounding may leave them a little longer than 1: then the fourth is 0.
+    """
+    stored = np.array([header[f"quatern_{name}"] for name in "bcd"], np.float64)
+    length = float(stored @ stored)
+    if not length <= _LONGEST_QUATERNION:
+        raise RejectedImageError("corrupt", "quatern_b, quatern_c and quatern_d are no rotation")
+    if 1 - length < _SHORTEST_QUATERNION:
+        quaternion = np.array([0.0, *(stored / math.sqrt(length))])
+    else:
+        quaternion = np.array([math.sqrt(1 - length), *stored])
+    sizes = _voxel_sizes(header)
+    sizes[2] *= -1 if header["pixdim"][0] < 0 else 1  # qfac; 0 is taken for 1.
+    return nibabel.quaternions.quat2mat(quaternion) * sizes
+
+
+def _by_axes(header: Any) -> np.ndarray:
+    """Returns (3, 3) of a header without either form, as in ANALYZE files: to the left, the front and the head."""
+    return np.diag(_voxel_sizes(header) * (-1, 1, 1))
+
+
+_FORMS = {"sform": _sform, "qform": _qform}
+"""What says how voxels lie, the one that is asked first."""
+
+
+def _voxel_sizes(header: Any) -> np.ndarray:
+    """Returns (3,) distances: pixdim without its sign, and 1 where it says nothing, as nifti1_io.c takes it."""
+    sizes = np.abs(header["pixdim"][1:4].astype(np.float64))
+    return np.where((sizes > 0) & np.isfinite(sizes), sizes, 1.0)
 
 
 def _millimetres(header: Any) -> float:
@@ -140,9 +201,10 @@ def _voxels(raw: bytes) -> np.ndarray:
     stored = _stored_header(raw)
     shape = _shape(stored)
     voxels = np.frombuffer(raw, stored.get_data_dtype(), math.prod(shape), int(stored["vox_offset"]))
-    slope, intercept = stored.get_slope_inter()  # None where the header says that values are not scaled.
-    if slope is not None and (slope, intercept) != (1, 0):
-        voxels = voxels * np.float64(slope) + np.float64(intercept)
+    slope, intercept = float(stored["scl_slope"]), float(stored["scl_inter"])
+    if slope and math.isfinite(slope):  # Else the header says that values are not scaled.
+        intercept = intercept if math.isfinite(intercept) else 0.0
+        voxels = voxels if (slope, intercept) == (1, 0) else voxels * np.float64(slope) + np.float64(intercept)
     volume = voxels.astype(np.float32).reshape(shape, order="F")
     check_finite(volume)
     return volume

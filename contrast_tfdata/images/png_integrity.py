@@ -6,9 +6,15 @@ Numbers of sections are those of the PNG specification (W3C, third edition).
 import zlib
 from collections.abc import Iterator
 
+from contrast_tfdata.images.kinds import documented
 from contrast_tfdata.images.slices import RejectedImageError, check_end
 
 _SIGNATURE_BYTES = 8
+_KINDS = (
+    "IHDR PLTE IDAT IEND acTL cHRM cICP cLLI eXIf fcTL fdAT gAMA hIST iCCP iTXt mDCV pHYs sBIT sPLT sRGB tEXt tIME "
+    "tRNS zTXt"
+)
+"""Chunks that the specification defines (11)."""
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # Samples per pixel of each colour type (11.2.1).
 # First row, first column and the steps between rows and columns of the seven passes of Adam7 (8.1).
 _ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
@@ -26,7 +32,8 @@ def check_chunks(data: bytes) -> None:
     """
     for kind, body, stored_crc in _chunks(data):
         if zlib.crc32(body, zlib.crc32(kind)) != stored_crc:
-            raise RejectedImageError("corrupt", f"the checksum of the PNG chunk {kind.decode('latin-1')!r} is wrong")
+            name = documented(kind.decode("latin-1"), _KINDS.split())
+            raise RejectedImageError("corrupt", f"the checksum of a PNG chunk ({name}) is wrong")
 
 
 def check_pixel_stream(data: bytes) -> None:

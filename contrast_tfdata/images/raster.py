@@ -126,5 +126,7 @@ def _deep_grey(image: Image.Image) -> np.ndarray:
 
 
 def _rejected(error: Exception) -> RejectedImageError:
-    text = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return RejectedImageError("truncated" if "truncated" in text.lower() else "corrupt", text[:200])
+    # Not in Pillow's words, which may quote the file.
+    if "truncated" in str(error).lower():
+        return RejectedImageError("truncated", "the picture is cut off before its end")
+    return RejectedImageError("corrupt", "the picture does not keep to its format")

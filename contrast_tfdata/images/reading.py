@@ -15,6 +15,7 @@ import numpy as np
 
 from contrast_tfdata.errors import ContrastError
 from contrast_tfdata.images import raster
+from contrast_tfdata.images.label_maps import check_intensities
 from contrast_tfdata.images.slices import FileFacts, RejectedImageError, Slice
 from contrast_tfdata.images.sniffing import HEAD_BYTES, sniff
 from contrast_tfdata.images.volumes import upright
@@ -119,10 +120,17 @@ def _read_dicom(data: bytes, image_format: str, indices: Sequence[int]) -> list[
 
     (place,) = dicom.read_header(data).frames
     (plane,) = dicom.read_planes(data, [0])
+    check_intensities(plane)
     return [upright(plane, place, indices[0])]
 
 
-_PICTURES = _Reader(_scan_picture, lambda data, kind, indices: [raster.read_picture(data, kind, indices[0])])
+def _read_picture(data: bytes, image_format: str, indices: Sequence[int]) -> list[Slice]:
+    picture = raster.read_picture(data, image_format, indices[0])
+    check_intensities(picture.pixels)
+    return [picture]
+
+
+_PICTURES = _Reader(_scan_picture, _read_picture)
 _READERS = {
     "dicom": _Reader(_scan_dicom, _read_dicom),
     "nifti": _Reader(_scan_nifti, _read_nifti, is_volume=True),

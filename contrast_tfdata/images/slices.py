@@ -32,7 +32,7 @@ OUT_OF_SCOPE = {
     "mosaic": "many slices in one picture",
     "projection": "projections of many slices",
     "screenshot": "pictures of a screen",
-    "label_map": "masks of regions",
+    "label_map": "masks and segmentations: numbers of regions, and no greys",
     "sidecar": "what BIDS writes beside its volumes",
     "not_t1": "images of another sequence",
     "slices_too_thick": "volumes too coarse to be cut in the sagittal plane",

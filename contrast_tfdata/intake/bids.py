@@ -26,10 +26,12 @@ _SUFFIXES = {
     "dwi": "DWI", "sbref": "other", "bold": "T2*", "cbv": "other", "epi": "other", "asl": "other", "m0scan": "other",
     "angio": "other", "t1map": "other", "t2map": "other", "r1map": "other", "r2map": "other", "r2starmap": "other",
     "phase": "other", "phasediff": "other", "phase1": "other", "phase2": "other", "magnitude1": "other",
-    "magnitude2": "other", "fieldmap": "other", "mp2rage": "other", "unit1": "other", "dseg": "other", "mask": "other",
-    "probseg": "other",
+    "magnitude2": "other", "fieldmap": "other", "mp2rage": "other", "unit1": "other",
 }  # fmt: skip
 """Suffixes of BIDS 1.9 (appendix on suffixes) in small letters; `inplaneT2` and others that are rare are left out."""
+_LABEL_MAP = re.compile(r"(?:.*_)?(?:mask|dseg|probseg)|sub-.*_label-[^_]+_.*", re.IGNORECASE | re.DOTALL)
+"""Names of masks and segmentations (appendix on suffixes; Imaging derivatives): what they say of their regions may be
+shares, which their voxels do not tell from greys."""
 _MAX_SIDECAR_BYTES = 1 << 20
 
 
@@ -39,7 +41,7 @@ class Beside:
 
     Attributes:
         claims: about contrast agent, by the path of each volume.
-        kinds: about the sequence, by the path of each volume about which they say something.
+        kinds: about sequence and content, by the path of each volume about which they say something.
         sidecars: paths of the sidecars.
     """
 
@@ -64,10 +66,16 @@ def beside(units: Mapping[str, FileUnit]) -> Beside:
             if fields is not None:
                 claims[path] |= _of_fields(fields)
                 sidecars.add(sidecar)
-            sequence = _sequence(volume[1], fields or {})
-            if sequence != UNKNOWN:
-                kinds[path] = ImageKind(sequence=sequence)
+            kind = _kind(volume[1].rpartition("/")[2], fields or {})
+            if kind != ImageKind():
+                kinds[path] = kind
     return Beside(claims, kinds, frozenset(sidecars))
+
+
+def _kind(stem: str, fields: Mapping) -> ImageKind:
+    if _LABEL_MAP.fullmatch(stem):
+        return ImageKind(content="label_map")
+    return ImageKind(sequence=_sequence(stem, fields))
 
 
 def _sequence(stem: str, fields: Mapping) -> str:
@@ -84,7 +92,7 @@ def _sequence(stem: str, fields: Mapping) -> str:
     )
     texts = (text for text in map(fields.get, ("SeriesDescription", "ProtocolName")) if isinstance(text, str))
     found = sequences.sequence_of(timing, *texts)
-    return found if found != UNKNOWN else _SUFFIXES.get(stem.rpartition("/")[2].rpartition("_")[2].lower(), UNKNOWN)
+    return found if found != UNKNOWN else _SUFFIXES.get(stem.rpartition("_")[2].lower(), UNKNOWN)
 
 
 def is_t1w(path: str) -> bool:

@@ -7,10 +7,13 @@ is reported with a reason, never silently left out.
 import dataclasses
 import functools
 import os
+import re
 import stat
+import struct
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from contrast_tfdata.errors import DataError
 from contrast_tfdata.images.slices import RejectedImageError
@@ -24,9 +27,43 @@ MAX_ARCHIVE_BYTES = 256 << 30
 """Most members of a .zip, and most bytes that they may say they have once decompressed."""
 _FOLDER_LEVELS = 2
 _MAX_MEMBER_ENTRY = 256  # Mean bytes in the directory: 46, the name twice (also in UTF-8), times and sizes.
-_IGNORED_NAMES = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
+_SYSTEM_NAMES = frozenset({
+    "thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "system volume information",  # Windows.
+    "$recycle.bin", "recycler", "recycled",  # Its bins: of Vista and later, of NTFS before, of FAT.
+    "__macosx", "icon\r", "network trash folder", "temporary items", "thevolumesettingsfolder",  # macOS.
+    "thefindbycontentfolder",
+    "@eadir", "@tmp", "#recycle", "#snapshot",  # Synology's DSM: thumbnails, bins, former states of a share.
+    "@recycle", "@recently-snapshot",  # QNAP's QTS.
+    "trashbox",  # Buffalo.
+    "~snapshot",  # NetApp.
+    "lost+found",  # File systems of Linux.
+})  # fmt: skip
+"""Names in small letters that systems give to files and folders of their own, besides the hidden ones."""
+_SYSTEM_PATTERN = re.compile(
+    r"~\$.*"  # Locks of Microsoft Office.
+    r"|found\.\d{3}"  # What chkdsk has found.
+    r"|thumbs\.db:.*|.*[:\uf03a]zone\.identifier"  # Streams of NTFS that became files of their own.
+    r"|.*@syno(eastream|resource)",  # Synology's, of files of macOS.
+    re.DOTALL,
+)
+_DRIVE = re.compile(r"[A-Za-z]:")
 _ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 _ENCRYPTED = 0x1
+_METHODS_READ = {
+    zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA,
+    getattr(zipfile, "ZIP_ZSTANDARD", zipfile.ZIP_STORED),  # Since Python 3.14.
+}  # fmt: skip
+_METHODS = {
+    1: "Shrink", 2: "Reduce", 3: "Reduce", 4: "Reduce", 5: "Reduce", 6: "Implode", 9: "Deflate64", 10: "Implode",
+    20: "Zstandard", 93: "Zstandard", 95: "XZ", 96: "JPEG", 97: "WavPack", 98: "PPMd",
+}  # fmt: skip
+"""Methods of compression by number (APPNOTE.TXT, 4.4.5)."""
+_OWN_ERRORS = (("lzma", "LZMAError"), ("zstd", "ZstdError"))  # Of modules that not every Python has.
+_DAMAGED = (
+    zipfile.BadZipFile, zlib.error, EOFError, struct.error, ValueError,
+    *(getattr(getattr(zipfile, module, None), name, EOFError) for module, name in _OWN_ERRORS),
+)  # fmt: skip
+"""What zipfile and the decompressors raise on a member that is not what the archive says."""
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -40,6 +77,7 @@ class FileRef:
         size: its bytes when it was found.
         archived: whether `root` is a .zip.
         max_bytes: the size above which it is not read.
+        member: its name in the archive, where that is another one than `path`.
     """
 
     root: str
@@ -47,6 +85,7 @@ class FileRef:
     size: int
     archived: bool = False
     max_bytes: int = MAX_FILE_BYTES
+    member: str | None = None
 
     def read(self) -> bytes:
         """Returns the file's bytes; never waits on a FIFO that took the file's place.
@@ -76,11 +115,18 @@ class FileRef:
         status = os.stat(self.root)
         archive = _open_archive(self.root, status.st_mtime_ns, status.st_size, os.getpid())
         try:
-            with archive.open(self.path) as member:
+            with archive.open(self.member or self.path) as member:
                 return member.read(self.max_bytes + 1)
-        # A damaged member, one that is gone, or a method of compression that Python does not have.
-        except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, RuntimeError) as error:
-            raise RejectedImageError("unreadable", f"zip member: {type(error).__name__}") from error
+        except _DAMAGED as error:
+            raise RejectedImageError("unreadable", "this member of the archive is damaged") from error
+        except KeyError as error:
+            raise RejectedImageError("unreadable", "this member is gone from the archive") from error
+        except (NotImplementedError, RuntimeError) as error:
+            raise RejectedImageError("unreadable", "this Python lacks what decompresses this member") from error
+        except OSError as error:
+            if error.errno is not None:
+                raise
+            raise RejectedImageError("unreadable", "this member of the archive is damaged") from error  # Said by bz2.
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -90,7 +136,7 @@ class Problem:
     Attributes:
         path: as `FileRef.path`.
         code: `too_large`, `link_outside`, `link_loop`, `link_folder`, `link_broken`, `not_a_file`, `unreadable`; in
-            archives also `unsafe_path`, `link`, `encrypted`.
+            archives also `unsafe_path`, `link`, `encrypted`, `compression`, `repeated_path`.
         detail: one line for a person.
     """
 
@@ -152,8 +198,30 @@ def list_files(root: str | os.PathLike[str], max_bytes: int = MAX_FILE_BYTES) ->
 
 
 def is_ignored(name: str) -> bool:
-    """Returns whether an operating system left this name behind: hidden (also `._x`), Thumbs.db, __MACOSX."""
-    return name.startswith(".") or name.lower() in _IGNORED_NAMES
+    """Returns whether a system of files or of an office left this name behind: hidden, Thumbs.db, @eaDir, a bin."""
+    lower = name.lower()
+    return name.startswith(".") or lower in _SYSTEM_NAMES or _SYSTEM_PATTERN.fullmatch(lower) is not None
+
+
+_PASSED_OVER = {
+    "link_outside": "links that lead out of it (they are not followed: name what they lead to, or copy it)",
+    "link_loop": "links back to a folder above",
+    "link_folder": "links to folders in it, whose files are listed where they are",
+    "link_broken": "links that lead nowhere",
+    "link": "links inside an archive (unpack it, if you trust it)",
+    "not_a_file": "devices, FIFOs and sockets",
+}
+"""By the codes of problems that are no images."""
+
+
+def passed_over(listings: Iterable[Listing]) -> str:
+    """Returns how many entries were passed over, by kind and with what to do about it; "" for none."""
+    counts, ignored = Counter(), 0
+    for listing in listings:
+        counts.update(problem.code for problem in listing.problems if problem.is_no_image)
+        ignored += listing.ignored
+    said = [f"{count} {_PASSED_OVER[code]}" for code, count in sorted(counts.items())]
+    return ", ".join([*said, f"{ignored} system files"] if ignored else said)
 
 
 class _Collector:
@@ -174,11 +242,11 @@ class _Collector:
             tuple(sorted(self._folders, key=os.fsencode)),
         )
 
-    def add(self, path: str, size: int) -> None:
+    def add(self, path: str, size: int, member: str | None = None) -> None:
         if size > self._max_bytes:
             self.report(path, "too_large", _too_large(size, self._max_bytes).detail)
         else:
-            self._files.append(FileRef(self._root, path, size, self._archived, self._max_bytes))
+            self._files.append(FileRef(self._root, path, size, self._archived, self._max_bytes, member))
 
     def add_folders(self, names: Sequence[str]) -> None:
         """Notes the folders that a path of them goes through, up to one that is an operating system's."""
@@ -245,16 +313,41 @@ def _list_archive(path: str, max_bytes: int) -> Listing:
     _check_directory(path)
     try:
         with zipfile.ZipFile(path) as archive:
-            members = {info.filename: info for info in archive.infolist()}
+            infos = archive.infolist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
         raise DataError(f"{path!r} is not a readable .zip: {error}") from error
-    total = sum(info.file_size for info in members.values())
+    total = sum(info.file_size for info in {info.filename: info for info in infos}.values())
     if total > MAX_ARCHIVE_BYTES:
         raise DataError(f"{path!r} says its members have {total} bytes; the most is {MAX_ARCHIVE_BYTES}")
     entries = _Collector(path, max_bytes, archived=True)
-    for info in members.values():
+    for info in _distinct(entries, infos):
         _visit_member(entries, info)
     return entries.listing()
+
+
+def _distinct(entries: _Collector, infos: Iterable[zipfile.ZipInfo]) -> Iterable[zipfile.ZipInfo]:
+    """Returns of members with one path the last, as unpacking would leave it; reports where the others differ."""
+    members: dict[str, zipfile.ZipInfo] = {}
+    for info in infos:
+        path = _slashes(info)
+        names = [name for name in path.split("/") if name not in ("", ".")]
+        key = info.filename if _is_unsafe(path) or path.endswith("/") else "/".join(names)
+        former = members.get(key)
+        members[key] = info
+        is_other = former is not None and (former.CRC, former.file_size) != (info.CRC, info.file_size)
+        if is_other and not any(map(is_ignored, names)):
+            detail = "several members have this path and not the same content; the last one is read"
+            entries.report(key, "repeated_path", detail)
+    return members.values()
+
+
+def _slashes(info: zipfile.ZipInfo) -> str:
+    """Returns a member's path with `/` between names, as it must be (4.4.17.1); some programs write backslashes."""
+    return info.filename.replace("\\", "/")
+
+
+def _is_unsafe(path: str) -> bool:
+    return ".." in path.split("/") or path.startswith("/") or _DRIVE.match(path) is not None
 
 
 def _check_directory(path: str) -> None:
@@ -268,22 +361,26 @@ def _check_directory(path: str) -> None:
 
 
 def _visit_member(entries: _Collector, info: zipfile.ZipInfo) -> None:
-    parts = info.filename.replace("\\", "/").split("/")
-    unsafe = ".." in parts or parts[0] == "" or parts[0].endswith(":")
-    if not unsafe:
-        entries.add_folders([part for part in parts[:-1] if part != "."])
-    if info.is_dir():
-        return
-    if unsafe:
+    path, method = _slashes(info), info.compress_type
+    names = [name for name in path.split("/") if name != "."]
+    is_unsafe = _is_unsafe(path)
+    if not is_unsafe:
+        entries.add_folders(names[:-1])
+    if not names[-1]:
+        return  # A folder.
+    if is_unsafe:
         entries.report(info.filename, "unsafe_path", "an absolute path or one with .. is refused")
-    elif any(is_ignored(part) for part in parts if part != "."):
+    elif any(map(is_ignored, names)):
         entries.ignored += 1
     elif stat.S_ISLNK(info.external_attr >> 16):  # The upper half holds the Unix mode (APPNOTE.TXT, 4.4.15).
-        entries.report(info.filename, "link", "a link inside an archive is refused")
+        entries.report(path, "link", "a link inside an archive is refused")
     elif info.flag_bits & _ENCRYPTED:
-        entries.report(info.filename, "encrypted", "an encrypted member cannot be read")
+        entries.report(path, "encrypted", "an encrypted member cannot be read; unpack the archive with its password")
+    elif method not in _METHODS_READ:
+        what = f"compressed with {_METHODS.get(method, f'method {method}')}, which is not read"
+        entries.report(path, "compression", f"{what}; unpack the archive, or pack it anew with Deflate (zip -r)")
     else:
-        entries.add(info.filename, info.file_size)
+        entries.add(path, info.file_size, None if info.filename == path else info.filename)
 
 
 @functools.lru_cache(maxsize=4)

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import os
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
@@ -17,6 +18,7 @@ from contrast_tfdata.intake.units import FileUnit, PhantomUnit, Unit
 from contrast_tfdata.phantom import PhantomOptions
 
 _SHOWN_NAMES = 10
+_SHARD = re.compile(r"contrast-\w+\.tfrecord-\d+-of-\d+")
 
 
 @dataclasses.dataclass
@@ -77,13 +79,12 @@ def from_class_folders(root: Path, *, split: str | None, group_regex: str | None
     if base:
         listing.notes.append(f"{root}: the classes lie one level down, in {base.rstrip('/')}")
     classes = [path[len(base) :] for path in found.folders if path.startswith(base) and "/" not in path[len(base) :]]
-    inside = [ref for ref in found.files if ref.path.startswith(base) and "/" in ref.path[len(base) :]]
-    listing.problems += _unknown_classes(root, classes)
+    listing.problems += _unknown_classes(root, set(classes) - _former_records(found, base))
+    inside = [ref for ref in found.files if ref.path.startswith(base) and _label_of(ref, base) is not None]
     if len(inside) < len(found.files):
         listing.skipped["outside the class folders"] += len(found.files) - len(inside)
-    inside = [ref for ref in inside if _label_of(ref, base) is not None]
     folders = _by_class_and_folder(inside, base)
-    listing.problems += _empty_classes(f"{root}/{base}", classes, folders)
+    listing.problems += _empty_classes(f"{root}/{base}", classes, folders, files.passed_over([found]))
     # The order in which ImageDataGenerator lists files: class, then folder, then name.
     ordered = [
         (label, ref)
@@ -164,15 +165,16 @@ def _class_base(root: Path, found: files.Listing) -> str:
     if len(bases) == 1:
         return f"{bases.pop()}/"
     tops = {ref.path.split("/")[0] for ref in found.files} - set(found.folders)
-    raise _no_classes(f"{root}: no class folders", root, "", [*found.folders, *tops])
+    raise _no_classes(f"{root}: no class folders", root, "", [*found.folders, *tops], files.passed_over([found]))
 
 
-def _no_classes(what: str, root: Path, where: str, found: Iterable[str]) -> DataError:
+def _no_classes(what: str, root: Path, where: str, found: Iterable[str], passed_over: str = "") -> DataError:
     shown = sorted(found)
     more = f" and {len(shown) - _SHOWN_NAMES} more" if len(shown) > _SHOWN_NAMES else ""
     return DataError(
         f"{what}. Expected {root}/{CLASS_NAMES[0]} and {root}/{CLASS_NAMES[1]} (or one level below). "
         f"Found{where}: {', '.join(shown[:_SHOWN_NAMES]) or 'no file at all'}{more}"
+        f"{passed_over and f'; passed over: {passed_over}'}"
     )
 
 
@@ -185,13 +187,23 @@ def _unknown_classes(root: Path, folders: Iterable[str]) -> list[Problems]:
     return [Problems(text)] if strangers else []
 
 
+def _former_records(found: files.Listing, base: str) -> set[str]:
+    """Returns the names of folders beside the classes into which this command has written."""
+    held = defaultdict(set)
+    for ref in found.files:
+        folder, _, name = ref.path.rpartition("/")
+        held[folder].add("records" if _SHARD.fullmatch(name) else name)
+    return {folder[len(base) :] for folder, names in held.items() if names >= {"records", "manifest.json"}}
+
+
 def _class_label(folder: str) -> int | None:
     name = folder.lower()
     return CLASS_NAMES.index(name) if name in CLASS_NAMES else None
 
 
 def _label_of(ref: files.FileRef, base: str) -> int | None:
-    return _class_label(ref.path[len(base) :].split("/", 1)[0])
+    folder, is_inside, _ = ref.path[len(base) :].partition("/")
+    return _class_label(folder) if is_inside else None
 
 
 def _by_class_and_folder(refs: Iterable[files.FileRef], base: str) -> dict[tuple[int, str], list[files.FileRef]]:
@@ -202,7 +214,7 @@ def _by_class_and_folder(refs: Iterable[files.FileRef], base: str) -> dict[tuple
 
 
 def _empty_classes(
-    base: str, names: Iterable[str], folders: dict[tuple[int, str], list[files.FileRef]]
+    base: str, names: Iterable[str], folders: dict[tuple[int, str], list[files.FileRef]], passed_over: str
 ) -> list[Problems]:
     counts = Counter()
     for (label, _), refs in folders.items():
@@ -212,7 +224,10 @@ def _empty_classes(
         f"{name} ({counts[_class_label(name)]} files)" for name in names if _class_label(name) is not None
     )
     return [
-        Problems(f"no image in {base}{name}; each class needs some. Found: {found or 'neither class'}")
+        Problems(
+            f"no image in {base}{name}; each class needs some. Found: {found or 'neither class'}"
+            f"{passed_over and f'; passed over: {passed_over}'}"
+        )
         for name in empty
     ]
 

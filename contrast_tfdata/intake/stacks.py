@@ -134,6 +134,9 @@ def assemble(scanned: Iterable[Scanned], *, always_reformat: bool = False) -> As
     single, slots, skipped, order, seen, copies = [], [], [], {}, set(), 0
     for name, unit, facts in scanned:
         order[name] = len(order)
+        if not facts.frames and facts.kind.content != "magnitude":
+            skipped.append(Rejection(name, facts.kind.content, OUT_OF_SCOPE[facts.kind.content]))
+            continue
         if not facts.frames:
             refusal = "slices_too_thick" if facts.is_thick and not always_reformat else ""
             single.append(Stack(((name, unit, facts),), facts.kind, (name,), refusal=refusal))

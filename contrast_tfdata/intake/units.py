@@ -10,7 +10,8 @@ import numpy as np
 
 from contrast_tfdata import __version__
 from contrast_tfdata.images import reading
-from contrast_tfdata.images.slices import FileFacts, FramePlace, RejectedImageError, Slice
+from contrast_tfdata.images.label_maps import check_intensities
+from contrast_tfdata.images.slices import OUT_OF_SCOPE, FileFacts, FramePlace, RejectedImageError, Slice
 from contrast_tfdata.images.sniffing import expected_format
 from contrast_tfdata.images.thumbnail import thumbnail
 from contrast_tfdata.images.volumes import Grid, upright
@@ -67,7 +68,9 @@ class FileUnit:
             return facts, None
         try:
             (only,) = reading.read(data, facts, (0,))
-        except RejectedImageError:
+        except RejectedImageError as error:
+            if error.code in OUT_OF_SCOPE:
+                raise  # What is no image takes no part in the split.
             return facts, None  # Said of the file when it is decoded for the records.
         return facts, thumbnail(only.pixels)
 
@@ -115,8 +118,11 @@ class StackUnit(FileUnit):
         if self.grid is not None:
             planes = self._planes(range(len(self.members)))
             voxels = np.stack([planes[number].T for number in range(len(self.members))], axis=-1)
+            check_intensities(voxels)
             return [(self.label, each) for each in self.grid.sagittal_slices(voxels, indices)]
         planes = self._planes(indices)
+        if planes:
+            check_intensities(np.stack(list(planes.values())))
         return [(self.label, upright(planes[index], self.members[index][1], index)) for index in indices]
 
     def _planes(self, indices: Iterable[int]) -> dict[int, np.ndarray]:

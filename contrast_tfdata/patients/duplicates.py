@@ -12,6 +12,32 @@ from contrast_tfdata.patients.grouping import name_of
 Scanned = tuple[Unit, FileFacts]
 
 
+def without_label_maps(scanned: list[Scanned], workers: Workers) -> tuple[list[Scanned], list[Unit]]:
+    """Returns units without masks that are known to be some or stand in several classes or splits, and those masks.
+
+    One mask may well lie beside the images before and those after contrast agent. That it is one is known when its
+    pixels are read, which is done here for these few; others are left out when they are decoded for the records.
+    """
+    named = {facts.sha256 for _, facts in scanned if facts.kind.content == "label_map"}
+    copies = _copies([each for each in scanned if each[1].sha256 not in named]).items()
+    odd = {sha256 for sha256, units in copies if len({(unit.label, unit.split) for unit in units}) > 1}
+    first = {facts.sha256: (unit, facts) for unit, facts in reversed(scanned) if facts.sha256 in odd}
+    found = zip(first, workers.map(_is_label_map, first.values()), strict=True)
+    masks = named | {sha256 for sha256, is_mask in found if is_mask}
+    images = [(unit, facts) for unit, facts in scanned if facts.sha256 not in masks]
+    return images, [unit for unit, facts in scanned if facts.sha256 in masks]
+
+
+def _is_label_map(work: Scanned) -> bool:
+    """Runs in a worker process; a file that cannot be read is said to be so when it is decoded for the records."""
+    unit, facts = work
+    try:
+        unit.read(facts, [facts.num_slices // 2])
+    except RejectedImageError as error:
+        return error.code == "label_map"
+    return False
+
+
 def find_contradictions(scanned: Sequence[Scanned]) -> list[str]:
     """Returns a line, naming all paths, for each image that stands in both classes."""
     return [_paths(units) for units in _repeated(scanned) if len({unit.label for unit in units}) > 1]

@@ -1,7 +1,7 @@
 """What a look at all files brings up, gathered so that a person hears of everything at once."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from contrast_tfdata.errors import DataError, Problems
@@ -53,6 +53,13 @@ class Findings:
             raise DataError.listing_kinds([*self.problems, *more])
 
 
-def no_class_to_train_on(names: Sequence[str]) -> Problems:
-    """Returns that training has no image of some classes, as what a user has to mend."""
-    return Problems(f"no usable image of {' and '.join(names)} to train on; add some")
+def no_class_to_train_on(names: Sequence[str], left_out: Mapping[str, int]) -> Problems:
+    """Returns that training has no image of some classes, as what a user has to mend.
+
+    Args:
+        names: of the classes.
+        left_out: how many files of all classes are not used, by reason.
+    """
+    counts = ", ".join(f"{count} {reason}" for reason, count in sorted(left_out.items()) if count)
+    said = f". Left out, of all classes: {counts}" if counts else ""
+    return Problems(f"no usable image of {' and '.join(names)} to train on; add some{said}")

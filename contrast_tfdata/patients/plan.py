@@ -9,7 +9,7 @@ import numpy as np
 
 from contrast_tfdata import CLASS_NAMES, SPLITS
 from contrast_tfdata.errors import Problems
-from contrast_tfdata.images.slices import FileFacts
+from contrast_tfdata.images.slices import OUT_OF_SCOPE, FileFacts
 from contrast_tfdata.intake import bids, file_warnings, stacks
 from contrast_tfdata.intake.scanning import Progress, Rejection, scan
 from contrast_tfdata.intake.sources import Sources
@@ -127,7 +127,7 @@ def _plan(
     rejected = [each for each in rejected if not each.is_out_of_scope]
     names = [grouping.name_of(unit, facts) for unit, facts, _ in chosen]
     pools = _pools(chosen, names, options, findings)
-    findings.problems += _missing_classes(sources, chosen)
+    findings.problems += _missing_classes(sources, chosen, sources.skipped + left_out)
     findings.refuse([] if skip_bad_images else rejected)
     warnings, patients_known, pairs = findings.warnings, all(name.known for name in names), None
     if options.split.rule == "keras":
@@ -163,7 +163,14 @@ def _scan(
 ) -> tuple[list[Scanned], list[Rejection]]:
     usable, unreadable = scan([(shown_path(unit), unit) for unit in sources.units], workers, progress, keep)
     unlisted = [Rejection(each.path, each.code, each.detail) for each in sources.rejected]
-    return [(unit, facts) for _, unit, facts in usable], unlisted + unreadable
+    kinds = bids.beside({unit.path: unit for _, unit, _ in usable if isinstance(unit, FileUnit)}).kinds
+    told = [
+        (unit, dataclasses.replace(facts, kind=kinds[unit.path]) if unit.path in kinds else facts)
+        for _, unit, facts in usable
+    ]
+    scanned, masks = duplicates.without_label_maps(told, workers)
+    masked = [Rejection(shown_path(unit), "label_map", OUT_OF_SCOPE["label_map"]) for unit in masks]
+    return scanned, unlisted + unreadable + masked
 
 
 def source_of(unit: Unit, facts: FileFacts, options: PlanOptions) -> str:
@@ -196,10 +203,8 @@ def _choose_slices(scanned: list[Scanned], options: PlanOptions) -> tuple[list[C
     file may tell nobody apart.
     """
     parts = defaultdict(list)
-    kinds = bids.beside({unit.path: unit for unit, _ in scanned if isinstance(unit, FileUnit)}).kinds
     for unit, facts in scanned:
         if isinstance(unit, FileUnit):
-            facts = dataclasses.replace(facts, kind=kinds[unit.path]) if unit.path in kinds else facts
             parts[_part(unit, facts)].append((unit.path, unit, facts))
     chosen, left_out = {}, Counter()
     for key, members in parts.items():
@@ -320,13 +325,13 @@ def _split_and_path(unit: PlannedUnit) -> tuple[str, str]:
     return unit.split, unit.unit.path
 
 
-def _missing_classes(sources: Sources, chosen: Sequence[Chosen]) -> list[Problems]:
+def _missing_classes(sources: Sources, chosen: Sequence[Chosen], left_out: Mapping[str, int]) -> list[Problems]:
     """Returns what is missing to train on, unless listing has said so already."""
     trained = ((unit, indices) for unit, _, indices in chosen if unit.split not in ("validation", "test"))
     usable = {label for unit, indices in trained for label in labels_of(unit, indices)}
     listed = {unit.label for unit in sources.units if isinstance(unit, FileUnit)}
     return [
-        no_class_to_train_on([name])
+        no_class_to_train_on([name], left_out)
         for label, name in enumerate(CLASS_NAMES)
         if label not in usable and (label in listed or not sources.problems)
     ]

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from contrast_tfdata import CLASS_NAMES, SPLITS
@@ -71,7 +71,7 @@ def finish(
     """Describes the shards that were written, manifest last, and verifies them; raises as `convert` does."""
     rejected = [*plan.rejected, *(each for each in outcome.rejected if not each.is_out_of_scope)]
     problems = [] if options.skip_bad_images or not rejected else [unusable(rejected, "nothing was written")]
-    empty, warnings = _empty_classes(outcome.splits)
+    empty, warnings = _empty_classes(outcome.splits, Counter(plan.skipped) + _out_of_scope(outcome))
     warnings += _empty_splits(sources, plan, outcome)
     if problems + empty:
         raise DataError.listing_kinds(problems + empty)
@@ -171,7 +171,9 @@ def _decode(
             yield unit, decoded.slices
 
 
-def _empty_classes(splits: dict[str, manifest.SplitInfo]) -> tuple[list[Problems], list[str]]:
+def _empty_classes(
+    splits: dict[str, manifest.SplitInfo], left_out: Mapping[str, int]
+) -> tuple[list[Problems], list[str]]:
     """Returns problems and warnings: training needs both classes; validation or test with one are said to be so."""
     problems, warnings = [], []
     for split in SPLITS:
@@ -180,7 +182,7 @@ def _empty_classes(splits: dict[str, manifest.SplitInfo]) -> tuple[list[Problems
         classes = splits[split].classes if split in splits else dict.fromkeys(CLASS_NAMES, 0)
         missing = [name for name, count in classes.items() if not count]
         if missing and split == "train":
-            problems.append(no_class_to_train_on(missing))
+            problems.append(no_class_to_train_on(missing, left_out))
         elif missing:
             warnings.append(f"{split} has no image of {' and '.join(missing)}, so its AUC is undefined")
     return problems, warnings

@@ -143,9 +143,10 @@ def find_inputs(inputs: Sequence[str], *, max_bytes: int) -> Inputs:
     Raises:
         DataError: an input does not exist or is a damaged archive, or there is no file at all.
     """
-    units, rejected, notes, seen, ignored = {}, [], [], set(), {}
+    units, rejected, notes, seen, ignored, listings = {}, [], [], set(), {}, []
     for name in inputs:
         listing = files.list_files(name, max_bytes)
+        listings.append(listing)
         ignored[os.path.realpath(name)] = listing.ignored
         for file in listing.files:
             if (file.root, file.path) not in seen:  # an input may lie within another one
@@ -159,7 +160,8 @@ def find_inputs(inputs: Sequence[str], *, max_bytes: int) -> Inputs:
             else:
                 rejected.append(Rejection(path, problem.code, problem.detail))
     if not units and not rejected:
-        raise DataError(f"no file in {', '.join(inputs)}")
+        passed_over = files.passed_over(listings)
+        raise DataError(f"no file in {', '.join(inputs)}{passed_over and f' that is read; passed over: {passed_over}'}")
     beside = bids.beside(units)
     rejected += [Rejection(path, "sidecar", OUT_OF_SCOPE["sidecar"]) for path in sorted(beside.sidecars)]
     units = {path: unit for path, unit in units.items() if path not in beside.sidecars}

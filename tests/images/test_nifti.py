@@ -234,3 +234,135 @@ def test_no_more_than_the_head_is_decompressed_for_the_header(cuts):
     assert nifti._decompressed(data, 1024) == raw[:1024]
     whole = b"".join([data, gzip.compress(bytes(1_000_000))])
     assert len(nifti._decompressed(whole, len(raw), whole=True)) == len(raw) + 65536
+
+
+def turned(voxels, spacing=(3.0, 0.5, 0.75)):
+    """Returns a volume that is stored from the back, from above and from the right, with its affine."""
+    canonical = nibabel.Nifti1Image(voxels, np.diag([*spacing, 1]))
+    image = canonical.as_reoriented([[2, -1], [0, -1], [1, -1]])
+    return np.asarray(image.dataobj), image.affine
+
+
+def with_forms(sform_code=1, qform_code=1, **fields) -> bytes:
+    """Returns the turned volume, where both forms say how it lies, with other header fields."""
+    voxels, affine = turned(VOXELS)
+    image = nibabel.Nifti1Image(voxels, affine, dtype=voxels.dtype)
+    image.set_sform(affine, sform_code)
+    image.set_qform(affine, qform_code)
+    data = image.to_bytes()
+    header = nibabel.Nifti1Header(data[:348], check=False)
+    for name, value in fields.items():
+        header[name] = value
+    return header.binaryblock + data[348:]
+
+
+def edited_sizes(**positions):
+    """Returns pixdim with other values at some positions, as in `at_0=0`."""
+    sizes = nibabel.Nifti1Header(with_forms()[:348], check=False)["pixdim"].copy()
+    for name, value in positions.items():
+        sizes[int(name.removeprefix("at_"))] = value
+    return sizes
+
+
+NO_NUMBERS = {name: [np.nan] * 4 for name in ("srow_x", "srow_y", "srow_z")}
+NO_LENGTHS = {name: [0] * 4 for name in ("srow_x", "srow_y", "srow_z")}
+NO_OFFSETS = {f"qoffset_{axis}": np.nan for axis in "xyz"}
+
+
+def test_the_volume_that_both_forms_describe_lies_otherwise_than_it_is_stored():
+    assert nibabel.Nifti1Header(with_forms()[:348], check=False)["pixdim"][0] == -1
+    assert nibabel.aff2axcodes(nifti_affine(with_forms())) == ("P", "I", "L")
+
+
+def nifti_affine(data):
+    return nibabel.Nifti1Image.from_bytes(data).affine
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        with_forms(),
+        with_forms(sform_code=0),
+        with_forms(qform_code=0),
+        with_forms(**NO_LENGTHS),
+        with_forms(**NO_NUMBERS),
+        with_forms(srow_z=[0, 0, 0, 0]),
+        with_forms(srow_x=[1e30, 0, 0, 0]),
+        with_forms(srow_x=[*nifti_affine(with_forms())[0, :3], np.nan]),
+        with_forms(quatern_b=np.nan),
+        with_forms(quatern_b=9),
+        with_forms(sform_code=0, **NO_OFFSETS),
+        with_forms(pixdim=edited_sizes(at_0=0, at_1=0, at_2=np.nan, at_3=-3)),
+        with_forms(sform_code=0, pixdim=edited_sizes(at_1=-0.5, at_3=-3)),
+        with_forms(sform_code=0, pixdim=edited_sizes(at_0=-7)),
+    ],
+    ids=[
+        "both", "qform alone", "sform alone", "zero sform", "sform of NaN", "half an sform", "sform of light years",
+        "sform without a place", "qform of NaN", "no rotation", "qform without a place", "no voxel sizes",
+        "negative voxel sizes", "another negative qfac",
+    ],
+)  # fmt: skip
+def test_one_sound_form_is_enough(data):
+    (image,) = nifti.read_slices(data, [7])
+    np.testing.assert_array_equal(image.pixels, VOXELS[7, ::-1, ::-1].T)
+    assert image.spacing == pytest.approx((0.75, 0.5))
+    assert scan(data).warnings == ()
+
+
+@pytest.mark.parametrize("length", [1 - 3e-7, 1, 1 + 1e-6, 1.0002, 1.04])
+@pytest.mark.parametrize("axis", "bcd")
+def test_a_half_turn_whose_quaternion_was_rounded(length, axis):
+    """A fourth number that is nearly 0 is 0 (nifti1_io.c): the half turn leaves its own axis and mirrors the others."""
+    quaternion = {f"quatern_{name}": np.sqrt(length) if name == axis else 0 for name in "bcd"}
+    data = edited(qform_code=1, sform_code=0, **quaternion)
+    mirrored = tuple(number for number, name in enumerate("bcd") if name != axis)
+    expected = np.flip(VOXELS, mirrored)[5, ::-1, ::-1].T
+    np.testing.assert_array_equal(nifti.read_slices(data, [5])[0].pixels, expected)
+
+
+@pytest.mark.parametrize("qfac", [0, 1, np.nan])
+def test_qfac_that_is_not_negative_is_one(qfac):
+    sizes = np.array([qfac, 1, 1, 1, 0, 0, 0, 0], np.float32)
+    data = edited(qform_code=1, sform_code=0, pixdim=sizes)
+    np.testing.assert_array_equal(nifti.read_slices(data, [5])[0].pixels, VOXELS[5, ::-1, ::-1].T)
+
+
+@pytest.mark.parametrize("sizes", [[0, 0, 0], [1, 0, np.nan], [-1, -1, -1]])
+def test_voxel_sizes_that_say_nothing_are_one_where_nothing_else_says_them(sizes):
+    for codes in ({"qform_code": 0, "sform_code": 0}, {"qform_code": 1, "sform_code": 0}):
+        data = edited(pixdim=[1, *sizes, 0, 0, 0, 0], **codes)
+        assert nifti.read_header(data).grid.spacing == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (with_forms(qform_code=0, **NO_LENGTHS), "sform: the affine leaves out an axis"),
+        (with_forms(sform_code=0, quatern_b=9), "qform: quatern_b, quatern_c and quatern_d are no rotation"),
+        (with_forms(quatern_b=9, **NO_NUMBERS), "sform: the affine holds NaN or infinity"),
+        (edited(datatype=77), "datatype is 77, which NIfTI does not define"),
+        (edited(vox_offset=np.nan), "vox_offset is no number"),
+    ],
+)
+def test_what_is_to_be_mended_is_named(data, said):
+    with pytest.raises(RejectedImageError, match=said) as caught:
+        nifti.read_header(data)
+    assert caught.value.code == "corrupt"
+
+
+@pytest.mark.parametrize("intercept", [np.nan, np.inf])
+def test_an_intercept_that_is_no_number_is_none(intercept):
+    pixels = nifti.read_slices(edited(scl_slope=0.5, scl_inter=intercept), [3])[0].pixels
+    np.testing.assert_array_equal(pixels, VOXELS[3, ::-1, ::-1].T * 0.5)
+
+
+@pytest.mark.real
+def test_real_volumes_lie_as_nibabel_says(real_data):
+    paths = sorted(real_data.rglob("*.nii.gz"))
+    assert len(paths) > 15
+    for path in paths:
+        grid = nifti.read_header(path.read_bytes()).grid
+        affine = nibabel.load(path).affine
+        np.testing.assert_array_equal(grid.orientation, nibabel.io_orientation(affine))
+        order = np.argsort(grid.orientation[:, 0])
+        assert grid.spacing == pytest.approx(np.linalg.norm(affine[:3, :3], axis=0)[order], rel=1e-4)

@@ -84,3 +84,26 @@ def test_a_sidecar_of_one_mebibyte_is_read(tmp_path, size, claim):
     (tmp_path / "a.nii").write_bytes(b"")
     (tmp_path / "a.json").write_bytes(b'{"ContrastBolusIngredient": "GADOLINIUM"}'.ljust(size))
     assert found_claims(tmp_path)[0]["a.nii"] is claim
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [
+        ("sub-01_mask.nii.gz", True),
+        ("sub-01_space-T1w_desc-brain_mask.nii.gz", True),
+        ("sub-01_space-T1w_dseg.nii.gz", True),
+        ("sub-01_label-GM_probseg.nii", True),
+        ("sub-01_label-lesion_roi.nii.gz", True),
+        ("mask.nii", True),
+        ("sub-mask_T1w.nii.gz", False),
+        ("sub-01_desc-mask_T1w.nii.gz", False),
+        ("label-x_T1w.nii.gz", False),
+        ("unmask.nii.gz", False),
+    ],
+)
+def test_label_maps_by_their_names(tmp_path, name, is_one):
+    (tmp_path / name).write_bytes(b"")
+    (tmp_path / (name.partition(".")[0] + ".json")).write_text('{"ProtocolName": "T1 MPRAGE"}')
+    found = inputs.find_inputs([str(tmp_path)], max_bytes=1 << 22)
+    (kind,) = found.kinds.values()
+    assert (kind.content, kind.sequence) == (("label_map", "unknown") if is_one else ("magnitude", "T1"))

@@ -372,3 +372,124 @@ def test_references_are_read_in_worker_processes(tmp_path):
     with multiprocessing.get_context("fork").Pool(2) as pool:
         contents = pool.map(FileRef.read, found * 5, chunksize=1)
     assert contents == [file.read() for file in found] * 5
+
+
+SYSTEM_NAMES = (
+    "@eaDir", "$RECYCLE.BIN", "RECYCLER", "RECYCLED", "System Volume Information", "#recycle", "@Recycle", "#snapshot",
+    "~snapshot", "lost+found", "@tmp", "found.000", "FOUND.012", "ehthumbs.db", "ehthumbs_vista.db", "Icon\r",
+    "Network Trash Folder", "Temporary Items", "~$letter.docx", "@Recently-Snapshot", ".Trash-1000", "._x.png",
+    "Thumbs.db:encryptable", "x.png:Zone.Identifier", "x.png@SynoEAStream", "TheVolumeSettingsFolder", "Desktop.INI",
+)  # fmt: skip
+OTHER_NAMES = (
+    "eaDir", "recycle", "snapshot", "found.0000", "found.png", "tmp", "icon", "icon.png", "~a.png", "$x.png", "x.db",
+    "DICOMDIR", "trash", "@x.png", "lost", "Zone.Identifier.png",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+@pytest.mark.parametrize("inside", ["", "deep/er/"])
+def test_what_storage_systems_leave_is_ignored_in_any_case(tmp_path, kind, inside):
+    root = tmp_path / "root"
+    for name in (*SYSTEM_NAMES, *OTHER_NAMES):
+        put(root / inside / name)
+        put(root / inside / "folders" / name / "y.png")
+        put(root / inside / "upper" / name.upper())
+    listing = list_files(root if kind == "folder" else shutil.make_archive(str(tmp_path / "x"), "zip", root))
+    expected = [path for name in OTHER_NAMES for path in (f"{name}", f"folders/{name}/y.png", f"upper/{name.upper()}")]
+    assert sorted(paths(listing)) == sorted(f"{inside}{path}" for path in expected)
+    assert listing.ignored == 3 * len(SYSTEM_NAMES)
+    assert not listing.problems
+
+
+def zip_of(path, members):
+    """Writes a .zip whose members have these names, as they are, with these contents."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members:
+            archive.writestr(zipfile.ZipInfo(name), content)
+    return path
+
+
+def test_backslashes_part_folders(tmp_path):
+    names = (
+        "no_gad\\a.png",
+        "with_gad\\deep\\b.png",
+        "mixed\\of/both.png",
+        "empty\\",
+        "__MACOSX\\._a.png",
+        "a\\Thumbs.db",
+    )
+    listing = list_files(zip_of(tmp_path / "x.zip", [(name, name) for name in names]))
+    assert paths(listing) == ["mixed/of/both.png", "no_gad/a.png", "with_gad/deep/b.png"]
+    assert [file.read().decode() for file in listing.files] == [names[2], names[0], names[1]]
+    assert listing.folders == ("a", "empty", "mixed", "mixed/of", "no_gad", "with_gad", "with_gad/deep")
+    assert (listing.ignored, listing.problems) == (2, ())
+    assert pickle.loads(pickle.dumps(listing.files)) == listing.files
+
+
+@pytest.mark.parametrize(
+    "name", ["..\\x", "a\\..\\..\\x", "C:\\x", "c:x", "\\x", "\\\\server\\share\\x", "/x", "a/../x", "D:/x"]
+)
+def test_unsafe_paths_of_every_system(tmp_path, name):
+    listing = list_files(zip_of(tmp_path / "x.zip", [(name, "x"), ("fine.png", "y")]))
+    assert paths(listing) == ["fine.png"]
+    assert problems(listing) == {name: "unsafe_path"}
+
+
+@pytest.mark.parametrize("names", [("a\\x", "a/x"), ("a/x", "a\\x"), ("./x", "x"), ("a//x", "a/x"), ("x", "x")])
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_members_that_become_one_path(tmp_path, names):
+    first, last = names
+    listing = list_files(zip_of(tmp_path / "x.zip", [(first, "first"), (last, "last")]))
+    (file,) = listing.files
+    assert file.read() == b"last"
+    plain = "a/x" if "a" in first else "x"
+    assert problems(listing) == {plain: "repeated_path"}
+    same = list_files(zip_of(tmp_path / "same.zip", [(first, "same"), (last, "same")]))
+    assert (len(same.files), same.problems) == (1, ())
+
+
+@pytest.mark.parametrize(("method", "name"), [(9, "Deflate64"), (93, "Zstandard"), (98, "PPMd"), (77, "method 77")])
+def test_methods_of_compression_that_are_not_read_are_named(tmp_path, monkeypatch, method, name):
+    monkeypatch.setattr(files, "_METHODS_READ", files._METHODS_READ - {method})
+    data = bytearray(zip_of(tmp_path / "x.zip", [("a/x.png", "data"), ("Thumbs.db", "data")]).read_bytes())
+    for magic, offset in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):  # APPNOTE.TXT, 4.3.7, 4.3.12.
+        start = -1
+        while (start := data.find(magic, start + 1)) >= 0:
+            data[start + offset : start + offset + 2] = struct.pack("<H", method)
+    put(tmp_path / "x.zip", bytes(data))
+    listing = list_files(tmp_path / "x.zip")
+    assert problems(listing) == {"a/x.png": "compression"}
+    assert listing.problems[0].detail.startswith(f"compressed with {name}, which is not read; unpack the archive")
+    assert listing.ignored == 1
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damaged_members_of_every_method(tmp_path, method):
+    content = os.urandom(2000)
+    with zipfile.ZipFile(tmp_path / "x.zip", "w", method) as archive:
+        archive.writestr("x.png", content)
+    whole = (tmp_path / "x.zip").read_bytes()
+    for start in range(35, 1800, 97):
+        put(tmp_path / "x.zip", whole[:start] + bytes(40) + whole[start + 40 :])
+        os.utime(tmp_path / "x.zip", (start, start))  # Else the archive that is open is read on.
+        (file,) = list_files(tmp_path / "x.zip").files
+        with pytest.raises(RejectedImageError) as caught:
+            file.read()
+        assert caught.value.code == "unreadable"
+        assert "Error" not in caught.value.detail
+
+
+def test_what_was_passed_over_is_counted_by_kind_with_what_to_do(tmp_path):
+    put(tmp_path / "outside" / "x.png")
+    root = tmp_path / "root"
+    put(root / "Thumbs.db")
+    for number in range(2):
+        os.symlink(tmp_path / "outside" / "x.png", root / f"{number}.png")
+    os.symlink(root / "nowhere", root / "broken")
+    os.mkfifo(root / "fifo")
+    said = files.passed_over([list_files(root), list_files(root)])
+    assert said == (
+        "2 links that lead nowhere, 4 links that lead out of it (they are not followed: name what they lead to, or "
+        "copy it), 2 devices, FIFOs and sockets, 2 system files"
+    )
+    assert files.passed_over([list_files(tmp_path / "outside")]) == ""

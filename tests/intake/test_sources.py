@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import unicodedata
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -403,3 +404,71 @@ def test_a_table_of_a_country_with_decimal_commas(tmp_path):
     write_png(tmp_path / "a,b.png", 1)
     (unit,) = from_table(tmp_path, "a,b.png;0;P1;", header="path;label;group;split").units
     assert (unit.path, unit.group) == ("a,b.png", "P1")
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+def test_classes_that_hold_nothing_but_links_say_so(tmp_path, kind):
+    outside = write_png(tmp_path / "outside" / "a.png", 1)
+    root = tmp_path / "pictures"
+    for name in ("no_gad", "with_gad"):
+        (root / name).mkdir(parents=True)
+        (root / name / "Thumbs.db").write_bytes(b"x")
+        for number in range(3):
+            os.symlink(outside, root / name / f"{number}.png")
+    if kind == "zip":
+        with zipfile.ZipFile(tmp_path / "pictures.zip", "w") as archive:
+            for path in root.rglob("*.png"):
+                info = zipfile.ZipInfo(str(path.relative_to(root)))
+                info.external_attr = 0o120777 << 16
+                archive.writestr(info, str(outside))
+            archive.writestr("no_gad/Thumbs.db", "x")
+            archive.writestr("with_gad/Thumbs.db", "x")
+    said = problems_of(find(root if kind == "folder" else tmp_path / "pictures.zip"))
+    links = "links that lead out of it" if kind == "folder" else "links inside an archive"
+    for name in ("no_gad", "with_gad"):
+        assert (
+            f"/{name}; each class needs some. Found: no_gad (0 files), with_gad (0 files); passed over: 6 {links}"
+            in said
+        )
+    assert said.count(", 2 system files") == 2
+
+
+def test_classes_that_are_links_say_so(png_tree, tmp_path):
+    root, elsewhere = tmp_path / "pictures", png_tree((1, 1), root=tmp_path / "elsewhere")
+    root.mkdir()
+    for name in ("no_gad", "with_gad"):
+        os.symlink(elsewhere / name, root / name)
+    with pytest.raises(
+        DataError, match="no file at all; passed over: 2 links that lead out of it .*name what they lead"
+    ):
+        find(root)
+
+
+def write_records(folder):
+    folder.mkdir(parents=True)
+    for name in ("manifest.json", "contrast-train.tfrecord-00000-of-00001", "rejected.csv"):
+        (folder / name).write_bytes(b"x")
+
+
+@pytest.mark.parametrize("base", [".", "Train"])
+@pytest.mark.parametrize("name", ["records", "other name"])
+def test_records_of_before_are_no_class(png_tree, tmp_path, base, name):
+    png_tree((1, 1), root=tmp_path / "pictures" / base)
+    write_records(tmp_path / "pictures" / base / name)
+    found = find(tmp_path / "pictures")
+    assert (len(found.units), problems_of(found)) == (2, "")
+    assert found.skipped["outside the class folders"] == 3
+    (tmp_path / "pictures" / base / name / "manifest.json").unlink()
+    assert f"unknown class folders: {name};" in problems_of(find(tmp_path / "pictures"))
+
+
+def test_an_archive_with_backslashes_holds_what_the_folder_holds(png_tree, tmp_path):
+    root = png_tree((3, 2), root=tmp_path / "DATA")
+    for prefix in ("", "DATA\\"):
+        with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+            for path in sorted(root.rglob("*.png")):
+                name = prefix + str(path.relative_to(root)).replace("/", "\\")
+                archive.writestr(zipfile.ZipInfo(name), path.read_bytes())
+        from_zip, from_folder = find(tmp_path / "x.zip").units, find(root).units
+        assert [unit.path.removeprefix("DATA/") for unit in from_zip] == [unit.path for unit in from_folder]
+        assert [unit.scan() for unit in from_zip] == [unit.scan() for unit in from_folder]
