@@ -7,19 +7,35 @@ from pathlib import Path
 from absl import flags
 
 from contrast_tfdata.console import cli, common_flags
+from contrast_tfdata.console.help_page import HelpPage
 from contrast_tfdata.errors import UsageError
 from contrast_tfdata.model import pretrained
 
-_WORKDIR = common_flags.workdir()
+_WORKDIR = common_flags.workdir("folder of a run, or several as in A,B,C; shipped: the weights in this package")
 _RECORDS_DIR = common_flags.records_dir()
 _VERIFY = common_flags.verify()
-_SPLIT = common_flags.split()
-_OUTPUT_DIR = common_flags.output_dir()
+_SPLIT = common_flags.split(["test", "validation"], "split to score")
+_OUTPUT_DIR = common_flags.output_dir("folder for the results [evaluation-SPLIT/ in --workdir]")
 _BATCH_SIZE = common_flags.batch_size()
 _ROBUSTNESS = flags.DEFINE_bool(
     "robustness",
     False,
-    "score the slices again after each of 16 changes of brightness, sharpness, noise and position, and report on it",
+    "score changed slices too: noise, blur and others",
+)
+HELP = HelpPage(
+    command="evaluate",
+    summary="Scores a trained network on records, and writes tables and a report.",
+    usage="--workdir=RUN --records_dir=RECORDS",
+    examples=(
+        "--workdir=run --records_dir=records",
+        "--workdir=shipped --records_dir=records --output_dir=shipped-on-mine",
+        "--workdir=run --records_dir=records --split=validation --robustness",
+    ),
+    groups={
+        "network": "workdir",
+        "data": "records_dir split batch_size verify",
+        "results": "output_dir robustness",
+    },
 )
 _SIGNS_OF_A_RUN = ("model/model.json", "checkpoints/step-*", "folds.json", "repeats.json")
 """What a training leaves in its folder, or in that of several runs, and an evaluation does not."""
@@ -29,7 +45,7 @@ def main(argv: list[str]) -> None:
     """Scores one split at the operating point that the run carries, and writes tables and report."""
     cli.refuse_arguments(argv)
     workdir, records_dir = cli.required_path(_WORKDIR), cli.required_path(_RECORDS_DIR)
-    split = cli.choice(_SPLIT, "test", ("test", "validation"))
+    split = _SPLIT.value
     output_dir = _output_dir(workdir, split)
     cli.quiet_tensorflow()
 
@@ -89,4 +105,4 @@ def _no_run(output_dir: Path) -> Path:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(main, HELP)

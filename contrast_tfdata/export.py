@@ -6,22 +6,38 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from contrast_tfdata.console import cli, common_flags
+from contrast_tfdata.console.help_page import HelpPage
 from contrast_tfdata.errors import UsageError
 from contrast_tfdata.exporting import formats
 
 if TYPE_CHECKING:
     from contrast_tfdata.exporting.samples import Sample
 
-_WORKDIR = common_flags.workdir()
-_FORMAT = flags.DEFINE_enum("format", None, list(formats.FORMATS), "savedmodel: a folder; onnx, tflite: a file")
-_OUTPUT = common_flags.output()
+_WORKDIR = common_flags.workdir("folder of a run, or several as in A,B,C; shipped: the weights in this package")
+_FORMAT = flags.DEFINE_enum("format", None, list(formats.FORMATS), "savedmodel is a folder, the others are files")
+_OUTPUT = common_flags.output("file or folder to write")
 _QUANTIZE = flags.DEFINE_enum(
-    "quantize", "none", list(formats.QUANTIZATIONS), "int8: 8-bit weights and features, with --format=tflite"
+    "quantize", "none", list(formats.QUANTIZATIONS), "int8: 8-bit weights and features, for tflite"
 )
 _RECORDS_DIR = common_flags.records_dir()
-_SPLIT = common_flags.split()
+_SPLIT = common_flags.split(["test", "validation"], "split to compare on")
 _VERIFY = common_flags.verify()
 _OVERWRITE = common_flags.overwrite()
+HELP = HelpPage(
+    command="export",
+    summary="Writes a network for other programs: as SavedModel, ONNX or TensorFlow Lite.",
+    usage="--workdir=RUN --format=FORMAT --output=FILE",
+    examples=(
+        "--workdir=run --format=onnx --output=contrast.onnx",
+        "--workdir=run --format=savedmodel --output=models/contrast/1 --records_dir=records",
+        "--workdir=run --format=tflite --quantize=int8 --output=small.tflite",
+    ),
+    groups={
+        "network": "workdir",
+        "output": "format output quantize overwrite",
+        "slices to compare on": "records_dir split verify",
+    },
+)
 
 
 def main(argv: list[str]) -> None:
@@ -32,7 +48,6 @@ def main(argv: list[str]) -> None:
     if not _FORMAT.value:
         raise UsageError(f"--format is needed, one of {', '.join(formats.FORMATS)}")
     form = formats.chosen(_FORMAT.value, _QUANTIZE.value, output)
-    split = cli.choice(_SPLIT, "test", ("test", "validation"))
     cli.start_tensorflow("float32", "false")
 
     from contrast_tfdata.exporting import job
@@ -42,7 +57,7 @@ def main(argv: list[str]) -> None:
     loaded, description = networks.load(_WORKDIR.value)
     for line in networks.announcements(_WORKDIR.value, description):
         cli.console.print(line)
-    compared, representative = _samples(description, split, form)
+    compared, representative = _samples(description, _SPLIT.value, form)
     export = job.Export(loaded, description, form, compared, representative)
     found = export.write(output, overwrite=_OVERWRITE.value)
     for line in found.lines():
@@ -76,4 +91,4 @@ def _samples(description: dict, split: str, form: formats.Format) -> tuple["Samp
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(main, HELP)

@@ -7,69 +7,86 @@ from pathlib import Path
 from absl import flags
 
 from contrast_tfdata.console import cli, common_flags, flag_types
+from contrast_tfdata.console.help_page import HelpPage
 from contrast_tfdata.errors import UsageError
 
-_TRAIN_DIR = flag_types.define_path("train_dir", "folder or .zip holding no_gad/ and with_gad/", utf8=False)
-_TEST_DIR = flag_types.define_path("test_dir", "the same for the test split", utf8=False)
+_TRAIN_DIR = flag_types.define_path("train_dir", "folder or .zip with no_gad/ and with_gad/", utf8=False)
+_TEST_DIR = flag_types.define_path("test_dir", "the same, for the test split", utf8=False)
 _TABLE = flag_types.define_path(
-    "table", "CSV with the columns path,label[,group][,split][,subgroup:NAME ...], instead of folders", utf8=False
+    "table", "CSV file with the columns path,label[,group][,split], instead of folders", utf8=False
 )
-_PHANTOM_PATIENTS = flags.DEFINE_integer("phantom_patients", 0, "or this many synthetic patients", lower_bound=0)
+_PHANTOM_PATIENTS = flags.DEFINE_integer(
+    "phantom_patients", 0, "use this many synthetic patients instead of images", lower_bound=0
+)
 _PHANTOM_SLICES = flags.DEFINE_integer(
-    "phantom_slices", 4, "slices of each class of a synthetic patient", lower_bound=1
+    "phantom_slices", 4, "slices of each class for a synthetic patient", lower_bound=1
 )
 _PHANTOM_KIND = flags.DEFINE_enum(
     "phantom_kind",
     "realistic",
     ["realistic", "easy", "sequences"],
-    "as varied as archives are; whole heads with full doses; or T1 in the place of no_gad, other sequences in that of "
-    "with_gad, to learn to tell them apart",
+    "how varied their images are",
 )
 _PHANTOM_RATES = flags.DEFINE_list(
-    "phantom_rates", [], "how often rarer things happen to synthetic patients, as in stripped=0,matched=0.3 [by kind]"
+    "phantom_rates", [], "how often rare things happen to them, as in stripped=0,matched=0.3 [by kind]"
 )
-_OUTPUT_DIR = common_flags.output_dir()
-_IMAGE_SIZE = flags.DEFINE_integer("image_size", 331, "side of the square slices in pixels", lower_bound=1)
+_OUTPUT_DIR = common_flags.output_dir("folder for the records")
+_IMAGE_SIZE = flags.DEFINE_integer("image_size", 331, "side of the square slices, in pixels", lower_bound=1)
 _INTENSITY = flags.DEFINE_enum(
     "intensity",
     "foreground_p99",
     ["foreground_p99", "stored"],
-    "foreground_p99: the bright end of the head becomes a fixed grey; stored: 8-bit greys stay as they are (slides)",
+    "how greys are scaled",
 )
-_ASPECT = flags.DEFINE_enum("aspect", "keep", ["keep", "stretch"], "keep proportions, or stretch to a square (slides)")
-_INTERPOLATION = common_flags.interpolation()
+_ASPECT = flags.DEFINE_enum("aspect", "keep", ["keep", "stretch"], "keep proportions, or stretch to a square")
+_INTERPOLATION = common_flags.interpolation("filter for resizing [area]")
 _SLICE_RANGE = common_flags.slice_range()
 _SLICE_STEP = common_flags.slice_step()
 _MAX_BYTES = common_flags.max_bytes()
 _REFORMAT = common_flags.reformat()
-_ANY_SEQUENCE = flags.DEFINE_bool("any_sequence", False, "take images of other sequences than T1, too")
-_SPLIT = common_flags.split()
-_GROUP_REGEX = flags.DEFINE_string(
-    "group_regex", None, "its first group, searched in each relative path, is the patient"
-)
+_ANY_SEQUENCE = flags.DEFINE_bool("any_sequence", False, "also use sequences other than T1")
+_SPLIT = common_flags.split(["group", "keras"], "group: whole patients; keras: by file, as in the SIIM notebook")
+_GROUP_REGEX = flags.DEFINE_string("group_regex", None, "regular expression on paths; its first group is the patient")
 _GROUP_KEY_FILE = common_flags.group_key_file()
 _PATHS = flags.DEFINE_enum(
-    "paths", "hashed", ["hashed", "clear"], "in the records' paths, put the keyed hash of a known patient for its name"
+    "paths", "hashed", ["hashed", "clear"], "write known patients in paths as a hash, or as they are"
 )
 _VALIDATION_FRACTION = flag_types.define_float(
-    "validation_fraction", 0.2, "share of the slices outside test that validate"
+    "validation_fraction", 0.2, "share of the slices outside test for validation"
 )
 _TEST_FRACTION = flag_types.define_float(
-    "test_fraction", None, "share of all slices that test, without --test_dir [0.2; --split=keras: 0]"
+    "test_fraction", None, "share of all slices for test, without --test_dir [0.2; with --split=keras 0]"
 )
-_KEEP_SPLIT_OF = flag_types.define_path(
-    "keep_split_of", "folder of records: what stands in them stays in its split, and only new groups are divided"
-)
-_NUM_SHARDS = flags.DEFINE_string("num_shards", "auto", "files a split; auto: about 150 MB each")
+_KEEP_SPLIT_OF = flag_types.define_path("keep_split_of", "folder of older records, whose patients stay in their split")
+_NUM_SHARDS = flags.DEFINE_string("num_shards", "auto", "files for each split; auto: about 150 MB each")
 _NUM_WORKERS = common_flags.num_workers()
 _SEED = common_flags.seed()
-_ON_BAD_IMAGE = flags.DEFINE_enum("on_bad_image", "fail", ["fail", "skip"], "list all and write nothing, or leave out")
-_ALLOW_LEAKAGE = flags.DEFINE_bool("allow_leakage", False, "go on with the same images or patients in train and test")
+_ON_BAD_IMAGE = flags.DEFINE_enum("on_bad_image", "fail", ["fail", "skip"], "damaged images: stop, or leave them out")
+_ALLOW_LEAKAGE = flags.DEFINE_bool("allow_leakage", False, "go on when train and test share images or patients")
 _OVERWRITE = common_flags.overwrite()
-_VERIFY_ONLY = flags.DEFINE_bool("verify_only", False, "check the records in --output_dir and change nothing")
-_RUNNER = flags.DEFINE_enum("runner", "local", ["local", "beam"], "in processes here, or as Apache Beam pipelines")
+_VERIFY_ONLY = flags.DEFINE_bool("verify_only", False, "only check the records in --output_dir")
+_RUNNER = flags.DEFINE_enum("runner", "local", ["local", "beam"], "run here, or as Apache Beam pipelines")
 _BEAM_OPTIONS = flags.DEFINE_string(
-    "beam_options", None, "Beam's pipeline options, as in --runner=FlinkRunner,--flink_master=HOST:PORT [run here]"
+    "beam_options", None, "options of Beam, as in --runner=FlinkRunner,--flink_master=HOST:PORT"
+)
+HELP = HelpPage(
+    command="make_records",
+    summary="Turns images, or synthetic patients, into records: TFRecord files with a manifest.",
+    usage="--output_dir=RECORDS (--train_dir=DATA | --table=CSV | --phantom_patients=N)",
+    examples=(
+        "--train_dir=DATA --output_dir=records",
+        "--table=slices.csv --output_dir=records --on_bad_image=skip",
+        "--phantom_patients=4 --phantom_slices=1 --output_dir=records",
+    ),
+    groups={
+        "images": "train_dir test_dir table on_bad_image any_sequence max_bytes",
+        "synthetic patients": "phantom_patients phantom_slices phantom_kind phantom_rates",
+        "slices": "slice_range slice_step reformat image_size intensity aspect interpolation",
+        "patients": "group_regex group_key_file paths",
+        "splits": "split validation_fraction test_fraction keep_split_of allow_leakage seed",
+        "records": "output_dir overwrite num_shards verify_only",
+        "how it runs": "num_workers runner beam_options",
+    },
 )
 
 
@@ -171,7 +188,7 @@ def _refuse_mixed_sources() -> None:
         raise UsageError(f"give one of {', '.join(_sources_given())}. Received: {', '.join(given) or 'none'}")
     if _TEST_DIR.value and not _TRAIN_DIR.value:
         raise UsageError("--test_dir goes with --train_dir")
-    if _split_rule() == "keras" and not _TRAIN_DIR.value:
+    if _SPLIT.value == "keras" and not _TRAIN_DIR.value:
         raise UsageError("--split=keras is the slides' split of class folders; it goes with --train_dir")
 
 
@@ -215,7 +232,7 @@ def _group_secret() -> bytes:
 def _previous_split():
     if _KEEP_SPLIT_OF.value is None:
         return None
-    if _split_rule() == "keras":
+    if _SPLIT.value == "keras":
         raise UsageError("--keep_split_of goes with --split=group")
     cli.quiet_tensorflow()
 
@@ -227,18 +244,14 @@ def _previous_split():
 def _split_options():
     from contrast_tfdata.patients.splits import KERAS_VALIDATION_FRACTION, SplitOptions
 
-    if _TEST_FRACTION.value is not None and (_TEST_DIR.value or _split_rule() == "keras"):
+    if _TEST_FRACTION.value is not None and (_TEST_DIR.value or _SPLIT.value == "keras"):
         raise UsageError("--test_fraction is for a group split without --test_dir")
-    by_position = _split_rule() == "keras"
+    by_position = _SPLIT.value == "keras"
     if by_position and _VALIDATION_FRACTION.value != KERAS_VALIDATION_FRACTION:
         raise UsageError(f"--split=keras takes {KERAS_VALIDATION_FRACTION} for validation, as on the slides")
     default = 0.0 if by_position else 0.2
     test_fraction = default if _TEST_FRACTION.value is None else _TEST_FRACTION.value
-    return SplitOptions(_split_rule(), _VALIDATION_FRACTION.value, test_fraction, _SEED.value)
-
-
-def _split_rule() -> str:
-    return cli.choice(_SPLIT, "group", ("group", "keras"))
+    return SplitOptions(_SPLIT.value, _VALIDATION_FRACTION.value, test_fraction, _SEED.value)
 
 
 def _verify(output_dir: Path) -> None:
@@ -253,4 +266,4 @@ def _verify(output_dir: Path) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(main, HELP)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from contrast_tfdata.console import cli, common_flags, flag_types
+from contrast_tfdata.console.help_page import HelpPage
 from contrast_tfdata.errors import DataError, Problems, UsageError
 from contrast_tfdata.intake.selection import SliceSelection
 from contrast_tfdata.model import pretrained
@@ -18,11 +19,13 @@ if TYPE_CHECKING:
     from contrast_tfdata.scoring.tables import Tables
     from contrast_tfdata.storage.ownership import Outputs
 
-_WORKDIR = common_flags.workdir()
-_WEIGHTS = flag_types.define_path("weights", "instead of --workdir: an .h5 file with weights of the slides' network")
-_OUTPUT = common_flags.output()
-_REPORT = flag_types.define_path("report", "write a page with a card a series here, F.html", utf8=False)
-_INTERPOLATION = common_flags.interpolation()
+_WORKDIR = common_flags.workdir(
+    "folder of a run, or several as in A,B,C; shipped: the weights in this package [shipped]"
+)
+_WEIGHTS = flag_types.define_path("weights", ".h5 file of the SIIM notebook's network, instead of --workdir")
+_OUTPUT = common_flags.output("table of the results, P.csv or P.jsonl")
+_REPORT = flag_types.define_path("report", "page with a card for each series, P.html", utf8=False)
+_INTERPOLATION = common_flags.interpolation("filter for resizing, with --weights [nearest]")
 _SLICE_RANGE = common_flags.slice_range()
 _SLICE_STEP = common_flags.slice_step()
 _MAX_BYTES = common_flags.max_bytes()
@@ -32,10 +35,23 @@ _BATCH_SIZE = common_flags.batch_size()
 _OVERWRITE = common_flags.overwrite()
 _REFORMAT = common_flags.reformat()
 _IDS = flags.DEFINE_enum(
-    "ids", "hashed", ["hashed", "clear"], "numbers of series and studies: as keyed hashes, or as they are"
+    "ids", "hashed", ["hashed", "clear"], "write numbers of series and studies as hashes, or as they are"
 )
-_FAIL_ON_CONFLICT = flags.DEFINE_bool(
-    "fail_on_conflict", False, "end with exit code 65 where a header says the opposite of the network, listing each"
+_FAIL_ON_CONFLICT = flags.DEFINE_bool("fail_on_conflict", False, "exit with 65 if a header contradicts the network")
+HELP = HelpPage(
+    command="predict",
+    summary="Says for each MRI series in the files and folders INPUT whether it was taken after contrast agent.",
+    usage="INPUT...",
+    examples=(
+        "SCANS --output=predictions.csv --report=predictions.html",
+        "--workdir=run SCANS --output=predictions.csv",
+        "SCANS --fail_on_conflict --ids=clear",
+    ),
+    groups={
+        "input": "slice_range slice_step reformat max_bytes num_workers",
+        "network": "workdir weights interpolation batch_size",
+        "results": "output report overwrite ids group_key_file fail_on_conflict",
+    },
 )
 
 
@@ -185,4 +201,4 @@ def _checked_output(name: str | None) -> Path | None:
 
 
 if __name__ == "__main__":
-    cli.run(main, needs_tensorflow=False)
+    cli.run(main, HELP, needs_tensorflow=False)

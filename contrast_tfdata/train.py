@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from contrast_tfdata.console import cli, common_flags, flag_types
+from contrast_tfdata.console.help_page import HelpPage
 from contrast_tfdata.errors import UsageError
 from contrast_tfdata.model import pretrained, views
 from contrast_tfdata.pipeline.options import CACHES, CLASS_WEIGHTS, Augmentation, PipelineOptions
@@ -22,111 +23,108 @@ if TYPE_CHECKING:
 
 _RECORDS_DIR = common_flags.records_dir()
 _PHANTOM_RECORDS_DIR = flag_types.define_path(
-    "phantom_records_dir", "folder of records of synthetic patients, from which --phantom_fraction is taken"
+    "phantom_records_dir", "records of synthetic patients, mixed into batches"
 )
-_PHANTOM_FRACTION = flag_types.define_float(
-    "phantom_fraction",
-    None,
-    "share of every batch that synthetic slices make up, as in 0.5; an epoch is a pass over --records_dir all the same",
-)
+_PHANTOM_FRACTION = flag_types.define_float("phantom_fraction", None, "share of synthetic slices in a batch, as in 0.5")
 _VERIFY = common_flags.verify()
-_WORKDIR = common_flags.workdir()
+_WORKDIR = common_flags.workdir("folder of the run, for all that it writes")
 flags.DEFINE_integer("epochs", 15, "passes over the training split", lower_bound=1)
 _BATCH_SIZE = common_flags.batch_size()
-flag_types.define_float("learning_rate", 5e-4, "of the optimizer; with a schedule or warm-up the largest")
-flags.DEFINE_enum(
-    "schedule", "constant", list(training_options.SCHEDULES), "of the learning rate; cosine: falls to 0 at the end"
-)
-flag_types.define_float("warmup_epochs", 0.0, "epochs over which the learning rate grows, as in 0.5")
+flag_types.define_float("learning_rate", 5e-4, "learning rate; with a schedule or warm-up the largest")
+flags.DEFINE_enum("schedule", "constant", list(training_options.SCHEDULES), "cosine: the learning rate falls to 0")
+flag_types.define_float("warmup_epochs", 0.0, "epochs in which the learning rate rises, as in 0.5")
 _SEED = common_flags.seed()
 _REPEATS = flags.DEFINE_integer(
     "repeats",
     1,
-    "train so many times, with seeds from --seed on, into repeat-1/, repeat-2/, ... in --workdir, and write how the "
-    "figures vary to repeats.json",
+    "train this many times, with seeds from --seed on, into repeat-1/, repeat-2/, ...",
     lower_bound=1,
 )
 _FOLDS = flags.DEFINE_integer(
     "folds",
     0,
-    "divide the patients of training and validation split into so many parts and train so many times, into fold-1/, "
-    "fold-2/, ... in --workdir, each time validating on another part; how the figures vary goes to folds.json",
+    "cross-validate by patient with this many parts, into fold-1/, fold-2/, ...",
     lower_bound=0,
 )
-_FOLD = flags.DEFINE_integer("fold", 0, "train only this one of --folds, from 1, in --workdir itself", lower_bound=0)
+_FOLD = flags.DEFINE_integer("fold", 0, "train only this one of --folds, counted from 1; 0: all", lower_bound=0)
 _PRECISION = common_flags.precision()
 _JIT_COMPILE = common_flags.jit_compile()
-_CACHE = flags.DEFINE_enum("cache", "memory", list(CACHES), "where decoded slices stay after the first epoch")
+_CACHE = flags.DEFINE_enum("cache", "memory", list(CACHES), "where decoded slices are kept after the first epoch")
 _AUGMENT = flags.DEFINE_string(
     "augment",
     "",
-    "random transforms of training slices, as in rotation=10,shear=5,zoom=0.2,shift=0.1,horizontal_flip,vertical_flip,"
-    "fill_mode=constant,fill_value=0; named and meant as in ImageDataGenerator; log_gamma=0.4: grey levels to a power "
-    "of exp(-0.4) to exp(0.4); and cutout=0.5: a black square in half of them; none by default, as on the slides",
+    "random changes of training slices, as in rotation=10,zoom=0.1,horizontal_flip",
 )
-_PAIRS = flags.DEFINE_bool(
-    "pairs",
-    False,
-    "a patient's slices before and after contrast come in one batch, two by two: of volumes those of one place, of "
-    "pictures any",
-)
-flags.DEFINE_enum("optimizer", "adam", list(training_options.OPTIMIZERS), "adamw, lamb: TensorFlow Addons")
-flag_types.define_float("weight_decay", 1e-4, "of adamw and lamb")
-flags.DEFINE_bool(
-    "gradient_centralization", False, "take from each kernel's gradient its mean over the inputs of a unit"
-)
-flags.DEFINE_enum("loss", "cross_entropy", list(training_options.LOSSES), "focal: TensorFlow Addons")
-_EMA = flag_types.define_float("ema", 0.0, "largest decay of the moving average of weights (Addons); 0: none")
+_PAIRS = flags.DEFINE_bool("pairs", False, "put slices of a patient before and after contrast into one batch, in pairs")
+flags.DEFINE_enum("optimizer", "adam", list(training_options.OPTIMIZERS), "how weights are updated")
+flag_types.define_float("weight_decay", 1e-4, "weight decay of adamw and lamb")
+flags.DEFINE_bool("gradient_centralization", False, "subtract from each gradient its mean")
+flags.DEFINE_enum("loss", "cross_entropy", list(training_options.LOSSES), "loss function")
+_EMA = flag_types.define_float("ema", 0.0, "largest decay of the moving average of weights; 0: no average")
 flags.DEFINE_enum(
     "class_weights",
     "none",
     list(CLASS_WEIGHTS),
-    "inversely proportional to a class's share in the training split (balanced) or in each batch (batch), or such that "
-    "each patient of a class counts the same too (balanced_patients)",
+    "how much a slice counts in the loss",
 )
 flags.DEFINE_enum(
     "initial_bias",
     "none",
     list(training_options.INITIAL_BIASES),
-    "of the output; class_balance: begin with the classes' shares as probabilities; not with --init_weights",
+    "class_balance: from the classes' shares",
 )
 flags.DEFINE_enum(
-    "final_weights", "last", list(training_options.FINAL_WEIGHTS), "best: of the epoch of smallest validation loss"
+    "final_weights", "last", list(training_options.FINAL_WEIGHTS), "weights of the last epoch, or of the best"
 )
 _CRITERION = common_flags.criterion()
 _MAX_ERROR = common_flags.max_error()
 _VIEWS = flags.DEFINE_string(
     "views",
     ",".join(views.PLAIN),
-    f"a slice's logit is the mean over these views of it, of {', '.join(views.VIEWS)}: in all scores, and wherever the "
-    "model is used; training itself does not change",
+    f"average the score of a slice over views, some of {','.join(views.VIEWS)}",
 )
 _PROFILE_STEPS = flags.DEFINE_string(
     "profile_steps",
     None,
-    "first and last step, as in 10,20, that TensorFlow's profiler watches; counted from 1 over all epochs of this "
-    "command; written below logs/plugins/profile",
+    "first and last step that TensorFlow's profiler watches, as in 10,20",
 )
 _STRATEGY = flags.DEFINE_enum(
     "strategy",
     "auto",
     list(STRATEGIES),
-    "where training runs: on one device; on all GPUs of this machine (mirrored); on the machines that the environment "
-    "variable TF_CONFIG names (multi_worker). auto: the last where it names several, else the first",
+    "mirrored: all GPUs; multi_worker: TF_CONFIG",
 )
 _WAIT_FOR_WORKERS = flag_types.define_float(
-    "wait_for_workers", 300.0, "seconds that multi_worker waits at the start until all workers are there", 0.0
+    "wait_for_workers", 300.0, "seconds that multi_worker waits for all workers to start", 0.0
 )
 _RESUME = flags.DEFINE_enum("resume", "auto", ["auto", "never"], "go on from a checkpoint in --workdir, or start over")
 _CHECKPOINT_STEPS = flags.DEFINE_integer(
-    "checkpoint_steps", 0, "save after so many steps of an epoch, too; 0: at its end only", lower_bound=0
+    "checkpoint_steps", 0, "also save after this many steps of an epoch; 0: only at its end", lower_bound=0
 )
 _INIT_WEIGHTS = flag_types.define_path(
     "init_weights",
-    "start from these weights: shipped (those of this package), the workdir of another run, or an .h5 file of the "
-    "slides' network",
+    "weights to start from: shipped, the folder of a run, or the SIIM notebook's .h5 file",
 )
-_DETERMINISTIC = flags.DEFINE_bool("deterministic", False, "the same bits every time, at a price")
+_DETERMINISTIC = flags.DEFINE_bool("deterministic", False, "get the same bits every time; may be slower")
+HELP = HelpPage(
+    command="train",
+    summary="Trains a network on records, chooses its threshold on validation, and writes a report.",
+    usage="--records_dir=RECORDS --workdir=RUN",
+    examples=(
+        "--records_dir=records --workdir=run",
+        "--records_dir=records --workdir=tuned --init_weights=shipped --class_weights=balanced_patients",
+        "--records_dir=records --workdir=folds --folds=5",
+    ),
+    groups={
+        "data": "records_dir phantom_records_dir phantom_fraction augment pairs verify cache",
+        "recipe": "epochs batch_size init_weights seed loss class_weights optimizer learning_rate schedule "
+        "warmup_epochs weight_decay gradient_centralization ema initial_bias final_weights",
+        "results": "workdir criterion max_error views",
+        "several trainings": "repeats folds fold",
+        "stop and go on": "resume checkpoint_steps",
+        "how it runs": "precision jit_compile deterministic strategy wait_for_workers profile_steps",
+    },
+)
 
 
 def main(argv: list[str]) -> None:
@@ -215,4 +213,4 @@ def _pipeline_options(workdir: Path, rank: int) -> PipelineOptions:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(main, HELP)

@@ -29,7 +29,10 @@ def test_each_command_has_one():
 
 @pytest.mark.parametrize(("name", "flag"), [("predict", "--output"), ("train", "--learning_rate")])
 def test_help_lists_the_flags_of_the_command(name, flag):
-    assert flag in script(name, "--help").stdout
+    result = script(name, "--help")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert f"  {flag}=" in result.stdout
+    assert f"usage:\n  contrast-{name} " in result.stdout
 
 
 def test_records_are_made_with_worker_processes(tmp_path):

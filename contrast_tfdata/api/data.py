@@ -50,6 +50,7 @@ class Records:
         cache: str = "memory",
         augment: str = "",
         class_weights: str = "none",
+        pairs: bool = False,
         pad: bool = False,
     ) -> tf.data.Dataset:
         """Returns batches of the training split, each slice once an epoch.
@@ -62,6 +63,7 @@ class Records:
             cache: where slices stay after they were read: `memory` or `none`.
             augment: random transforms, as the flag --augment of `train` has them.
             class_weights: what a slice weighs, as the flag --class_weights has it.
+            pairs: a patient's slices before and after contrast come in one batch, two by two.
             pad: fill the last batch with black slices of weight 0, so that all batches have one shape.
 
         Raises:
@@ -74,6 +76,7 @@ class Records:
             cache=cache,
             augmentation=Augmentation.parse(augment),
             class_weights=class_weights,
+            pairs=pairs,
             static_shapes=pad,
         )
         batches = create_train_dataset(

@@ -1,6 +1,7 @@
 """What all commands share: how they start, how they end, what a person sees on the way."""
 
 import contextlib
+import functools
 import logging
 import os
 import re
@@ -19,6 +20,7 @@ from rich.console import Console
 from rich.text import Text
 
 from contrast_tfdata.console import checked_packages, common_flags, streams, surroundings
+from contrast_tfdata.console.help_page import HelpFlag, HelpPage
 from contrast_tfdata.errors import ContrastError, InterruptedRunError, StorageError, UsageError, printable
 from contrast_tfdata.patients import group_keys
 from contrast_tfdata.storage.bounded_file import UnfitFileError, read_bytes
@@ -41,16 +43,26 @@ class _Terminal(Console):
 
 _NOTE = re.compile(rb"I\d{4} |WARNING: All log messages before absl::InitializeLog\(\)")
 """How TensorFlow's notes begin: those of its level INFO, and the one that says where they go."""
+_NOT_IN_PLAIN_WORDS = re.compile(
+    r"flag --(\w+)=(.*): (?:invalid literal for int|could not convert string to float|\('Non-boolean argument).*",
+    re.DOTALL,
+)
+"""What absl says of a value that is no number, or neither true nor false."""
 
 _MAX_FLAGFILE_BYTES = 1 << 20
 console = _Terminal()
 errors = _Terminal(stderr=True)
 
 
-def run(main: Callable[[Sequence[str]], None], *, needs_tensorflow: bool = True) -> None:
+def run(main: Callable[[Sequence[str]], None], page: HelpPage, *, needs_tensorflow: bool = True) -> None:
     """Parses the command line, runs `main`, and exits with the code of each kind of failure (see `errors`).
 
     Flags are refused before `main` runs, and so before it imports TensorFlow; so is a set of packages without it.
+
+    Args:
+        main: takes the words that are no flags.
+        page: what --help prints.
+        needs_tensorflow: refuse to run `main` without it.
     """
     surroundings.make_independent()
     streams.make_lasting()
@@ -65,7 +77,35 @@ def run(main: Callable[[Sequence[str]], None], *, needs_tensorflow: bool = True)
             checked_packages.require_tensorflow()
         main(words)
 
-    app.run(lambda argv: sys.exit(_guarded(checked_main, argv, debug.value)))
+    app.define_help_flags()
+    flags.DEFINE_flag(HelpFlag("help", "?", page))
+    flags.DEFINE_flag(HelpFlag("helpshort", "h", page))
+    parse = functools.partial(_parse, page)
+    app.run(lambda argv: sys.exit(_guarded(checked_main, argv, debug.value)), flags_parser=parse)
+
+
+def _parse(page: HelpPage, argv: Sequence[str]) -> list[str]:
+    """Gives flags their values and returns the other words; ends the command where help was asked for, or on errors."""
+    try:
+        return flags.FLAGS(argv)
+    except SystemExit:  # Help was printed. absl's own, as of --helpfull, would end with 1.
+        sys.exit(_exit_code_of_output(debug=False))
+    except (flags.Error, ValueError) as error:
+        text = f"{printable(_refusal(error, page))}; --help lists all flags"
+        sys.exit(_report(error, text, UsageError.exit_code, debug=False))
+
+
+def _refusal(error: Exception, page: HelpPage) -> str:
+    """Returns what is wrong with the command line, in one line."""
+    if isinstance(error, flags.UnrecognizedFlagError):
+        near = page.nearest(error.flagname)
+        return f"Unknown command line flag '{error.flagname}'" + (f"; did you mean --{near}?" if near else "")
+    if isinstance(error, UnicodeDecodeError):
+        return "a flagfile is not text in UTF-8"
+    if found := _NOT_IN_PLAIN_WORDS.fullmatch(str(error)):
+        name, value = found.groups()
+        return f"flag --{name}={value}: must be {flags.FLAGS[name].parser.syntactic_help or 'true or false'}"
+    return str(error).removeprefix("ERROR:: ")
 
 
 def refuse_bad_flagfiles(arguments: Sequence[str], reading: Sequence[str] = ()) -> None:
@@ -114,14 +154,6 @@ def required_path(holder: flags.FlagHolder) -> Path:
     if not holder.value:
         raise UsageError(f"--{holder.name} is needed; --help lists all flags")
     return Path(holder.value)
-
-
-def choice(holder: flags.FlagHolder, default: str, allowed: Sequence[str]) -> str:
-    """Returns the value of a flag of which a command takes only some values; raises UsageError for another one."""
-    value = holder.value or default
-    if value not in allowed:
-        raise UsageError(f"--{holder.name} must be one of {', '.join(allowed)} here. Received: {value}")
-    return value
 
 
 def count(holder: flags.FlagHolder) -> int | None:
@@ -214,6 +246,11 @@ def _guarded(main: Callable[[Sequence[str]], None], argv: Sequence[str], debug: 
         text = f"internal error: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
         advice = "run again with --debug for the traceback, and report it"
         return _report(error, f"{text}\n{advice}", ContrastError.exit_code, debug)
+    return _exit_code_of_output(debug)
+
+
+def _exit_code_of_output(debug: bool) -> int:
+    """Returns the exit code of a command that is done: not 0 where what it showed could not be written."""
     if lost := streams.lost_output():
         text = f"the standard output could not be written ({lost.strerror}); all results are in their files"
         return _report(lost, text, StorageError.exit_code, debug)

@@ -25,6 +25,9 @@ class _PathParser(flags.ArgumentParser):
 
     syntactic_help = "a path"
 
+    def flag_type(self) -> str:
+        return "path"
+
     def __init__(self, *, utf8: bool = True):
         self._utf8 = utf8
 

@@ -23,7 +23,7 @@ found = {}
 for name in flags.FLAGS:
     if flags.FLAGS.find_module_defining_flag(name).startswith("contrast_tfdata"):
         kind = flags.FLAGS[name].flag_type()
-        found[name] = {"kind": kind, **{text: taken(name, text) for text in VALUES if kind in ("float", "string")}}
+        found[name] = {"kind": kind, **{text: taken(name, text) for text in VALUES if kind in ("float", "path")}}
 print(json.dumps(found))
 """
 NOT_FINITE = ("nan", "-nan", "inf", "-inf", "1e39", "-1e400")
