@@ -58,7 +58,7 @@ HELP = HelpPage(
 def main(argv: list[str]) -> None:
     """Finds files, scores their slices, writes the tables and the page, and shows what became of all files."""
     if not argv:
-        raise UsageError("name at least one file or folder: predict INPUT...")
+        raise UsageError("name at least one file or folder: predict INPUT...; --help has examples")
     _check_network_flags()
     from contrast_tfdata.scoring import inputs, screen, tables
     from contrast_tfdata.storage import ownership
