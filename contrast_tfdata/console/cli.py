@@ -100,8 +100,6 @@ def _refusal(error: Exception, page: HelpPage) -> str:
     if isinstance(error, flags.UnrecognizedFlagError):
         near = page.nearest(error.flagname)
         return f"Unknown command line flag '{error.flagname}'" + (f"; did you mean --{near}?" if near else "")
-    if isinstance(error, UnicodeDecodeError):
-        return "a flagfile is not text in UTF-8"
     if found := _NOT_IN_PLAIN_WORDS.fullmatch(str(error)):
         name, value = found.groups()
         return f"flag --{name}={value}: must be {flags.FLAGS[name].parser.syntactic_help or 'true or false'}"
