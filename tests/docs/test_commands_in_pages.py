@@ -1,18 +1,17 @@
 """Every command in the pages is run, or is listed here with the reason why not; so is every block of Python."""
 
 import fnmatch
+import importlib.util
 import os
+import re
 import shlex
 import shutil
 import subprocess
+import sys
 
 import pytest
-from image_files import dicom_bytes
 from pages import PAGES, ROOT, blocks, commands, name_of
-from png_files import write_png, write_tree
-from running import run, run_program, succeed
-
-from contrast_tfdata.model.reference import reference_network
+from running import run, run_program
 
 pytestmark = pytest.mark.slow
 
@@ -41,27 +40,6 @@ CHECKED = {
     "flags/pretrain.flags": "half an hour",
 }
 """Commands with these words only check their flags, each with the reason."""
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A folder with what pages take for given: SCANS, DATA, records, a run; one small training for all pages."""
-    folder = tmp_path_factory.mktemp("pages")
-    (folder / "SCANS").mkdir()
-    for number in range(3):
-        place = {"ImagePositionPatient": [number, 0, 0], "SOPInstanceUID": f"1.2.{number}"}
-        (folder / "SCANS" / f"{number}.dcm").write_bytes(dicom_bytes(SeriesInstanceUID="1.2.31", **place))
-    shutil.copytree(write_tree(folder / "DATA", (12, 12)), folder / "Train" / "Train")
-    write_tree(folder / "Test" / "Test", (4, 4), first_seed=500)
-    write_png(folder / "slice.png", 3, size=120)
-    os.symlink(ROOT / "flags", folder / "flags")
-    network = reference_network()
-    network.save_weights(folder / "SimpleGadClass.h5")
-    words = ["--phantom_patients=10", "--phantom_slices=1", "--phantom_kind=easy", f"--output_dir={folder}/records"]
-    succeed("make_records", *words)
-    succeed("train", f"--records_dir={folder}/records", f"--workdir={folder}/run", "--epochs=1")
-    shutil.copytree(folder / "run", folder / "other-run")
-    return folder
 
 
 @pytest.fixture
@@ -119,14 +97,33 @@ def test_nothing_is_excused_that_no_page_says():
     assert not [words for words in CHECKED if not any(words in command for command in everything)]
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/python.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/python.md", "docs/make_records.md"])
 def test_python_runs_as_it_stands(name, folder):
-    code = "\n".join(block.text for block in blocks(ROOT / name) if block.language == "python")
+    code = python_of(name)
+    if "tensorflow_datasets" in code and not importlib.util.find_spec("tensorflow_datasets"):
+        pytest.skip("TensorFlow Datasets is not there for this Python")
     result = run_program(code, cwd=folder, drawn=True)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_python_of_other_pages_is_known():
-    """That of these pages runs elsewhere: tests/test_export.py, tests/records/test_descriptions.py, and by hand."""
-    with_python = {name_of(page) for page in PAGES if any(block.language == "python" for block in blocks(page))}
-    assert with_python - {"README.md", "docs/python.md"} == {"BUILD.md", "docs/export.md", "docs/make_records.md"}
+def test_the_lines_that_change_a_model_leave_its_weights(tmp_path):
+    """In a copy of the package, whose weights they write."""
+    package = tmp_path / "contrast_tfdata"
+    shutil.copytree(ROOT / "contrast_tfdata", package, ignore=shutil.ignore_patterns("__pycache__"))
+    code, environment = python_of("BUILD.md"), {**os.environ, "PYTHONPATH": str(tmp_path)}
+    band = '{"indeterminate_band": {"low": 0.2, "high": 0.7, "max_error": 0.07, "chosen_on": "x"}}'
+    code = re.sub(r"^changes = .*$", f"changes = {band}", code, flags=re.MULTILINE)
+    subprocess.run([sys.executable, "-c", code], env=environment, cwd=tmp_path, check=True)
+    files = {path.name: path.read_bytes() for path in (ROOT / "contrast_tfdata" / "pretrained").glob("weights-*")}
+    assert {path.name: path.read_bytes() for path in (package / "pretrained").glob("weights-*")} == files
+    assert '"low": 0.2' in (package / "pretrained" / "model.json").read_text()
+
+
+def test_python_of_every_page_is_run():
+    """That of docs/export.md by tests/test_export.py, that of the others here."""
+    with_python = {name_of(page) for page in PAGES if python_of(name_of(page))}
+    assert with_python == {"README.md", "BUILD.md", "docs/python.md", "docs/make_records.md", "docs/export.md"}
+
+
+def python_of(name):
+    return "\n".join(block.text for block in blocks(ROOT / name) if block.language == "python")
