@@ -74,6 +74,11 @@ class InterruptedRunError(ContrastError):
     exit_code = 75
 
 
+def how_to_install(extra: str) -> str:
+    """Returns what to type where an extra is missing. The package is in no index: its sources are what pip installs."""
+    return f'in the folder of the source code: python -m pip install ".[{extra}]"'
+
+
 def differences(told: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Returns in which keys mappings differ, a line each that says what every one of them has.
 

@@ -20,6 +20,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 _TOGETHER = {
     "trainings": ("test_loop", "test_starting_over", "test_surviving"),
+    "pages": ("test_commands_in_pages", "test_reference"),
     "networks": ("test_conformance", "test_contrast_net", "test_inference", "test_micro_batches"),
 }
 """Files that share what tests of one process have made: finished runs, traced networks."""

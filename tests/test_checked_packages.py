@@ -72,7 +72,7 @@ def test_without_the_extra_its_name_is_one_line(command, tmp_path):
     result = started(command, WORDS[command], tmp_path, NO_TENSORFLOW)
     assert result.returncode == 1
     (line,) = result.stderr.splitlines()
-    assert line.endswith('which is not installed: python -m pip install "contrast_tfdata[train]"')
+    assert line.endswith('which is not installed: in the folder of the source code: python -m pip install ".[train]"')
     assert not list(tmp_path.iterdir())
 
 

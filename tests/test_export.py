@@ -1,4 +1,4 @@
-"""`export` as a user runs it, and the lines of BUILD.md by which its files are used elsewhere."""
+"""`export` as a user runs it, and the lines of docs/export.md by which its files are used elsewhere."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from running import read_rows, run, succeed
 from contrast_tfdata.model import pretrained
 
 ROOT = Path(__file__).parent.parent
-BUILD = (ROOT / "BUILD.md").read_text()
+GUIDE = (ROOT / "docs" / "export.md").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +26,8 @@ def exported(tmp_path_factory):
 
 
 def snippet(word):
-    """Returns the block of Python in BUILD.md that holds a word."""
-    (found,) = [each for each in re.findall(r"```python\n(.*?)```", BUILD, re.DOTALL) if word in each]
+    """Returns the block of Python in docs/export.md that holds a word."""
+    (found,) = [each for each in re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL) if word in each]
     return found
 
 
@@ -44,7 +44,7 @@ def test_the_command_says_what_it_compared(exported):
 
 
 @pytest.mark.slow
-def test_the_lines_for_onnxruntime_in_build_md_say_what_predict_says(exported, tmp_path):
+def test_the_lines_for_onnxruntime_in_the_guide_say_what_predict_says(exported, tmp_path):
     folder, _ = exported
     write_png(folder / "slice.png", 3, size=120)
     succeed("predict", folder / "slice.png", f"--output={tmp_path}/p.csv")

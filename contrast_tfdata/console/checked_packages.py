@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from importlib import metadata
 
-from contrast_tfdata.errors import ContrastError, UsageError
+from contrast_tfdata.errors import ContrastError, UsageError, how_to_install
 
 _WITH_ADDONS = {"tensorflow": "2.15.", "tensorflow-addons": "0.23.", "keras": "2.15.", "numpy": "1."}
 _WITHOUT_ADDONS = {"tensorflow": "2.21.", "tf_keras": "2.21.", "numpy": "2."}
@@ -29,7 +29,7 @@ def require_tensorflow() -> None:
     if sys.flags.optimize > 1:
         raise UsageError("TensorFlow needs its docstrings, which Python leaves out here: unset PYTHONOPTIMIZE, or -OO")
     if _version_of("tensorflow", installed_version) is None:
-        how = 'python -m pip install "contrast_tfdata[train]"'
+        how = how_to_install("train")
         if python not in NEEDED:
             how = "there is none for this Python; use 3.10 to 3.13 (predict runs here)"
         raise UsageError(f"this command needs TensorFlow, which is not installed: {how}")

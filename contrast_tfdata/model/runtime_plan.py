@@ -22,7 +22,7 @@ import sys
 from collections.abc import MutableMapping
 from pathlib import Path
 
-from contrast_tfdata.errors import UsageError
+from contrast_tfdata.errors import UsageError, how_to_install
 from contrast_tfdata.model.private_interfaces import onednn_enabled
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
@@ -265,7 +265,7 @@ def _about(device: Device) -> str:
     if device.driver_without_gpu:
         return (
             f"Device: CPU, {device.name}. An NVIDIA driver is installed, but TensorFlow sees no GPU: "
-            f"install contrast_tfdata[cuda], or start with {LOG_LEVEL_VARIABLE}=0 to see why."
+            f"{how_to_install('cuda')}, or start with {LOG_LEVEL_VARIABLE}=0 to see why."
         )
     slow = (
         ""

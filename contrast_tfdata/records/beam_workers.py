@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from operator import itemgetter
 from pathlib import Path
 
-from contrast_tfdata.errors import ContrastError, InterruptedRunError, StorageError, UsageError
+from contrast_tfdata.errors import ContrastError, InterruptedRunError, StorageError, UsageError, how_to_install
 from contrast_tfdata.intake.workers import Item, Result
 
 logging.disable(logging.WARNING)  # Said at import: which of Google's client libraries are not installed.
@@ -22,7 +22,7 @@ try:
     from apache_beam.options.pipeline_options import PipelineOptions
     from apache_beam.runners.runner import PipelineState
 except ModuleNotFoundError as error:
-    raise UsageError('--runner=beam needs Apache Beam: pip install "contrast_tfdata[beam]"') from error
+    raise UsageError(f"--runner=beam needs Apache Beam; {how_to_install('beam')}") from error
 finally:
     logging.disable(logging.NOTSET)
 logging.getLogger("apache_beam").setLevel(logging.WARNING)

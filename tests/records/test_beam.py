@@ -216,7 +216,7 @@ def test_the_command_lists_bad_images_and_writes_nothing(flawed_tree, tmp_path):
         (["--runner=beam", "--beam_options=--runner=NoSuchRunner"], "pass", "Unexpected pipeline runner"),
         (["--runner=beam", "--num_workers=2"], "pass", "--num_workers goes with --runner=local"),
         (["--beam_options=--runner=FlinkRunner"], "pass", "--beam_options goes with --runner=beam"),
-        (["--runner=beam"], "sys.modules['apache_beam'] = None", 'pip install "contrast_tfdata[beam]"'),
+        (["--runner=beam"], "sys.modules['apache_beam'] = None", 'python -m pip install ".[beam]"'),
     ],
 )
 def test_the_command_refuses_what_does_not_fit(tmp_path, flags, before, reason):

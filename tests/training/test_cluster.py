@@ -200,6 +200,6 @@ def test_silent_are_those_that_take_no_connection():
 
 
 def test_the_example_of_the_guide_is_one():
-    guide = (Path(__file__).parents[2] / "BUILD.md").read_text()
+    guide = (Path(__file__).parents[2] / "docs" / "scale_out.md").read_text()
     (text,) = re.findall(r'`(\{"cluster".*?\}\})`', guide)
     assert Cluster.from_environment({"TF_CONFIG": text}).rank == json.loads(text)["task"]["index"]

@@ -20,7 +20,7 @@ from contrast_tfdata.model.weights import load_model
 
 pytestmark = [pytest.mark.processes, pytest.mark.slow]
 ROOT = Path(__file__).parents[2]
-GUIDE = (ROOT / "BUILD.md").read_text()
+GUIDE = (ROOT / "docs" / "scale_out.md").read_text()
 EPOCHS = 6
 """Enough that a worker is killed before the last one."""
 RECIPE = (f"--epochs={EPOCHS}", "--batch_size=8", "--seed=3", "--precision=float32")
@@ -75,7 +75,7 @@ def alone(records, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def together(records, tmp_path_factory):
-    """The workdir of a run of two workers, started as BUILD.md says, and what each said."""
+    """The workdir of a run of two workers, started as docs/scale_out.md says, and what each said."""
     folder = tmp_path_factory.mktemp("together")
     (script,) = re.findall(r"^```bash\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
     words = ["bash", "-c", script, "launch.sh", *flags(records, folder / "run", *RECIPE)]
@@ -95,7 +95,7 @@ def weights_of(workdir):
 
 
 def assert_same_result(one, other):
-    """Holds two runs of 18 steps to the rounding that BUILD.md states: a batch was summed in another order."""
+    """Holds two runs of 18 steps to rounding, which grows as training goes on: a batch was summed in another order."""
     for left, right in zip(history_of(one), history_of(other), strict=True):
         assert left == pytest.approx(right, rel=1e-5 if left["epoch"] <= 4 else 2e-4)
     first, second = (read_rows(workdir / "predictions-test.csv") for workdir in (one, other))
