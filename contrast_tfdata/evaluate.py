@@ -63,8 +63,18 @@ def main(argv: list[str]) -> None:
     verification.check_before_use(records_dir, manifest, full=_VERIFY.value == "full")
     manifests.require_split(records_dir, manifest, split)
     refuse_other_preprocessing(manifest.preprocessing, description, workdir)
-    leakage = lineage.leakage(networks.descriptions(_WORKDIR.value, description), records_dir, manifest, [split])
-    run = outcome.Run(output_dir, records_dir, manifest, None, _BATCH_SIZE.value, views.stored(description), leakage)
+    described = networks.descriptions(_WORKDIR.value, description)
+    run = outcome.Run(
+        output_dir,
+        records_dir,
+        manifest,
+        None,
+        _BATCH_SIZE.value,
+        cli.command_words(sys.modules[__name__]),
+        views.stored(description),
+        lineage.leakage(described, records_dir, manifest, [split]),
+        lineage.synthetic_share(described),
+    )
     run.announce(cli.console)
     run.write_provenance(cli.flags_text(sys.modules[__name__]))
     scorer, choices = run.scorer(loaded), carried.choices(description)

@@ -188,6 +188,7 @@ def _request(rank: int = 0) -> TrainingRequest:
         max_error=_MAX_ERROR.value,
         flags=cli.flag_values(sys.modules[__name__]),
         flags_text=cli.flags_text(sys.modules[__name__]),
+        command=cli.command_words(sys.modules[__name__]),
     )
 
 

@@ -14,6 +14,7 @@ SECTIONS = (
 )  # fmt: skip
 NO_FIGURE = re.compile(
     r"95 ?%|2,000|\(\d{4}\)|\w+ \d{4}\)|10 bins|0 is best|\(-1 to 1\)|T1|above 180|(?:below|at) 0\.5(?!\d)"
+    r"|0\.5 is guessing|1 is perfect|F1|f1|auc_ci95\w*"
 )
 """What the page says with digits that is no figure of the run: methods, years, ends of scales."""
 
@@ -61,10 +62,12 @@ def as_written(number):
     return {f"{number:.{digits}f}" for digits in (2, 3, 4)} | {f"{number:.1%}", f"{number:.2%}"}
 
 
-def shares(matrix):
-    """Yields the share of each true class in the cells of a confusion matrix, in percent as the page has it."""
+def counts_of(matrix):
+    """Yields what the page says of a confusion matrix: shares of each true class in percent, sizes, right answers."""
     for row in matrix:
         yield from (f"{count / max(sum(row), 1):.1%}" for count in row)
+        yield str(sum(row))
+    yield str(matrix[0][0] + matrix[1][1])
 
 
 def matrices(value):
@@ -100,7 +103,7 @@ def test_every_number_on_the_page_is_in_metrics(run_on_real_slices):
     metrics = json.loads((run_on_real_slices / "metrics.json").read_text())
     sections = Sections((run_on_real_slices / "report.html").read_text("utf-8")).text
     known = {text for number in leaves(metrics) for text in as_written(number)}
-    known |= {share for matrix in matrices(metrics) for share in shares(matrix)}
+    known |= {count for matrix in matrices(metrics) for count in counts_of(matrix)}
     for name in SECTIONS:
         text = sections[name].partition("Each series")[0].partition("Before you believe these numbers")[0]
         figures = re.findall(r"(?<![\w.])-?\d+(?:\.\d+)?%?", NO_FIGURE.sub(" ", text))
@@ -119,9 +122,14 @@ def test_figures_stand_where_they_belong(run_on_real_slices):
         ("F1 score", "f1"),
         ("Balanced accuracy", "balanced_accuracy"),
     ):
-        assert re.search(rf"{name} [\d.]+ {test[key]:.4f}\b", text), name
-    for name, key in (("AUC", "auc"), ("Sensitivity (with_gad found)", "sensitivity"), ("Accuracy", "accuracy")):
-        low, high = test[f"{key}_ci95"]
+        assert re.search(rf"{name} {key} [\d.]+ {test[key]:.4f}\b", text), name
+    for name, key, interval in (
+        ("AUC, groups drawn anew auc_ci95_bootstrap", "auc", "auc_ci95_bootstrap"),
+        ("AUC, slices taken as independent auc_ci95", "auc", "auc_ci95"),
+        ("slices after contrast that are found sensitivity", "sensitivity", "sensitivity_ci95"),
+        ("Accuracy accuracy", "accuracy", "accuracy_ci95"),
+    ):
+        low, high = test[interval]
         of_validation = r"[\d.]+ [\d.]+ to [\d.]+"
         of_test = rf"{test[key]:.4f} {low:.4f} to {high:.4f}"
         assert re.search(rf"{re.escape(name)} {of_validation} {of_test}", text), name
@@ -132,7 +140,8 @@ def test_figures_stand_where_they_belong(run_on_real_slices):
 def test_series_on_the_page_are_those_of_the_metrics(run_on_real_slices):
     series = json.loads((run_on_real_slices / "metrics.json").read_text())["test"]["series"]
     text = Sections((run_on_real_slices / "report.html").read_text("utf-8")).text["Slices and series"]
-    lines = re.findall(r"\d+\s+(no_gad|with_gad)\s+[01]\.\d{4}\s+(no_gad|with_gad)\s", text.partition("Each series")[2])
+    pattern = r"\d+\s+(before|after) contrast\s+(before|after) contrast\s+[01]\.\d{4}\s"
+    lines = re.findall(pattern, text.partition("Each series")[2])
     assert len(lines) == series["num_examples"]
-    classes = ("no_gad", "with_gad")
+    classes = ("before", "after")
     assert [[lines.count((truth, answer)) for answer in classes] for truth in classes] == series["confusion_matrix"]

@@ -1,9 +1,13 @@
 """From synthetic patients to predictions on files: the commands after each other, and what they say and leave."""
 
 import csv
+import html
 import json
 import os
+import re
 import shutil
+import subprocess
+import sys
 
 import forging
 import numpy as np
@@ -61,6 +65,21 @@ class TestTheWholeLine:
         for row in read_rows(folder / "suspected-labels.csv"):
             told = read_rows(folder / f"predictions-{row['split']}.csv")[int(row["row"])]
             assert (told["path"], told["example_id"]) == (row["path"], row["example_id"])
+
+    def test_reports_say_that_patients_are_synthetic_and_how_to_repeat_them(self, trained, tmp_path):
+        root, _, _ = trained
+        succeed("evaluate", f"--records_dir={root}/records", f"--workdir={root}/run", f"--output_dir={tmp_path}/out")
+        for page, learned in (
+            (root / "run" / "report.html", "learned from 24 slices of 6 synthetic patients."),
+            (tmp_path / "out" / "report.html", "learned from synthetic patients only"),
+        ):
+            text = page.read_text("utf-8")
+            assert learned in text
+            assert re.search(r"scored on \d+ slices of \d synthetic patients: the test split", text)
+            command = html.unescape(re.search(r'<pre id="command">(.*?)</pre>', text, re.DOTALL).group(1))
+            script = f'python() {{ "{sys.executable}" "$@"; }}\n{command} --only_check_args'
+            assert subprocess.run(["bash", "-c", script], check=False).returncode == 0
+        assert json.loads((root / "run" / "model" / "model.json").read_text())["synthetic_share"] == 1.0
 
     def test_metrics_keep_their_keys(self, trained):
         metrics = json.loads((trained[0] / "run" / "metrics.json").read_text())

@@ -84,7 +84,7 @@ class Evaluation:
 
     @style.own_settings
     def errors(self) -> Plot:
-        """Shows the slices that the network got wrong, the most confident first, 30 at most."""
+        """Shows the slices that the network got wrong, the most confident first, 15 at most."""
         images = dict(zip(self.predictions.example_id, self.pictures, strict=True))
         return Plot(gallery.gallery_figure(gallery.collect(self.name, self.predictions, self.threshold, images)))
 

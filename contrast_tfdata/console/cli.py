@@ -189,6 +189,16 @@ def flags_text(module: ModuleType) -> str:
     return "".join(f"{line}\n" for line in lines if line)
 
 
+def command_words(module: ModuleType) -> tuple[str, ...]:
+    """Returns what stands after `python -m` to repeat a command: its module, then each flag that has no default value.
+
+    Args:
+        module: that of the command, whatever name it runs under.
+    """
+    given = (flag.serialize() for flag in _flags_of(module) if flag.value != flag.default)
+    return f"contrast_tfdata.{Path(module.__file__).stem}", *filter(None, given)
+
+
 def _flags_of(module: ModuleType) -> list[flags.Flag]:
     return sorted(flags.FLAGS.get_key_flags_for_module(module), key=lambda flag: flag.name)
 

@@ -121,5 +121,6 @@ _VALUES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "indeterminate_band": (_is_band, "null, or an object with low and high, from 0 to 1 and rising"),
     "temperature": (_is_temperature, "null, or an object whose value is null or above 0"),
     "input_gate": (_is_gate, "an object whose bounds are pairs of rising numbers"),
+    "synthetic_share": (lambda value: value is None or _is_share(value), "null, or a number from 0 to 1"),
 }
 """What each value must be, and that in words."""

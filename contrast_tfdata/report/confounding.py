@@ -22,31 +22,37 @@ def is_checked(numbers: Mapping) -> bool:
 
 
 def rows(numbers: Mapping) -> list[dict]:
-    """Returns the lines of the table about one split: `name`, `auc`, `bounds` and `higher_in`, None where not known."""
+    """Returns the lines of the table about one split: `name`, `key`, `auc`, `bounds` and `higher_in`."""
     check = numbers["confounders"]
     network = (
         ("The network", "auc", numbers),
         ("The network, every foreground given the same histogram", "auc_histogram_matched", check),
     )
     lines = [
-        {"name": name, "auc": each[key], "bounds": each[f"{key}_ci95"], "higher_in": None}
+        {"name": name, "key": key, "auc": each[key], "bounds": each[f"{key}_ci95"], "higher_in": None}
         for name, key, each in network
     ]
     return lines + [
-        {"name": f"Only the {_name(key)}", "auc": score["auc"], "bounds": None, "higher_in": score["higher_in"]}
+        {
+            "name": f"Only the {_name(key)}",
+            "key": key,
+            "auc": score["auc"],
+            "bounds": None,
+            "higher_in": score["higher_in"],
+        }
         for key, score in check["trivial"].items()
     ]
 
 
 def sentence(split: str, numbers: Mapping) -> str:
-    """Returns in one sentence what the check of a split found."""
+    """Returns in a few short sentences what the check of a split found."""
     matched = numbers["confounders"]["auc_histogram_matched"]
     key, best = _best_trivial(numbers)
     direction = f" (higher in {best['higher_in']})" if best["higher_in"] else ""
     return (
-        f"The {_name(key)} alone separates the classes of {split} with an AUC of {best['auc']:.2f}{direction}; the "
-        f"network reaches {numbers['auc']:.2f}, and {matched:.2f} when brightness is taken away, that is, when the "
-        "foreground of every slice has the same histogram."
+        f"The {_name(key)} alone separates the classes of {split} with an AUC of {best['auc']:.2f}{direction}. The "
+        f"network reaches {numbers['auc']:.2f}, and {matched:.2f} when brightness is taken away: then the foreground "
+        "of every slice has the same histogram."
     )
 
 
@@ -59,12 +65,12 @@ def warnings(split: str, numbers: Mapping) -> list[str]:
         direction = f", higher in {best['higher_in']}" if best["higher_in"] else ""
         found.append(
             f"On {split} the {_name(key)} alone (AUC {best['auc']:.4f}{direction}) does at least as well as the "
-            f"network ({network:.4f}), so the network's AUC does not show that contrast was recognised."
+            f"network ({network:.4f}). So the network's AUC does not show that it recognises contrast."
         )
     if network - matched > LARGEST_FALL:
         found.append(
             f"On {split} the network relies on brightness: its AUC falls from {network:.4f} to {matched:.4f} when the "
-            "foreground of every slice is given the same histogram. Another scanner or window changes brightness, too."
+            "foreground of every slice gets the same histogram. Another scanner changes brightness, too."
         )
     return found
 

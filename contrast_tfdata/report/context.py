@@ -5,7 +5,7 @@ from typing import Any
 
 from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.evaluation import Metrics
-from contrast_tfdata.report import findings
+from contrast_tfdata.report import findings, headline, origin
 from contrast_tfdata.report.description import RunDescription
 
 
@@ -16,12 +16,14 @@ def context(metrics: Metrics, run: RunDescription) -> dict[str, Any]:
         metrics: what `evaluation.summarize` returned.
         run: the run.
     """
+    split = findings.main_split(metrics)
     return {
         "run": run,
-        "summary": findings.summary(metrics),
+        "origin": origin.sentences(metrics, split, run),
+        "summary": headline.summary(metrics, split, run),
         "caveats": findings.caveats(metrics, run),
         "splits": findings.present_splits(metrics),
-        "main_split": findings.main_split(metrics),
+        "main_split": split,
         "metric_rows": findings.metric_rows(metrics),
         "series_rows": findings.series_rows(metrics),
         "certainty_sentences": findings.certainty_sentences(metrics),
@@ -31,7 +33,7 @@ def context(metrics: Metrics, run: RunDescription) -> dict[str, Any]:
         "robustness_rows": findings.robustness_rows(metrics),
         "subgroup_rows": findings.subgroup_rows(metrics),
         "data_rows": split_rows(run.manifest),
-        "group_rule": findings.group_rule(run.manifest),
+        "group_rule": findings.group_rule(run),
         "model_facts": list(flat(run.model)),
     }
 
@@ -50,13 +52,18 @@ def flat(values: Mapping, prefix: str = "") -> Iterator[tuple[str, str]]:
 
 
 def split_rows(manifest: Mapping) -> list[dict]:
-    """Returns `name`, `records`, `counts` (per class name) and `groups` of each split in a manifest."""
+    """Returns the lines of the table of splits in a manifest: cells are slices, those of each class, and groups."""
     return [
         {
             "name": name,
-            "records": split.get("records", "unknown"),
-            "counts": [split.get("classes", {}).get(class_name, "unknown") for class_name in CLASS_NAMES],
-            "groups": split.get("groups", "unknown"),
+            "cells": [
+                {"value": value}
+                for value in (
+                    split.get("records", "unknown"),
+                    *(split.get("classes", {}).get(class_name, "unknown") for class_name in CLASS_NAMES),
+                    split.get("groups", "unknown"),
+                )
+            ],
         }
         for name, split in manifest.get("splits", {}).items()
     ]

@@ -1,30 +1,33 @@
-"""The slices the network got wrong, and labels that may be wrong, to be looked at."""
+"""Slices to be looked at: samples, right and wrong answers of the network, and labels that may be wrong."""
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from contrast_tfdata import CLASS_NAMES
-from contrast_tfdata.evaluation.label_review import misclassified, ranked_suspects
+from contrast_tfdata.evaluation.label_review import misclassified, ranked_suspects, suspected_labels
 from contrast_tfdata.evaluation.predictions import Predictions
 from contrast_tfdata.report.colours import FAINT, INK
 from contrast_tfdata.report.style import new_figure
 
-MAX_CASES = 30
+MAX_CASES = 15
 """How many errors are shown, the most confident ones; more would make the page too heavy to send."""
 
 MAX_SUSPECTS = 20
 """How many suspected labels are shown, the least believed ones; all are in their file."""
 
+_SAMPLES = 2
+"""Patients of whom a slice before and one after contrast are shown; or slices of each class."""
 _COLUMNS = 5
 
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """One slice whose answer contradicts its label.
+    """One slice that is shown.
 
     Attributes:
         split: name of its split.
@@ -54,6 +57,11 @@ class Case:
         return self.split, self.position
 
     @property
+    def other_class(self) -> str:
+        """Name of the class that its label does not name: what it was called, where the answer is wrong."""
+        return CLASS_NAMES[1 - CLASS_NAMES.index(self.truth)]
+
+    @property
     def label_probability(self) -> float:
         """Probability of the class that its label names."""
         return self.probability if self.truth == CLASS_NAMES[1] else 1 - self.probability
@@ -77,6 +85,21 @@ class Gallery:
     def num_left_out(self) -> int:
         """Errors that are not shown."""
         return self.num_errors - len(self.cases)
+
+
+@dataclasses.dataclass(frozen=True)
+class Samples:
+    """Slices that show what the network sees, and what it makes of some of them.
+
+    Attributes:
+        cases: of both classes, whatever the answers to them are.
+        are_pairs: whether they are pairs: a slice before contrast, then one after it of the same patient.
+        right: for each class the surest, the middle and the least sure right answer.
+    """
+
+    cases: tuple[Case, ...]
+    are_pairs: bool
+    right: tuple[Case, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,6 +140,75 @@ def collect(
     return Gallery(split, cases, len(errors))
 
 
+def collect_samples(
+    split: str,
+    predictions: Predictions,
+    threshold: float,
+    images: Pictures,
+    maps: Pictures | None = None,
+    *,
+    patients_known: bool,
+) -> Samples:
+    """Returns slices of both classes, and right answers at `threshold`.
+
+    Args:
+        split: name of the split.
+        predictions: all its slices.
+        threshold: the operating point.
+        images: as for `collect`.
+        maps: as for `collect`; samples are shown without.
+        patients_known: whether each group is a patient, so that pairs of the same patient can be shown.
+
+    Raises:
+        ValueError: a picture of another shape or type.
+    """
+    positions, are_pairs = _sample_positions(predictions, patients_known)
+    right = _right_positions(predictions, threshold)
+    return Samples(
+        tuple(_case(split, predictions, position, images, {}) for position in positions),
+        are_pairs,
+        tuple(_case(split, predictions, position, images, maps or {}) for position in right),
+    )
+
+
+def _sample_positions(predictions: Predictions, patients_known: bool) -> tuple[list[int], bool]:
+    pairs = _pairs(predictions) if patients_known else []
+    if pairs:
+        return [position for pair in _spread(pairs) for position in pair], True
+    by_class = (np.flatnonzero(predictions.label == label).tolist() for label in (0, 1))
+    return [position for positions in by_class for position in _spread(positions)], False
+
+
+def _pairs(predictions: Predictions) -> list[tuple[int, int]]:
+    """Returns of each patient with slices of both classes the middle one before contrast, and its like after it."""
+    of_patient = defaultdict(lambda: ([], []))
+    for position, (group, label) in enumerate(zip(predictions.group, predictions.label, strict=True)):
+        if label in (0, 1):
+            of_patient[group][label].append(position)
+    place, found = predictions.slice_index, []
+    for before, after in of_patient.values():
+        if before and after:
+            middle = before[len(before) // 2]
+            found.append((middle, min(after, key=lambda position: abs(place[position] - place[middle]))))
+    return found
+
+
+def _spread(entries: Sequence) -> list:
+    """Returns `_SAMPLES` of the entries, evenly spaced; all where there are fewer."""
+    count = min(_SAMPLES, len(entries))
+    return [entries[number * len(entries) // count] for number in range(count)]
+
+
+def _right_positions(predictions: Predictions, threshold: float) -> list[int]:
+    surest_first = suspected_labels(predictions)[::-1]
+    right = surest_first[predictions.prediction(threshold)[surest_first] == predictions.label[surest_first]]
+    chosen = []
+    for label in (0, 1):
+        own = right[predictions.label[right] == label].tolist()
+        chosen += dict.fromkeys([own[0], own[len(own) // 2], own[-1]]) if own else []
+    return chosen
+
+
 def collect_suspects(splits: Mapping[str, Predictions], images: Pictures, maps: Pictures | None = None) -> Suspects:
     """Returns the labels to look at again, the least believed first, of splits that were not trained on.
 
@@ -133,11 +225,16 @@ def collect_suspects(splits: Mapping[str, Predictions], images: Pictures, maps: 
     return Suspects(tuple(cases), len(ranked), sum(len(split.labelled()) for split in splits.values()))
 
 
-def wanted_pictures(splits: Mapping[str, Predictions], threshold: float) -> dict[str, set[str]]:
+def wanted_pictures(
+    splits: Mapping[str, Predictions], threshold: float, *, patients_known: bool
+) -> dict[str, set[str]]:
     """Returns by split the example_id of every slice whose picture a report shows."""
     wanted = {name: set() for name in splits}
     for name, predictions in list(splits.items())[-1:]:
-        wanted[name] |= {predictions.example_id[each] for each in misclassified(predictions, threshold)[:MAX_CASES]}
+        samples, _ = _sample_positions(predictions, patients_known)
+        errors = misclassified(predictions, threshold)[:MAX_CASES]
+        shown = [*samples, *_right_positions(predictions, threshold), *errors]
+        wanted[name] |= {predictions.example_id[each] for each in shown}
     for name, position in ranked_suspects(splits)[:MAX_SUSPECTS]:
         wanted[name].add(splits[name].example_id[position])
     return wanted

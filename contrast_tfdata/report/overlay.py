@@ -6,7 +6,7 @@ from contrast_tfdata.images.preprocessing import resize
 from contrast_tfdata.report.colours import BLUE, VERMILLION
 
 _SIDE = 96
-"""Of a map on the page, in pixels at most: a browser smooths them, and a page of thirty stays small."""
+"""Of a map on the page, in pixels at most: a browser smooths them, and a page of many stays small."""
 _DENSEST = 0.7
 """Opacity of the strongest evidence: what lies below must stay visible."""
 _FULL_PERCENTILE = 99.0

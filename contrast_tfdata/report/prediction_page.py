@@ -12,12 +12,12 @@ from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.images.slices import OUT_OF_SCOPE
 from contrast_tfdata.report.overlay import overlay
 from contrast_tfdata.report.templates import environment, png_data_uri
+from contrast_tfdata.report.words import CLASS_WORDS
 
 _DRAWN_AT_ONCE = 32
 _SIGN = b'<meta name="generator" content="contrast_tfdata">'
 VERDICT_WORDS = {
-    "no_gad": "before contrast",
-    "with_gad": "after contrast",
+    **CLASS_WORDS,
     "indeterminate": "no answer",
     "not_t1": "not T1",
 }

@@ -42,6 +42,11 @@ class SeriesLine:
         return self.prediction != self.truth
 
     @property
+    def is_right(self) -> bool:
+        """Whether it is answered, and rightly."""
+        return not self.is_wrong and not self.is_indeterminate
+
+    @property
     def answer(self) -> str:
         """What is said of it, in words: right, wrong, or not answered."""
         outcome = "wrong" if self.is_wrong else "right"
@@ -56,11 +61,23 @@ class SeriesTable:
         split: its name.
         lines: the first `MAX_SERIES` of them, the worst first.
         num_series: how many there are in all.
+        num_right: how many of them have a right answer.
     """
 
     split: str
     lines: tuple[SeriesLine, ...]
     num_series: int
+    num_right: int
+
+    @property
+    def to_look_at(self) -> tuple[SeriesLine, ...]:
+        """Those of the lines whose answer is wrong, or not given."""
+        return tuple(line for line in self.lines if not line.is_right)
+
+    @property
+    def right(self) -> tuple[SeriesLine, ...]:
+        """Those of the lines whose answer is right."""
+        return tuple(line for line in self.lines if line.is_right)
 
     @property
     def num_left_out(self) -> int:
@@ -87,6 +104,7 @@ def collect_series(split: str, predictions: Predictions, metrics: Mapping) -> Se
     cut = logit(np.clip(choices.operating_point.threshold, 1e-12, 1 - 1e-12))
     wrongness = np.where(series.label == 1, -1, 1) * (series.logit - cut)
     shown = np.argsort(-wrongness, kind="stable")[:MAX_SERIES]
+    num_right = np.count_nonzero((predicted == series.label) & ~unsure)
     lines = (
         SeriesLine(
             name=slices.path[members[number][0]],
@@ -99,4 +117,4 @@ def collect_series(split: str, predictions: Predictions, metrics: Mapping) -> Se
         )
         for number in shown
     )
-    return SeriesTable(split, tuple(lines), len(series))
+    return SeriesTable(split, tuple(lines), len(series), num_right)

@@ -11,7 +11,16 @@ from contrast_tfdata.evaluation import Metrics
 from contrast_tfdata.evaluation.predictions import Predictions
 from contrast_tfdata.report import figures, findings
 from contrast_tfdata.report.description import RunDescription
-from contrast_tfdata.report.gallery import Gallery, Pictures, collect, collect_suspects, gallery_figure, wanted_pictures
+from contrast_tfdata.report.gallery import (
+    Gallery,
+    Pictures,
+    Samples,
+    collect,
+    collect_samples,
+    collect_suspects,
+    gallery_figure,
+    wanted_pictures,
+)
 from contrast_tfdata.report.page import Chart, render
 from contrast_tfdata.report.series_table import SeriesTable, collect_series
 from contrast_tfdata.report.style import own_settings, write_png
@@ -46,19 +55,19 @@ _CHART_TEXTS = {
         "Accuracy on test for the thresholds 0.00 to 0.99. The maximum is optimistic: it is read off the test slices."
     ),
     "reliability.png": (
-        "How often slices of each tenth of probability are with_gad, with 95% intervals; on the dotted line "
-        "probabilities are right."
+        "Slices are sorted into ten bins by their probability. How often are those of a bin after contrast? On the "
+        "dotted line the probabilities are right. Bars: 95% intervals."
     ),
     "risk_coverage.png": (
-        "Share of wrong answers when only the surest slices are answered; dots mark the indeterminate band, which is "
+        "Share of wrong answers when only the surest slices are answered. Dots: the indeterminate band, which was "
         "chosen on validation."
     ),
 }
 
 
 _HISTOGRAM_TEXT = (
-    "How often each probability was given on {split}, by true class; the dashed line is the operating point. Counts "
-    "are logarithmic, the axis is straight in the logit, and scores beyond its ends are in the end bins."
+    "How often each probability was given on {split}, by true class. The dashed line is the threshold. Counts are "
+    "logarithmic. The axis is straight in the logit; scores beyond its ends are in the end bins."
 )
 
 
@@ -99,6 +108,7 @@ def write_report(
     """
     splits = _scored({"validation": validation, "test": test}, metrics)
     gallery = _gallery(splits, metrics, images, maps)
+    samples = _samples(splits, metrics, images, maps, run)
     suspects = collect_suspects(splits, images, maps) if splits else None
     series_table = _series_table(splits, metrics)
     drawn = {
@@ -117,6 +127,7 @@ def write_report(
         metrics=metrics,
         charts=charts,
         gallery=gallery,
+        samples=samples,
         suspects=suspects,
         series_table=series_table,
         run=run,
@@ -133,10 +144,19 @@ def _scored(splits: Mapping[str, Predictions | None], metrics: Mapping) -> dict[
     return {name: split for name, split in splits.items() if split is not None and name in present}
 
 
-def pictures_wanted(metrics: Metrics, validation: Predictions | None, test: Predictions | None) -> dict[str, set[str]]:
-    """Returns by split the example_id of every slice whose picture `write_report` can show."""
+def pictures_wanted(
+    metrics: Metrics, validation: Predictions | None, test: Predictions | None, *, patients_known: bool
+) -> dict[str, set[str]]:
+    """Returns by split the example_id of every slice whose picture `write_report` can show.
+
+    Args:
+        metrics: as for `write_report`.
+        validation: likewise.
+        test: likewise.
+        patients_known: as the manifest in `run` says it there.
+    """
     splits = _scored({"validation": validation, "test": test}, metrics)
-    return wanted_pictures(splits, metrics["operating_point"]["threshold"])
+    return wanted_pictures(splits, metrics["operating_point"]["threshold"], patients_known=patients_known)
 
 
 def _gallery(
@@ -146,6 +166,19 @@ def _gallery(
         return None
     name = findings.main_split(metrics)
     return collect(name, splits[name], metrics["operating_point"]["threshold"], images, maps)
+
+
+def _samples(
+    splits: Mapping[str, Predictions],
+    metrics: Metrics,
+    images: Pictures,
+    maps: Pictures | None,
+    run: RunDescription,
+) -> Samples | None:
+    if not splits:
+        return None
+    name, point = findings.main_split(metrics), metrics["operating_point"]
+    return collect_samples(name, splits[name], point["threshold"], images, maps, patients_known=run.patients_known)
 
 
 def _series_table(splits: Mapping[str, Predictions], metrics: Mapping) -> SeriesTable | None:

@@ -5,7 +5,6 @@ import dataclasses
 import json
 import os
 import platform
-import sys
 from collections.abc import Collection, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -26,7 +25,7 @@ from contrast_tfdata.records.manifest import Manifest
 from contrast_tfdata.report import findings
 from contrast_tfdata.scoring import carried
 from contrast_tfdata.scoring.evidence import evidence_maps
-from contrast_tfdata.scoring.splits import Scorer, gate_around, read_images
+from contrast_tfdata.scoring.splits import Scorer, are_synthetic, gate_around, read_images
 from contrast_tfdata.storage.atomic_file import replacing
 
 _PACKAGES = ("tensorflow", "tensorflow-addons", "keras", "tf_keras", "onnxruntime", "numpy", "scikit-learn", "pillow")
@@ -43,8 +42,10 @@ class Run:
         manifest: theirs.
         plan: how the network was trained; None where it was not trained here.
         batch_size: slices in memory at once.
+        command: what stands after `python -m` to repeat what was done.
         views: a slice's logit is the mean over these views of it.
         leakage: why the network may have been trained on patients that it is scored on (see `scoring.lineage`).
+        synthetic_share: of the slices that the network learned from; None where that is not known.
     """
 
     directory: Path
@@ -52,8 +53,10 @@ class Run:
     manifest: Manifest
     plan: RuntimePlan | None
     batch_size: int
+    command: tuple[str, ...] = ()
     views: tuple[str, ...] = PLAIN
     leakage: tuple[str, ...] = ()
+    synthetic_share: float | None = None
 
     def write_provenance(self, flags_text: str) -> None:
         """Writes flags.txt and environment.json: what it takes to repeat the run."""
@@ -106,6 +109,7 @@ class Run:
             "views": list(self.views),
             "records": self.manifest.fingerprint,
             "patients_known": self.manifest.patients_known,
+            "synthetic_share": self.synthetic_share,
             "flags": dict(flags),
         }
         save_model(self.directory / "model", weights, description)
@@ -123,7 +127,7 @@ class Run:
         """Writes figures/, report.html and MODEL_CARD.md; returns the path of the page."""
         run = report.RunDescription(
             title="Pre- or post-contrast sagittal T1",
-            command_line=" ".join(sys.argv),
+            command=self.command,
             flags=flags,
             environment=self._environment(),
             manifest=json.loads(self.manifest.to_text()),
@@ -136,9 +140,12 @@ class Run:
             },
             warnings=self.manifest.warnings,
             leakage=self.leakage,
+            is_synthetic=are_synthetic(self.records_dir, self.manifest),
+            synthetic_share=self.synthetic_share,
+            was_trained_here=self.plan is not None,
         )
         scored = validation and validation.predictions, test and test.predictions
-        images = self._images(report.pictures_wanted(metrics, *scored))
+        images = self._images(report.pictures_wanted(metrics, *scored, patients_known=self.manifest.patients_known))
         page = report.write_report(
             self.directory,
             metrics=metrics,

@@ -37,6 +37,7 @@ class TrainingRequest:
         max_error: largest error outside of the indeterminate band.
         flags: value of each flag that was given or has a default, by name.
         flags_text: the same as a flagfile that repeats the command.
+        command: what stands after `python -m` to repeat it.
 
     Raises:
         UsageError: these do not fit each other.
@@ -61,6 +62,7 @@ class TrainingRequest:
     max_error: float
     flags: Mapping[str, object]
     flags_text: str
+    command: tuple[str, ...]
 
     def __post_init__(self):
         if self.init_weights and self.training.initial_bias != "none":

@@ -18,6 +18,7 @@ from contrast_tfdata.report.figures import History
 from contrast_tfdata.runs import outcome, results_folder
 from contrast_tfdata.runs.request import TrainingRequest
 from contrast_tfdata.scoring import lineage
+from contrast_tfdata.scoring.splits import are_synthetic
 from contrast_tfdata.storage import single_writer
 from contrast_tfdata.training import loop
 from contrast_tfdata.training.distribution import Distribution
@@ -66,8 +67,18 @@ def _prepare(
             request.records_dir, manifest, fold=request.fold, folds=request.folds, seed=request.training.seed
         )
     leakage = lineage.leakage_from_start(request.init_weights, request.records_dir, manifest)
-    batch_size = request.pipeline.batch_size
-    run = outcome.Run(request.workdir, request.records_dir, manifest, plan, batch_size, request.views, leakage)
+    synthetic_share = 1.0 if are_synthetic(request.records_dir, manifest) else request.phantom_fraction or 0.0
+    run = outcome.Run(
+        request.workdir,
+        request.records_dir,
+        manifest,
+        plan,
+        request.pipeline.batch_size,
+        request.command,
+        request.views,
+        leakage,
+        synthetic_share,
+    )
     run.announce(console)
     console.print(f"trains on {distribution.describe()}")
     job = loop.Job(

@@ -56,6 +56,16 @@ def leakage(
     return tuple(said)
 
 
+def synthetic_share(networks: Mapping[str, Mapping[str, Any]]) -> float | None:
+    """Returns which share of the slices that networks learned from was synthetic; None where they differ or are silent.
+
+    Args:
+        networks: as for `leakage`.
+    """
+    shares = {1.0 if pretrained.is_shipped(name) else each.get("synthetic_share") for name, each in networks.items()}
+    return shares.pop() if len(shares) == 1 else None
+
+
 def leakage_from_start(init_weights: str | None, records_dir: Path, manifest: Manifest) -> tuple[str, ...]:
     """Returns why figures of a run may be too good that begins with given weights, as `leakage` does.
 

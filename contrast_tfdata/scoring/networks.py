@@ -104,7 +104,7 @@ def combine(names: Sequence[str], descriptions: Sequence[Mapping[str, Any]]) -> 
         ],
         # Not among `members`, which an export hands on: flags hold paths of the machine that trained.
         "trained_on": [
-            {"name": name, "records": each.get("records"), "flags": each.get("flags")}
+            {"name": name, **{key: each.get(key) for key in ("records", "flags", "synthetic_share")}}
             for name, each in zip(names, descriptions, strict=True)
         ],
         "versions": first.get("versions"),

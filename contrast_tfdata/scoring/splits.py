@@ -118,6 +118,12 @@ def gate_around(records_dir: Path, manifest: Manifest, split: str) -> InputGate:
     return InputGate.around(record.pixels for record in islice(read_split(records_dir, info), 0, None, step))
 
 
+def are_synthetic(records_dir: Path, manifest: Manifest) -> bool:
+    """Returns whether the records are of synthetic patients, which have no files; one source makes all records."""
+    first = next(iter(manifest.splits.values()))
+    return next(read_split(records_dir, first)).source_bytes == 0
+
+
 def read_images(
     records_dir: Path, manifest: Manifest, split: str, example_ids: Collection[str]
 ) -> dict[str, np.ndarray]:

@@ -1,5 +1,6 @@
 import csv
 import dataclasses
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from contrast_tfdata.evaluation.label_review import (
     label_probability,
     write_suspects,
 )
+from contrast_tfdata.report.certainty import WEAKEST_REVIEWER
 
 
 def make(labels, logits):
@@ -129,3 +131,15 @@ def test_a_slice_is_held_to_the_mean_of_the_other_class_and_not_of_its_own():
     probability[3] = 0.05
     predictions = make([0, 0, 1, 1], np.log(probability / (1 - probability)))
     np.testing.assert_array_equal(contradicted_labels(predictions), [3])
+
+
+def test_below_the_auc_that_reports_warn_of_most_listed_labels_are_right():
+    rng, found, wrong = np.random.default_rng(0), 0, 0
+    shift = NormalDist().inv_cdf(WEAKEST_REVIEWER) * 2**0.5
+    for _ in range(60):
+        truth, flipped = np.arange(200) % 2, rng.random(200) < 0.05
+        logits = shift * rng.normal(shift * (truth - 0.5), 1)
+        contradicted = contradicted_labels(make(np.where(flipped, 1 - truth, truth), logits))
+        found, wrong = found + len(contradicted), wrong + flipped[contradicted].sum()
+    assert found / (60 * 200) == pytest.approx(1 / 7, abs=0.02)
+    assert wrong / found == pytest.approx(0.2, abs=0.05)

@@ -27,7 +27,7 @@ def _pictures(*splits):
 
 
 class Text(html.parser.HTMLParser):
-    """What a page shows and refers to."""
+    """What a page shows, but for its list of contents, and what it refers to."""
 
     def __init__(self, page):
         super().__init__()
@@ -39,7 +39,7 @@ class Text(html.parser.HTMLParser):
         self.sources += [value for name, value in attributes if name in ("src", "href", "srcset", "data", "action")]
 
     def handle_data(self, data):
-        if self.tags[-1] != "style":
+        if self.tags[-1] not in ("style", "a"):
             self.text += data
 
 

@@ -42,7 +42,10 @@ def test_sections_that_it_names_exist(tmp_path, metrics):
         metrics=metrics,
         run=RunDescription("A run", manifest=manifest, model={"parameters": 1}),
     )
-    card, page = path.read_text(), resources.files("contrast_tfdata.report").joinpath("report.html.j2").read_text()
+    card, page = (
+        path.read_text(),
+        resources.files("contrast_tfdata.report").joinpath("report_sections.html.j2").read_text(),
+    )
     for item in checklist(metrics, patients_known=True, group_rule=APART):
         for section in re.findall(r"(?:^|; )([A-Z][\w ]+), (?:above|below)", item.where):
             assert f"\n## {section}\n" in card, item

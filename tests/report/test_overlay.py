@@ -9,19 +9,20 @@ from summaries import summarize
 
 from contrast_tfdata.evaluation import OperatingPoint
 from contrast_tfdata.report import RunDescription
-from contrast_tfdata.report.gallery import MAX_SUSPECTS, collect, collect_suspects, wanted_pictures
+from contrast_tfdata.report.gallery import MAX_SUSPECTS, collect, collect_samples, collect_suspects, wanted_pictures
 from contrast_tfdata.report.overlay import overlay
 from contrast_tfdata.report.page import render
 
 
-def page_of(splits, images=None, maps=None):
+def page_of(splits, images=None, maps=None, *, with_samples=False):
     """Returns the page of validation and test without its charts."""
     metrics = summarize(splits.get("validation"), splits.get("test"), OperatingPoint.fixed())
     name, split = list(splits.items())[-1]
     gallery = collect(name, split, 0.5, images or {}, maps)
     suspects = collect_suspects(splits, images or {}, maps)
-    run = RunDescription("A run")
-    return render(metrics=metrics, charts=[], gallery=gallery, suspects=suspects, run=run, has_history=True)
+    samples = collect_samples(name, split, 0.5, images or {}, maps, patients_known=False) if with_samples else None
+    beside = {"samples": samples, "suspects": suspects, "run": RunDescription("A run"), "has_history": True}
+    return render(metrics=metrics, charts=[], gallery=gallery, **beside)
 
 
 def evidence_of(images):
@@ -109,8 +110,8 @@ def test_suspects_beyond_the_page_are_counted_and_a_clean_split_has_none(draw):
 
 def test_the_pictures_wanted_are_those_that_are_shown(draw, pictures):
     splits = {"validation": draw(60, 0, shift=1.0), "test": draw(300, 1, shift=0.3)}
-    wanted = wanted_pictures(splits, 0.5)
+    wanted = wanted_pictures(splits, 0.5, patients_known=False)
     images = {key: pixels for key, pixels in pictures(*splits.values()).items() if key in set().union(*wanted.values())}
-    page = page_of(splits, images)
+    page = page_of(splits, images, with_samples=True)
     assert "picture not at hand" not in page
-    assert page.count('<img src="data:image/png') == len(images)
+    assert len(set(re.findall(r'<img src="(data:image/png[^"]+)"', page))) == len(images)

@@ -26,7 +26,7 @@ def page_of(validation, test, *, run=None, images=None, point=None):
 def test_every_text_is_escaped(draw, parse):
     nasty = {NASTY: NASTY, "nested": {NASTY: [NASTY, NASTY]}}
     manifest = {"splits": {NASTY: {"shards": [dict.fromkeys(("name", "bytes", "records", "sha256"), NASTY)]}}, **nasty}
-    run = RunDescription(NASTY, NASTY, nasty, nasty, manifest, nasty, (NASTY,))
+    run = RunDescription(NASTY, (NASTY, NASTY), nasty, nasty, manifest, nasty, (NASTY,))
     test = draw(60, 1, path=NASTY.replace("{", "{{").replace("}", "}}") + "{}", shift=0.5)
     text = page_of(None, test, run=run)
     text.encode("utf-8")  # Fails on a lone surrogate.
@@ -135,6 +135,8 @@ def test_perfect_separation_claims_no_certainty(draw, parse):
 def test_bad_descriptions_are_refused():
     with pytest.raises(ValueError, match="Received: title=' '"):
         RunDescription(" ")
+    with pytest.raises(ValueError, match="Received: command='one'"):
+        RunDescription("A run", command="one")
     with pytest.raises(ValueError, match="Received: warnings='one'"):
         RunDescription("A run", warnings="one")
     with pytest.raises(ValueError, match="Received: leakage='one'"):

@@ -11,6 +11,7 @@ import pytest
 from summaries import summarize
 
 from contrast_tfdata.evaluation import ConfounderScores, Predictions
+from contrast_tfdata.images.perturbations import PERTURBATIONS
 from contrast_tfdata.report import RunDescription, write_report
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -32,10 +33,13 @@ NAME = "<script>document.title='run'</script>.png"
 # Put into a copy of the page, whose own rules would forbid it: asks the browser what it made of the page.
 PROBE = """<script>
 addEventListener("load", () => {
+  document.querySelectorAll("details").forEach(each => each.open = true);
+  const cells = [...document.querySelectorAll("th, td")].filter(
+    each => each.getBoundingClientRect().right > innerWidth);
   const broken = [...document.images].filter(image => !image.naturalWidth).length;
   const wide = document.documentElement.scrollWidth - innerWidth;
   const loaded = performance.getEntriesByType("resource").filter(entry => !entry.name.startsWith("data:")).length;
-  document.title = `broken=${broken} wide=${wide} images=${document.images.length} loaded=${loaded}`;
+  document.title = `broken=${broken} wide=${wide + cells.length} images=${document.images.length} loaded=${loaded}`;
 });
 </script>"""
 
@@ -44,6 +48,7 @@ addEventListener("load", () => {
 SORTED = """<script>
 addEventListener("load", () => {
   const seen = {};
+  document.querySelectorAll("details").forEach(each => each.open = true);
   for (const orders of document.querySelectorAll(".orders")) {
     const holder = orders.parentElement;
     for (const choice of orders.querySelectorAll("input")) {
@@ -54,6 +59,15 @@ addEventListener("load", () => {
     }
   }
   document.body.dataset.seen = JSON.stringify(seen);
+});
+</script>"""
+
+# As if it were printed: what a closed fold shows then.
+PRINTED = """<script>
+addEventListener("load", () => {
+  const folded = [...document.querySelectorAll("details > :not(summary)")];
+  const hidden = folded.filter(each => !each.checkVisibility() || !each.getBoundingClientRect().height).length;
+  document.body.dataset.printed = CSS.supports("selector(::details-content)") ? `${hidden} of ${folded.length}` : "not";
 });
 </script>"""
 
@@ -68,10 +82,18 @@ def page(tmp_path_factory):
     history = [{"epoch": n, "loss": 1 / n, "accuracy": 0.9, "val_loss": 1 / n, "val_accuracy": 0.8} for n in (1, 2)]
     images = {key: rng.integers(0, 256, (64, 64), np.uint8) for key in ids}
     shards = [{"name": "contrast-train.tfrecord-00000-of-00001", "bytes": 1, "records": 1, "sha256": "ab" * 32}]
-    manifest = {"splits": {"train": {"records": 60, "classes": {}, "groups": 60, "shards": shards}}}
-    run = RunDescription(f"A run {NAME}", "command " * 30, {"records_dir": "x" * 200}, manifest=manifest)
+    manifest = {"splits": {"train": {"records": 60, "classes": {}, "groups": 60, "shards": shards}}, "image_size": 331}
+    run = RunDescription(
+        f"A run {NAME}",
+        ("contrast_tfdata.train", *(30 * ["--flag=value"])),
+        {"records_dir": "x" * 200},
+        manifest=manifest,
+    )
     trivial = {"mean_grey": -split.logit, "bright_share": split.logit, "foreground_share": rng.random(60)}
-    metrics = summarize(split, split, checks={"test": ConfounderScores(rng.normal(labels, 2), trivial)})
+    checks = {"test": ConfounderScores(rng.normal(labels, 2), trivial)}
+    metadata = {"test": [{"vendor": f"a vendor with a long name, number {number % 3}"} for number in range(60)]}
+    perturbed = {"test": dict.fromkeys(PERTURBATIONS, split.logit)}
+    metrics = summarize(split, split, checks=checks, metadata=metadata, perturbed=perturbed)
     splits = {"validation": split, "test": split}
     maps = {key: rng.normal(size=(64, 64)) for key in ids}
     return write_report(folder, metrics=metrics, **splits, history=history, images=images, run=run, maps=maps)
@@ -114,7 +136,7 @@ def test_sorting_works_without_a_script(page, tmp_path):
     seen = json.loads(html.unescape(re.search(r'data-seen="([^"]*)"', result.stdout).group(1)))
     assert set(seen) == {
         *(f"order-of-maps-of-errors by{number}" for number in range(4)),
-        *(f"order-of-series by{number}" for number in range(5)),
+        *(f"order-of-{lines} by{number}" for lines in ("series", "right-series") for number in range(5)),
     }
     rows = [int(text[1:].split()[0]) for text in seen["order-of-maps-of-errors by1"]]
     assert rows == sorted(rows)
@@ -122,8 +144,21 @@ def test_sorting_works_without_a_script(page, tmp_path):
     first = [int(text[1:].split()[0]) for text in seen["order-of-maps-of-errors by0"]]
     assert sorted(first) == rows
     assert first != rows
-    probabilities = [float(re.search(r"0\.\d{4}", text)[0]) for text in seen["order-of-series by1"]]
-    assert probabilities == sorted(probabilities)
-    assert len(probabilities) == 10
-    files = [text.split(NAME)[0] for text in seen["order-of-series by4"]]
-    assert files == sorted(files)
+    for lines in ("series", "right-series"):
+        probabilities = [float(re.search(r"0\.\d{4}", text)[0]) for text in seen[f"order-of-{lines} by1"]]
+        assert probabilities == sorted(probabilities)
+        files = [re.search("\\d of \\d", text)[0] for text in seen[f"order-of-{lines} by4"]]
+        assert files == sorted(files)
+    right, others = (seen[f"order-of-{lines} by0"] for lines in ("right-series", "series"))
+    assert len(right + others) == 10
+    assert [text.startswith("right") for text in others + right] == [False] * len(others) + [True] * len(right)
+
+
+def test_folds_are_open_on_paper(page, tmp_path):
+    probed = re.sub(r"<meta http-equiv.*", PRINTED.replace("\\", r"\\"), page.read_text("utf-8"), count=1)
+    (tmp_path / "printed.html").write_text(probed.replace("@media print", "@media all"))
+    result = browse(tmp_path / "printed.html", tmp_path / "profile", "--virtual-time-budget=5000")
+    found = re.search(r'data-printed="([^"]*)"', result.stdout).group(1)
+    if found == "not":
+        pytest.skip("this browser's style sheets cannot open folds")
+    assert re.fullmatch(r"0 of [1-9]\d*", found)

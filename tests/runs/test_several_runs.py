@@ -94,6 +94,13 @@ def test_each_member_has_its_flags_and_folder(parsed_flags, tmp_path):
     assert (after["seed"], after["repeats"], after["workdir"]) == (7, 2, "W")
 
 
+def test_the_command_names_each_flag_that_has_no_default_value(parsed_flags):
+    assert cli.command_words(train) == ("contrast_tfdata.train", "--repeats=2", "--seed=7", "--workdir=W")
+    with cli.changed_flags({"repeats": 1, "deterministic": True}):
+        expected = ("contrast_tfdata.train", "--deterministic", "--seed=7", "--workdir=W")
+        assert cli.command_words(train) == expected
+
+
 def test_a_flag_out_of_range_is_refused_and_others_are_restored(parsed_flags):
     with pytest.raises(UsageError, match="seed"), cli.changed_flags({"repeats": 1, "seed": -1}):
         pass

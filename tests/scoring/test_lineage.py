@@ -16,6 +16,7 @@ from contrast_tfdata.records import codec
 from contrast_tfdata.records import manifest as manifests
 from contrast_tfdata.records.shards import write_shard
 from contrast_tfdata.scoring import lineage, networks
+from contrast_tfdata.scoring.splits import are_synthetic
 
 SIZE = 190
 NOT_KNOWN = "split were trained on is not known; if so, the figures are too good. "
@@ -118,12 +119,35 @@ def test_records_with_too_few_patients_for_a_runs_folds_are_other_ones(records):
     assert said.endswith("Trained on other records than these: run.")
 
 
+@pytest.mark.parametrize(
+    ("shares", "expected"), [([1.0], 1.0), ([0.0, 0.0], 0.0), ([0.5], 0.5), ([None], None), ([0.0, 1.0], None)]
+)
+def test_what_networks_learned_from_is_known_where_they_agree(shares, expected):
+    described = {f"run-{number}": {"synthetic_share": share} for number, share in enumerate(shares)}
+    assert lineage.synthetic_share(described) == expected
+
+
+def test_the_weights_of_the_package_learned_from_synthetic_patients_and_old_runs_do_not_tell():
+    assert lineage.synthetic_share({"shipped": {}}) == 1.0
+    assert lineage.synthetic_share({"old": {"records": "0" * 64}}) is None
+
+
+@pytest.mark.parametrize("source_bytes", [0, 1])
+def test_records_without_files_are_of_synthetic_patients(tmp_path, source_bytes):
+    record = codec.SliceRecord(np.zeros((SIZE, SIZE), np.uint8), 0, "e", "g", "s", 0, source_bytes)
+    shard = write_shard(tmp_path / "contrast-test.tfrecord-00000-of-00001", [codec.encode(record)])
+    splits = {"test": manifests.SplitInfo((shard,), {"no_gad": 1, "with_gad": 0}, 1)}
+    manifest = manifests.Manifest(Preprocessing(image_size=SIZE).to_json(), {"rule": "group"}, splits, True, {})
+    assert are_synthetic(tmp_path, manifest) == (source_bytes == 0)
+
+
 def test_an_ensemble_tells_of_each_member(records, tmp_path):
     point = {"threshold": 0.5, "criterion": "accuracy", "chosen_on": "validation"}
     shared = {
         "preprocessing": records[1].preprocessing,
         "operating_point": point,
         "class_names": ["no_gad", "with_gad"],
+        "synthetic_share": 0.5,
     }
     for number, described in enumerate((fold(records, 1), OTHER), 1):
         save_model(tmp_path / f"fold-{number}" / "model", weights_of(ContrastNet(SIZE)), {**shared, **described})
@@ -136,6 +160,7 @@ def test_an_ensemble_tells_of_each_member(records, tmp_path):
             one: fold(records, 1)["records"],
             other: OTHER["records"],
         }
+        assert lineage.synthetic_share(told) == 0.5
         seen, unknown = lineage.leakage(told, *records, ["validation"])
         assert one in seen
         assert unknown.endswith(f"Trained on other records than these: {other}.")

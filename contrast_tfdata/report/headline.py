@@ -1,0 +1,114 @@
+"""The result in words, and the interval that counts: what a reader sees first."""
+
+from contrast_tfdata import CLASS_NAMES
+from contrast_tfdata.evaluation import Metrics
+from contrast_tfdata.evaluation.bootstrap import RESAMPLES
+from contrast_tfdata.evaluation.contents import Interval, SplitMetrics
+from contrast_tfdata.report.description import RunDescription
+from contrast_tfdata.report.words import CLASS_WORDS, plural
+
+_BEFORE, _AFTER = (CLASS_WORDS[name] for name in CLASS_NAMES)
+
+
+def trusted_interval(numbers: SplitMetrics, run: RunDescription) -> Interval | None:
+    """Returns the AUC's 95 % interval from patients drawn anew; None where there is none, or patients are not known.
+
+    Slices of one patient are alike. An interval that takes them as independent is too narrow.
+    """
+    return numbers.get("auc_ci95_bootstrap") if run.patients_known else None
+
+
+def tiles(metrics: Metrics, split: str | None, run: RunDescription) -> list[dict]:
+    """Returns the four figures that come first: `name`, `key`, `value` and `note`.
+
+    Args:
+        metrics: what `evaluation.summarize` returned.
+        split: the one to be judged by; None where nothing was scored.
+        run: the run.
+    """
+    if split is None:
+        return []
+    numbers = metrics[split]
+    (right_before, wrong_before), (wrong_after, right_after) = numbers["confusion_matrix"]
+    before, after = right_before + wrong_before, wrong_after + right_after
+    bounds = trusted_interval(numbers, run)
+    interval = f"95% interval {bounds[0]:.3f} to {bounds[1]:.3f}" if bounds else "no interval to trust"
+    return [
+        _tile("AUC", "auc", numbers, interval),
+        _tile(
+            "Right answers", "accuracy", numbers, f"{right_before + right_after} of {plural(before + after, 'slice')}"
+        ),
+        _tile(f"{_AFTER.capitalize()}: found", "sensitivity", numbers, f"{right_after} of {plural(after, 'slice')}"),
+        _tile(
+            f"{_BEFORE.capitalize()}: recognised",
+            "specificity",
+            numbers,
+            f"{right_before} of {plural(before, 'slice')}",
+        ),
+    ]
+
+
+def _tile(name: str, key: str, numbers: SplitMetrics, note: str) -> dict:
+    value = numbers[key]
+    return {"name": name, "key": key, "value": "–" if value is None else f"{value:.3f}", "note": note}
+
+
+def summary(metrics: Metrics, split: str | None, run: RunDescription) -> list[str]:
+    """Returns the result in two paragraphs of short sentences; arguments as for `tiles`."""
+    if split is None:
+        return ["No slice with a known class was scored, so there is no figure to report."]
+    numbers = metrics[split]
+    return [
+        " ".join(_separation(split, numbers, run)),
+        " ".join([*_answers(split, metrics), *_errors(split, numbers)]),
+    ]
+
+
+def _separation(split: str, numbers: SplitMetrics, run: RunDescription) -> list[str]:
+    if numbers["auc"] is None:
+        slices = plural(numbers["num_examples"], "slice")
+        return [f"The {split} split has {slices} of one class only, so an AUC is undefined."]
+    return [
+        f"The AUC on {split} is {numbers['auc']:.3f}.",
+        f"That is how often a slice {_AFTER} gets a higher score than one {_BEFORE}: 0.5 is guessing, 1 is perfect.",
+        *_sureness(numbers, run),
+    ]
+
+
+def _sureness(numbers: SplitMetrics, run: RunDescription) -> list[str]:
+    if not (run.patients_known and numbers["num_groups"]):
+        return [
+            "No interval can be trusted here, because it is not known which slices are of the same patient.",
+            "Slices of one patient are alike, so that many slices may tell as little as a few patients do.",
+        ]
+    bounds, patients = trusted_interval(numbers, run), plural(numbers["num_groups"], "patient")
+    if bounds is None:
+        separated = numbers["auc"] in (0, 1)
+        reason = "the classes are perfectly separated" if separated else "a class has fewer than two patients"
+        return [f"No interval can be computed from the {patients}: {reason}."]
+    return [
+        f"The true value probably lies between {bounds[0]:.3f} and {bounds[1]:.3f} (95% interval).",
+        f"This interval counts the {patients}, not the slices: they were drawn anew {RESAMPLES:,} times.",
+    ]
+
+
+def _answers(split: str, metrics: Metrics) -> list[str]:
+    point, numbers = metrics["operating_point"], metrics[split]
+    fixed = point["criterion"] == "fixed"
+    chosen = "fixed" if fixed else f"chosen for {point['criterion']} on {point['chosen_on']}"
+    return [
+        f"At the threshold {point['threshold']:.4f} ({chosen}), {numbers['accuracy']:.2%} of the answers are right.",
+        f"Always giving the commoner answer would be right for {numbers['majority_accuracy']:.2%}.",
+    ]
+
+
+def _errors(split: str, numbers: SplitMetrics) -> list[str]:
+    rows = numbers["confusion_matrix"]
+    wrong = (rows[0][1], rows[1][0])
+    if not any(wrong):
+        return [f"No slice of {split} is misclassified."]
+    return [
+        f"Of {plural(sum(row), 'slice')} {own}, {count} {'is' if count == 1 else 'are'} called {other}."
+        for row, count, own, other in zip(rows, wrong, (_BEFORE, _AFTER), (_AFTER, _BEFORE), strict=True)
+        if sum(row)
+    ]
