@@ -83,6 +83,25 @@ def test_neither_a_notebooks_backend_nor_a_matplotlibrc_changes_a_figure(tmp_pat
     np.testing.assert_array_equal(np.asarray(Image.open("figure.png")), plain)
 
 
+def test_a_notebooks_colours_do_not_fill_a_pipe(tmp_path):
+    Image.fromarray(np.zeros((64, 64), np.uint8)).save(tmp_path / "a.png")
+    words = [sys.executable, "-m", "contrast_tfdata.predict", "a.png"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "FORCE_COLOR": "1", "CLICOLOR_FORCE": "1", "TERM": "xterm"}
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert "\x1b" not in done.stdout
+
+
+def test_importing_the_package_makes_tensorflow_fast():
+    code = "import os, contrast_tfdata; print(os.environ['TF_ENABLE_ONEDNN_OPTS'])"
+    environment = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
+    for given, expected in ((None, "1"), ("0", "0")):
+        more = {} if given is None else {"TF_ENABLE_ONEDNN_OPTS": given}
+        words = [sys.executable, "-c", code]
+        done = subprocess.run(words, capture_output=True, text=True, check=True, env={**environment, **more}, cwd=ROOT)
+        assert done.stdout.strip() == expected
+
+
 WARNED = """
 from contrast_tfdata.console import surroundings
 surroundings.make_independent()

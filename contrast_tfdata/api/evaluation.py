@@ -14,7 +14,7 @@ from contrast_tfdata.evaluation.metrics import confusion_matrix
 from contrast_tfdata.evaluation.summary import choose_all
 from contrast_tfdata.report import figures, gallery, style
 
-_INTERVALS = (("auc_ci95_bootstrap", "patients drawn anew"), ("auc_ci95", "slices taken as independent"))
+_INTERVALS = (("auc_ci95_by_group", "patients left out in turn"), ("auc_ci95", "slices taken as independent"))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

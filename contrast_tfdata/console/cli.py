@@ -36,6 +36,11 @@ class _Terminal(Console):
     def __init__(self, *, stderr: bool = False):
         super().__init__(stderr=stderr, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
+    @property
+    def is_terminal(self) -> bool:
+        """Whether somebody sees it; a notebook sets FORCE_COLOR, and progress bars would fill its pipes and files."""
+        return self.file.isatty()
+
     def render_str(self, text: str, **options) -> Text:
         """Turns text, that of a table's cell too, into what is shown."""
         return super().render_str(printable(text, keep="\n\t"), **options)

@@ -139,8 +139,8 @@ def test_evaluation_knows_patients_and_files(records, trained):
     assert result.predictions.group == tuple(each.group for each in examples)
     np.testing.assert_array_equal(result.pictures, np.stack([each.pixels for each in examples]))
     assert result.choices.operating_point.chosen_on == "validation"
-    assert result.metrics["auc_ci95_bootstrap"] is not None
-    assert "patients drawn anew" in repr(result)
+    assert result.metrics["auc_ci95_by_group"] is not None
+    assert "patients left out in turn" in repr(result)
     right = np.mean(result.predictions.prediction(result.threshold) == result.predictions.label)
     assert result.accuracy == right
     padded = ct.evaluate(model, records.test(64, pad=True), threshold=result.threshold)
@@ -152,7 +152,7 @@ def test_evaluation_takes_any_data_set(records, trained):
     plain = records.test().map(lambda images, labels: (images, labels))
     result = ct.evaluate(model, plain)
     assert result.threshold == 0.5
-    assert result.metrics["auc_ci95_bootstrap"] is None
+    assert result.metrics["auc_ci95_by_group"] is None
     assert result.auc == ct.evaluate(model, records.test()).auc
     with pytest.raises(ValueError, match="not both"):
         ct.evaluate(model, plain, validation=plain, threshold=0.5)

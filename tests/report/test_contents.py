@@ -115,6 +115,6 @@ def test_labels_are_not_to_be_reviewed_by_a_weak_network(draw, parse, shift, kno
     run = RunDescription("A run", manifest={"patients_known": known})
     text = parse(page_of(split, run, suspects=collect_suspects({"test": split}, {}))).text
     test = summarize(None, split)["test"]
-    low, _ = (test["auc_ci95_bootstrap"] if known else test["auc_ci95"]) or (1.0, 1.0)
+    low, _ = (test["auc_ci95_by_group"] if known else test["auc_ci95"]) or (1.0, 1.0)
     assert (low < WEAKEST_REVIEWER) == warned
     assert (f"too weak for this list to mean much: its AUC on test may be as low as {low:.2f}" in text) == warned

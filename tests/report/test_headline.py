@@ -24,9 +24,9 @@ def three_digits(bounds):
 def test_the_interval_counts_patients_and_that_of_slices_is_folded_away(draw, parse):
     metrics = summarize(None, draw(90, 1, shift=1.5))
     test = metrics["test"]
-    assert three_digits(test["auc_ci95"]) != three_digits(test["auc_ci95_bootstrap"])
+    assert three_digits(test["auc_ci95"]) != three_digits(test["auc_ci95_by_group"])
     first, _, folded = page_of(metrics, KNOWN).partition("<details>")
-    low, high = three_digits(test["auc_ci95_bootstrap"])
+    low, high = three_digits(test["auc_ci95_by_group"])
     assert f"95% interval {low} to {high}" in first
     assert f"probably lies between {low} and {high}" in parse(first).text
     assert "counts the 23 patients, not the slices" in parse(first).text
@@ -55,7 +55,7 @@ def test_why_there_is_no_interval_is_said(draw, split, reason):
         group = np.where(predictions.label == 1, "alone", predictions.group)
         predictions = dataclasses.replace(predictions, group=tuple(group.tolist()))
     metrics = summarize(None, predictions)
-    assert metrics["test"]["auc_ci95_bootstrap"] is None
+    assert metrics["test"]["auc_ci95_by_group"] is None
     assert reason in headline.summary(metrics, "test", KNOWN)[0]
 
 
