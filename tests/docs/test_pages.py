@@ -30,7 +30,8 @@ def test_links_lead_to_files_and_headings(page):
 
 def test_every_page_is_in_the_index():
     listed = {link for link in links(ROOT / "docs" / "index.md") if "/" not in link}
-    assert listed | {"index.md"} == {page.name for page in (ROOT / "docs").glob("*.md")}
+    pages = {page.name for kind in ("*.md", "*.ipynb") for page in (ROOT / "docs").glob(kind)}
+    assert listed | {"index.md"} == pages
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
