@@ -42,19 +42,34 @@ _PUBLIC = {
 """What the package offers to Python programs, and where it is."""
 _WITHOUT_TENSORFLOW = ("predict",)
 
-__all__ = ["CLASS_NAMES", "SPLITS", "__version__", *_PUBLIC]
+_HAS_TENSORFLOW = importlib.util.find_spec("tensorflow") is not None
+
+__all__ = ["CLASS_NAMES", "SPLITS", "__version__"]
+__all__ += [name for name in _PUBLIC if _HAS_TENSORFLOW or name in _WITHOUT_TENSORFLOW]
 
 
 def __getattr__(name: str):
     if name not in _PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name not in _WITHOUT_TENSORFLOW and "tensorflow" not in sys.modules:
-        importlib.import_module(f"{__name__}.console.checked_packages").require_tensorflow()
-        importlib.import_module(f"{__name__}.model.runtime_plan").configure_environment()
+    if name not in _WITHOUT_TENSORFLOW:
+        _prepare_tensorflow(name)
     module = importlib.import_module(f"{__name__}.{_PUBLIC[name]}")
     found = module if name == "plots" else getattr(module, name)
     setattr(sys.modules[__name__], name, found)
     return found
+
+
+def _prepare_tensorflow(name: str) -> None:
+    """Raises AttributeError, as for a name that is not there, where TensorFlow is not: hasattr and help then work."""
+    if "tensorflow" in sys.modules:
+        return
+    from contrast_tfdata.errors import ContrastError
+
+    try:
+        importlib.import_module(f"{__name__}.console.checked_packages").require_tensorflow()
+    except ContrastError as error:
+        raise AttributeError(f"{__name__}.{name}: {error}") from None
+    importlib.import_module(f"{__name__}.model.runtime_plan").configure_environment()
 
 
 def __dir__() -> list[str]:

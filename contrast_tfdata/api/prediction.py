@@ -85,7 +85,10 @@ def predict(
 
     Raises:
         DataError: there is no file, or the network cannot be read.
+        TypeError: no path, or something else than paths.
     """
+    if not paths or not all(isinstance(path, str | os.PathLike) for path in paths):
+        raise TypeError(f"Give files or folders, one after the other: predict(A, B). Received: {paths!r}")
     answerer = Answerer.of_runs(workdir)
     found = inputs.find_inputs([os.path.expanduser(path) for path in paths], max_bytes=files.MAX_FILE_BYTES)
     options = inputs.ScoringOptions(

@@ -32,7 +32,7 @@ def require_tensorflow() -> None:
         how = how_to_install("train")
         if python not in NEEDED:
             how = "there is none for this Python; use 3.10 to 3.13 (predict runs here)"
-        raise UsageError(f"this command needs TensorFlow, which is not installed: {how}")
+        raise UsageError(f"it needs TensorFlow, which is not installed: {how}")
     if found := problems(installed_version, python):
         raise ContrastError(
             f"these packages do not fit together: {', '.join(found)}; install the set that was tested: {_ALL_OF_THEM}"

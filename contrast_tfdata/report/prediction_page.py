@@ -104,6 +104,7 @@ def drawn(
 
 def _card(number: int, row: Mapping[str, Any], picture: tuple[str, str] | None, show_names: bool) -> dict[str, Any]:
     facts = [
+        ("row of the table of series", number + 1),
         ("series", row["series_number"]),
         ("plane", row["plane"]),
         ("sequence", row["sequence"]),
@@ -111,7 +112,7 @@ def _card(number: int, row: Mapping[str, Any], picture: tuple[str, str] | None, 
         ("files", row["files"]),
         ("header", row["header"]),
         ("rank in its study", row["rank"]),
-        ("number", row["series_id"]),
+        ("hash of the series", row["series_id"]),
         ("file", row["series"] if show_names else ""),
     ]
     return {

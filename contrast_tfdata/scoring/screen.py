@@ -53,7 +53,7 @@ def counts(scores: Scores, tables: Tables, choices: Choices, num_files: int) -> 
         auc = "undefined (one class)" if found is None else f"{found.auc:.4f}"
         accuracy = (labelled.prediction(choices.operating_point.threshold) == labelled.label).mean()
         over = f"over {len(labelled)} slices"
-        lines.append(f"against the names of their folders: AUC {auc}, accuracy {accuracy:.4f} {over}")
+        lines.append(f"against the names of their folders: AUC {auc}, accuracy {accuracy:.4f} {over}, answered or not")
     return lines
 
 
@@ -77,11 +77,10 @@ def _show_series(console: Console, rows: Sequence[dict]) -> None:
     def place(number: int) -> tuple[bool, bool]:
         return not _deserves_a_look(rows[number]), rows[number]["probability"] is None
 
-    first = sorted(range(len(rows)), key=place)
-    shown = [rows[number] for number in sorted(first[:MAX_SHOWN])]
+    shown = [rows[number] for number in sorted(range(len(rows)), key=place)[:MAX_SHOWN]]
     folder = _common_folder([row["series"] for row in shown])
     if folder:
-        console.print(f"series in {_printable(folder)}, those that deserve a look first:")
+        console.print(f"series in {_printable(folder)}, those to look at first:")
     for row in shown:
         probability = "" if row["probability"] is None else f"{row['probability']:.4f}"
         verdict = f"{row['verdict']}{' (check)' if row['check'] else ''}"
@@ -108,9 +107,11 @@ def _verdicts(scores: Scores, tables: Tables, choices: Choices) -> list[str]:
     said += [f"{found[name]} {name}" for name in VERDICTS[2:] if found[name]]
     headers = Counter(row["header"] for row in tables.series)
     shown = [name for name in HEADERS if headers[name] or name != "unanswered"]
+    band = choices.band
+    unsure = f"; no answer from {band.low:.3f} to {band.high:.3f}" if band and band.low < band.high else ""
     lines = [
         f"{len(scores.predictions)} slices in {len(tables.series)} series: {', '.join(said)} at the threshold "
-        f"{choices.operating_point.threshold:.3f}",
+        f"{choices.operating_point.threshold:.3f}{unsure}",
         f"headers: {', '.join(f'{headers[name]} {name}' for name in shown)}",
     ]
     if tables.studies:

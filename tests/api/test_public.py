@@ -62,6 +62,42 @@ def test_commands_do_not_hide_functions_of_their_names():
         _ = ct.nothing
 
 
+WITHOUT_TENSORFLOW = """
+import importlib.util, sys
+sys.modules["tensorflow"] = None  # As where it is not installed.
+found = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *more: None if name == "tensorflow" else found(name, *more)
+from importlib import metadata
+version = metadata.version
+def without(name):
+    if name.startswith("tensorflow"):
+        raise metadata.PackageNotFoundError(name)
+    return version(name)
+metadata.version = without
+del sys.modules["tensorflow"]
+import contrast_tfdata as ct, pydoc
+assert not hasattr(ct, "load_records") and "load_records" not in dir(ct)
+assert "predict" in dir(ct) and callable(ct.predict)
+pydoc.render_doc(ct)
+from contrast_tfdata import *
+try:
+    ct.load_records
+except AttributeError as error:
+    assert "contrast_tfdata.load_records: it needs TensorFlow, which is not installed" in str(error), error
+"""
+
+
+def test_without_tensorflow_it_is_an_ordinary_module():
+    done = subprocess.run([sys.executable, "-c", WITHOUT_TENSORFLOW], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("paths", [(), (["a", "b"],), (None,)])
+def test_prediction_of_no_path(paths):
+    with pytest.raises(TypeError, match="one after the other"):
+        ct.predict(*paths)
+
+
 def test_prediction_imports_no_tensorflow():
     code = "import sys, contrast_tfdata as ct; ct.predict; sys.exit('tensorflow' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

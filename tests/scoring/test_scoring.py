@@ -212,6 +212,7 @@ def test_what_is_indeterminate_is_counted_and_written(scores, tmp_path):
     choices = Choices(AT_HALF.operating_point, IndeterminateBand(0.5, 0.9, 0.02, "validation"))
     said = shown(scores, choices)
     assert "3 slices in 2 series: 0 with_gad, 1 no_gad, 1 indeterminate at the threshold 0.500" in said
+    assert "; no answer from 0.500 to 0.900" in said
     assert "headers: 0 agree, 0 conflict, 1 silent, 0 contradictory, 1 unanswered" in said
     write(tmp_path / "p.csv", scores, choices)
     series = (tmp_path / "p.series.csv").read_text().splitlines()
