@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from contrast_tfdata import __version__
 from contrast_tfdata.images import reading
 from contrast_tfdata.images.label_maps import check_intensities
 from contrast_tfdata.images.slices import OUT_OF_SCOPE, FileFacts, FramePlace, RejectedImageError, Slice
@@ -20,6 +19,8 @@ from contrast_tfdata.intake.files import FileRef
 if TYPE_CHECKING:
     from contrast_tfdata.phantom import PhantomOptions
 
+_PHANTOM = "0.1.0"
+"""Version of what synthetic patients look like. By it they get the ids by which they are divided and ordered."""
 DEVELOPMENT = "development"
 """Pool of files from a training folder that has a test folder beside it: train or validation, never test."""
 
@@ -164,7 +165,7 @@ class PhantomUnit:
 
     def scan(self) -> FileFacts:
         """Describes the patient; its digest stands for all that its pixels depend on. There is no file: 0 bytes."""
-        recipe = f"phantom {__version__} seed {self.seed} patient {self.patient} {self.options}"
+        recipe = f"phantom {_PHANTOM} seed {self.seed} patient {self.patient} {self.options}"
         recipe += " other sequences" if self.options.other_sequences else ""
         return FileFacts(hashlib.sha256(recipe.encode()).digest(), "phantom", 0, 2 * self.options.slices_per_class)
 
