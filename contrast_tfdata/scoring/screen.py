@@ -117,7 +117,8 @@ def _verdicts(scores: Scores, tables: Tables, choices: Choices) -> list[str]:
     if tables.studies:
         both = sum(row["both_phases"] == "yes" for row in tables.studies)
         conflicts = sum(row["conflicts"] > 0 for row in tables.studies)
-        lines.append(f"{len(tables.studies)} studies: {both} with both phases, {conflicts} with conflicts")
+        number = "1 study" if len(tables.studies) == 1 else f"{len(tables.studies)} studies"
+        lines.append(f"{number}: {both} with both phases, {conflicts} with conflicts")
     return lines
 
 
