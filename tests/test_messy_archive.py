@@ -95,8 +95,9 @@ def told_everywhere(messy, words):
     """Returns the only warning with these words, which console, manifest, report and model card must all give."""
     (line,) = [each for each in messy.manifest["warnings"] if words in each]
     assert f"warning: {line}" in messy.console
-    assert line in messy.report
-    assert line in messy.card
+    sentence = line[:1].upper() + line[1:]
+    assert sentence in messy.report
+    assert sentence in messy.card
     return line
 
 

@@ -219,7 +219,9 @@ def test_full_disk_for_logs_and_history_is_warned_of(records, tmp_path):
     assert [row["epoch"] for row in history] == [1, 2]
     said = console.file.getvalue()
     assert said.count(f"warning: {workdir}/logs: logs cannot be written") == 1
-    assert f"warning: {workdir}/history.csv cannot be written (Is a directory); training goes on" in said
+    assert (
+        f"warning: {workdir}/history.csv cannot be written (a folder, which no file replaces); training goes on" in said
+    )
 
 
 def test_other_data_are_refused_with_the_difference(one_epoch, tmp_path):
