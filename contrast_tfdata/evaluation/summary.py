@@ -165,10 +165,6 @@ def _with_bootstrap(predictions: Predictions, threshold: float) -> BootstrappedF
     return {**metrics_at(predictions, threshold), "auc_ci95_bootstrap": None if interval is None else list(interval)}
 
 
-def _at_half(validation: Predictions) -> AtThreshold:
-    return _accuracy_at(validation, DEFAULT_THRESHOLD)
-
-
 def _best_on_test(test: Predictions, choices: Choices) -> BestOnTest:
     scored = test.labelled()
     _, _, best = slides_sweep(scored.label, scored.probability)

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Sequence
 from contrast_tfdata.errors import DataError
 from contrast_tfdata.images.slices import RejectedImageError
 from contrast_tfdata.intake import zip_directory
-from contrast_tfdata.storage.bounded_file import kind_of
+from contrast_tfdata.storage.bounded_file import OPEN_FLAGS, kind_of
 
 MAX_FILE_BYTES = 512 << 20
 """Default of the largest file that is read: 512 MiB."""
@@ -64,7 +64,6 @@ _DAMAGED = (
     *(getattr(getattr(zipfile, module, None), name, EOFError) for module, name in _OWN_ERRORS),
 )  # fmt: skip
 """What zipfile and the decompressors raise on a member that is not what the archive says."""
-_OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -102,7 +101,7 @@ class FileRef:
         return data
 
     def _read_file(self) -> bytes:
-        descriptor = os.open(os.path.join(self.root, *self.path.split("/")), _OPEN_FLAGS)
+        descriptor = os.open(os.path.join(self.root, *self.path.split("/")), OPEN_FLAGS)
         with os.fdopen(descriptor, "rb") as file:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
