@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from contrast_tfdata.images.slices import FileFacts
+from contrast_tfdata.wording import plural
 
 _TEXTS = {
     "plane_unknown": "the file does not say how its slices lie (DICOM without ImageOrientationPatient, taken for "
@@ -27,6 +28,6 @@ def lines(scanned: Iterable[tuple[str, FileFacts]], *, examples: bool = False) -
         for code in facts.warnings:
             first.setdefault(code, path)
     return [
-        f"{count} files: {_TEXTS.get(code, code)}{f'; for example {first[code]}' if examples else ''}"
+        f"{plural(count, 'file')}: {_TEXTS.get(code, code)}{f'; for example {first[code]}' if examples else ''}"
         for code, count in sorted(counts.items())
     ]

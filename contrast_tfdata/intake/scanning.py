@@ -11,6 +11,7 @@ from contrast_tfdata.errors import Problems
 from contrast_tfdata.images.slices import OUT_OF_SCOPE, FileFacts, RejectedImageError
 from contrast_tfdata.intake.units import Unit
 from contrast_tfdata.intake.workers import Workers
+from contrast_tfdata.wording import plural
 
 Progress = Callable[[str, int, int], None]
 """Called as progress(stage, done, total)."""
@@ -33,7 +34,7 @@ class Rejection:
 def unusable(rejected: Sequence[Rejection], what_else: str) -> Problems:
     """Returns the files that cannot be used, as what a user has to mend; `what_else` ends the headline."""
     return Problems(
-        f"{len(rejected)} files cannot be used (--on_bad_image=skip leaves them out); {what_else}:",
+        f"{plural(len(rejected), 'file')} cannot be used (--on_bad_image=skip leaves such files out); {what_else}:",
         [f"{each.path}: {each.code}: {each.detail}" for each in rejected],
     )
 

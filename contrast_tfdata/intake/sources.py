@@ -16,6 +16,7 @@ from contrast_tfdata.intake.group_regex import compile_pattern, find_patients
 from contrast_tfdata.intake.names import one_form
 from contrast_tfdata.intake.units import FileUnit, PhantomUnit, Unit
 from contrast_tfdata.phantom import PhantomOptions
+from contrast_tfdata.wording import plural
 
 _SHOWN_NAMES = 10
 _SHARD = re.compile(r"contrast-\w+\.tfrecord-\d+-of-\d+")
@@ -221,7 +222,7 @@ def _empty_classes(
         counts[label] += len(refs)
     empty = [name for label, name in enumerate(CLASS_NAMES) if not counts[label]]
     found = ", ".join(
-        f"{name} ({counts[_class_label(name)]} files)" for name in names if _class_label(name) is not None
+        f"{name} ({plural(counts[_class_label(name)], 'file')})" for name in names if _class_label(name) is not None
     )
     return [
         Problems(

@@ -17,6 +17,7 @@ from contrast_tfdata.intake.units import Unit
 from contrast_tfdata.intake.workers import Workers
 from contrast_tfdata.patients import assignment, near_duplicates
 from contrast_tfdata.patients.thumbnails import ThumbnailFile, ThumbnailsOfUnits
+from contrast_tfdata.wording import plural
 
 MOST_JOINED = 0.2
 """Share of all names that may be joined into one group because files look alike.
@@ -85,7 +86,7 @@ def patient_id_warnings(scanned: Iterable[tuple[Unit, FileFacts]]) -> list[str]:
     lines = []
     if placeholders:
         what = "PatientID is a placeholder such as ANONYMOUS or 0, so the study stands for the patient"
-        lines.append(f"{placeholders} files: {what}")
+        lines.append(f"{plural(placeholders, 'file')}: {what}")
     total, most = sum(map(len, studies.values())), max(map(len, studies.values()), default=0)
     if total >= _LEAST_STUDIES and most > _MOST_OF_STUDIES * total:
         advice = "where that is no person's number, name patients with --group_regex or a table"

@@ -11,6 +11,7 @@ from contrast_tfdata.patients.findings import first_of
 from contrast_tfdata.patients.plan import PairAcrossSplits, Plan, PlannedUnit, find_across_splits, side_of
 from contrast_tfdata.patients.thumbnails import ThumbnailFile
 from contrast_tfdata.storage.csv_text import csv_line, guard_formula
+from contrast_tfdata.wording import plural
 
 FILE_NAME = "look_alikes.csv"
 
@@ -59,7 +60,7 @@ def warnings(across_splits: Sequence[PairAcrossSplits]) -> list[str]:
     """Returns the line that says how many look alike, with the first of them; none where there are none."""
     if not across_splits:
         return []
-    what = f"{len(across_splits)} pairs of files look alike and stand in several splits ({FILE_NAME} lists them)"
+    what = f"{plural(len(across_splits), 'pair')} of look-alike files in several splits ({FILE_NAME} lists them)"
     return [f"NEAR-DUPLICATES: {what}: {first_of(across_splits, _both)}"]
 
 

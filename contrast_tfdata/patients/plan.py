@@ -23,6 +23,7 @@ from contrast_tfdata.patients.near_duplicates import Pair
 from contrast_tfdata.patients.options import PlanOptions
 from contrast_tfdata.patients.splits import SplitOptions
 from contrast_tfdata.patients.thumbnails import ThumbnailFile, ThumbnailsOfUnits
+from contrast_tfdata.wording import plural
 
 PATIENTS_UNKNOWN = (
     "patient independence unverified: no patient is known for some files, so slices of one patient may stand on both "
@@ -192,7 +193,7 @@ def _without_copies(scanned: list[Scanned], rule: str, findings: Findings) -> li
         return duplicates.drop_copies(scanned)
     copies = duplicates.count_copies(scanned)
     if copies:
-        findings.warnings.append(f"{copies} exact copies of images kept, as on the slides")
+        findings.warnings.append(f"exact copies of images kept, as on the slides: {copies}")
     return scanned
 
 
@@ -282,13 +283,13 @@ def _keep_previous(
             moved.append(f"{shown_path(unit)}: {before} before")
     findings.add_leaks("files stand in another split than in the records whose split is to be kept", moved)
     source = f"the records {options.previous.fingerprint[:12]}"
-    line = f"{kept} of {len(chosen)} files are in the split that they or their patients have in {source}"
+    line = f"{kept} of {plural(len(chosen), 'file')} in the split that they or their patients have in {source}"
     findings.warnings.append(line)
 
 
 def _joined_warnings(pairs: Sequence[Pair], groups: Sequence[str]) -> list[str]:
     together = sum(groups[pair.first] == groups[pair.second] for pair in pairs)
-    return [f"{together} pairs of files look alike and were kept in one group"] if together else []
+    return [f"{plural(together, 'pair')} of look-alike files kept in one group"] if together else []
 
 
 def _across_splits(

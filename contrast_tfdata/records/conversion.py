@@ -24,6 +24,7 @@ from contrast_tfdata.records.options import ConversionOptions
 from contrast_tfdata.records.verification import verify
 from contrast_tfdata.storage.csv_text import csv_line, guard_formula
 from contrast_tfdata.storage.staging import space_for
+from contrast_tfdata.wording import plural
 
 REJECTED_FILE = "rejected.csv"
 
@@ -76,7 +77,7 @@ def finish(
     if problems + empty:
         raise DataError.listing_kinds(problems + empty)
     if outcome.constant:
-        warnings.append(f"{outcome.constant} slices have one grey value all over")
+        warnings.append(f"{plural(outcome.constant, 'slice')} with one grey value all over")
     warnings += one_person.warnings(unit for units in plan.units.values() for unit in units)
     warnings += copied_patients.warnings(plan, options.plan)
     across_splits = copied_patients.with_copies(outcome.across_splits, plan, options.plan)

@@ -4,7 +4,8 @@ from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.evaluation import Metrics
 from contrast_tfdata.evaluation.contents import Interval, SplitMetrics
 from contrast_tfdata.report.description import RunDescription
-from contrast_tfdata.report.words import CLASS_WORDS, plural
+from contrast_tfdata.report.words import CLASS_WORDS
+from contrast_tfdata.wording import plural
 
 _BEFORE, _AFTER = (CLASS_WORDS[name] for name in CLASS_NAMES)
 

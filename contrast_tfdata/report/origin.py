@@ -2,7 +2,7 @@
 
 from contrast_tfdata.evaluation import Metrics
 from contrast_tfdata.report.description import RunDescription
-from contrast_tfdata.report.words import plural
+from contrast_tfdata.wording import plural
 
 FEWEST_PATIENTS = 50
 """With fewer, each patient is more than 2 % of what a figure rests on."""

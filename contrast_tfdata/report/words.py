@@ -4,8 +4,3 @@ from contrast_tfdata import CLASS_NAMES
 
 CLASS_WORDS = dict(zip(CLASS_NAMES, ("before contrast", "after contrast"), strict=True))
 """The classes as a reader of English knows them."""
-
-
-def plural(count: int, noun: str) -> str:
-    """Returns the count with its noun."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

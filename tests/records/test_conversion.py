@@ -166,7 +166,7 @@ def test_constant_images_are_counted(png_tree, tmp_path):
     root = png_tree((4, 4))
     Image.new("L", (24, 24), 7).save(root / "no_gad" / "p9_flat.png")
     manifest = make(root, tmp_path / "records")
-    assert "1 slices have one grey value all over" in manifest.warnings
+    assert "1 slice with one grey value all over" in manifest.warnings
 
 
 def test_exact_copies_are_kept_once(png_tree, tmp_path):
@@ -206,7 +206,7 @@ def test_an_exact_copy_under_another_patient_is_warned_of_and_listed(png_tree, t
     assert found == sorted(expected)
     assert {row["similarity"] for row in listed_look_alikes(tmp_path / "records")} == {"1.000"}
     (line,) = [each for each in manifest.warnings if each.startswith("NEAR-DUPLICATES")]
-    assert f"{len(expected)} pairs of files look alike and stand in several splits" in line
+    assert f"{len(expected)} pairs of look-alike files in several splits" in line
     (line,) = [each for each in manifest.warnings if each.startswith("the same image")]
     one, other = (group_key(f"patient:p{number:04d}", keyed) for number in (0, 1))
     assert line.endswith(f"and is kept once: 1 of them: no_gad/{one}_00000.png = no_gad/{other}_copy.png")
@@ -221,7 +221,7 @@ def test_empty_slices_of_several_patients_make_them_no_one_person(png_tree, tmp_
         Image.new("L", (24, 24)).save(root / "no_gad" / f"p{number:04d}_empty.png")
     manifest = make(root, tmp_path / "records")
     assert manifest.files["duplicates"] == 5
-    assert manifest.warnings == ("1 slices have one grey value all over",)
+    assert manifest.warnings == ("1 slice with one grey value all over",)
 
 
 def test_allowed_copies_of_two_patients_are_listed_once(heads, tmp_path):
@@ -266,7 +266,7 @@ def test_every_kind_of_problem_is_listed_at_once(png_tree, tmp_path):
         "  development: no_gad/p0001_00004.png = test: no_gad/p9_leak.png",
         "patients stand in several splits (--allow_leakage goes on, and says so in the report):",
         "  development no_gad/p0000_00000.png, test no_gad/p0000_00000.png",
-        "1 files cannot be used (--on_bad_image=skip leaves them out); decoding may find more:",
+        "1 file cannot be used (--on_bad_image=skip leaves such files out); decoding may find more:",
         "  no_gad/p0_empty.png: empty: the file has no bytes",
     ]
     skipped = ConversionOptions(preprocessing=SMALL, skip_bad_images=True)
@@ -350,7 +350,7 @@ def test_near_duplicates_share_a_group_where_no_patient_is_known(heads, tmp_path
     assert len(found) == 16
     assert all(len(each) == 1 for each in found.values())
     assert sum(info.groups for info in manifest.splits.values()) == 16
-    assert "16 pairs of files look alike and were kept in one group" in manifest.warnings
+    assert "16 pairs of look-alike files kept in one group" in manifest.warnings
     make(root, tmp_path / "shuffled", group_regex=None, reorder=random.Random(1).shuffle)
     assert contents(tmp_path / "records") == contents(tmp_path / "shuffled")
 
@@ -371,7 +371,7 @@ def test_near_duplicates_of_a_test_folder_are_listed(heads, tmp_path):
     Image.fromarray(heads[0][3:, 2:]).save(test_root / "no_gad" / "cut.png")
     manifest = make(root, tmp_path / "records", group_regex=None, test_root=test_root)
     (line,) = [each for each in manifest.warnings if each.startswith("NEAR-DUPLICATES")]
-    assert "2 pairs of files look alike and stand in several splits" in line
+    assert "2 pairs of look-alike files in several splits" in line
     assert "test no_gad/cut.png = " in line
     assert "no_gad/000.png" in line
     assert "no_gad/copy-000.png" in line
@@ -395,7 +395,7 @@ def test_one_person_under_two_numbers_is_warned_of_and_listed(heads, tmp_path, r
     assert manifest.patients_known
     (line,) = [each for each in manifest.warnings if each.startswith("NEAR-DUPLICATES")]
     first = f"test no_gad/{group_key('patient:q0')}_1.png = "
-    assert f"16 pairs of files look alike and stand in several splits (look_alikes.csv lists them): {first}" in line
+    assert f"16 pairs of look-alike files in several splits (look_alikes.csv lists them): {first}" in line
     assert line.endswith("; and 11 more")
     with open(tmp_path / "records" / "look_alikes.csv", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -461,7 +461,7 @@ def test_the_split_of_old_records_is_kept_when_files_are_added(png_tree, tmp_pat
     after = {each.example_id: split for split, each in records_of(tmp_path / "new", new)}
     assert {key: after[key] for key in before} == before
     assert len(after) == 104
-    assert any("40 of 104 files are in the split" in each for each in new.warnings)
+    assert any("40 of 104 files in the split" in each for each in new.warnings)
     assert new.splits["test"].classes == pytest.approx({"no_gad": 12, "with_gad": 8.8}, abs=4)
 
 

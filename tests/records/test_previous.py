@@ -27,7 +27,7 @@ def test_old_patients_stay_and_the_folder_may_be_replaced(tmp_path):
         tmp_path / "records", "--phantom_patients=9", *phantom, "--overwrite", f"--keep_split_of={tmp_path}/records"
     )
     assert result.returncode == 0, result.stderr
-    assert f"6 of 9 files are in the split that they or their patients have in the records {old.fingerprint[:12]}" in (
+    assert f"6 of 9 files in the split that they or their patients have in the records {old.fingerprint[:12]}" in (
         result.stdout
     )
     new = previous.read(tmp_path / "records")
