@@ -14,7 +14,12 @@ from collections.abc import Mapping, Sequence
 from multiprocessing.reduction import DupFd
 from typing import Protocol
 
-IMPORTED = ("tensorflow", "contrast_tfdata.training.loop", "contrast_tfdata.scoring.inputs", "contrast_tfdata.report")
+IMPORTED = (
+    "tensorflow",
+    "contrast_tfdata.training.loop",
+    "contrast_tfdata.scoring.file_scores",
+    "contrast_tfdata.report",
+)
 """By the process that is forked. No operation may run there: TensorFlow's threads begin with the first."""
 
 

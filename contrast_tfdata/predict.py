@@ -10,12 +10,14 @@ from contrast_tfdata.console.help_page import HelpPage
 from contrast_tfdata.errors import DataError, Problems, UsageError
 from contrast_tfdata.intake.selection import SliceSelection
 from contrast_tfdata.model import pretrained
+from contrast_tfdata.wording import plural
 
 # The rest is imported where it is used: workers import this module, too, and need nothing of it.
 if TYPE_CHECKING:
     from contrast_tfdata.evaluation import Choices
     from contrast_tfdata.scoring.answerer import Answerer
-    from contrast_tfdata.scoring.inputs import Inputs, Scores, ScoringOptions
+    from contrast_tfdata.scoring.file_scores import Scores, ScoringOptions
+    from contrast_tfdata.scoring.inputs import Inputs
     from contrast_tfdata.scoring.tables import Tables
     from contrast_tfdata.storage.ownership import Outputs
 
@@ -60,7 +62,7 @@ def main(argv: list[str]) -> None:
     if not argv:
         raise UsageError("name at least one file or folder: predict INPUT...; --help has examples")
     _check_network_flags()
-    from contrast_tfdata.scoring import inputs, screen, tables
+    from contrast_tfdata.scoring import file_scores, inputs, screen, tables
     from contrast_tfdata.storage import ownership
 
     output, report = _checked_output(_OUTPUT.value), _checked_report(_REPORT.value)
@@ -78,7 +80,7 @@ def main(argv: list[str]) -> None:
         cli.console.print(line)
     found = inputs.find_inputs(argv, max_bytes=_MAX_BYTES.value)
     ownership.refuse_inputs(outputs, found.real_paths)
-    asked = inputs.ScoringOptions(answerer.preprocessing, gate=answerer.gate, **options)
+    asked = file_scores.ScoringOptions(answerer.preprocessing, gate=answerer.gate, **options)
     scores = _score(found, answerer, asked, num_workers)
     rows = tables.Tables.of(scores, answerer.choices, clear_ids=_IDS.value == "clear")
     counts = screen.counts(scores, rows, answerer.choices, found.num_files)
@@ -103,12 +105,12 @@ def main(argv: list[str]) -> None:
 def _score(found: "Inputs", answerer: "Answerer", options: "ScoringOptions", num_workers: int | None) -> "Scores":
     from contrast_tfdata.console import display
     from contrast_tfdata.intake.workers import Workers
-    from contrast_tfdata.scoring import inputs
+    from contrast_tfdata.scoring import file_scores
     from contrast_tfdata.scoring.detector import SequenceDetector
 
     detector = SequenceDetector.for_slices(answerer.preprocessing.to_json())
     with Workers(num_workers) as pool, display.conversion_progress(cli.console) as progress:
-        return inputs.score_files(found, answerer.predictor(), options, pool, progress, detector)
+        return file_scores.score_files(found, answerer.predictor(), options, pool, progress, detector)
 
 
 def _problems(scores: "Scores", choices: "Choices") -> list[Problems]:
@@ -116,7 +118,7 @@ def _problems(scores: "Scores", choices: "Choices") -> list[Problems]:
     if not scores.verdicts(choices) and not scores.rejected:
         return [Problems("there is no image among these files; what they are is counted above")]
     found = [
-        Problems(f"{len(each)} damaged files ({code}), the others are done:", each, complete=False)
+        Problems(f"{plural(len(each), 'damaged file')} ({code}); all others are done:", each, complete=False)
         for code, each in scores.damaged()
     ]
     if _FAIL_ON_CONFLICT.value:

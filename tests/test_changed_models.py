@@ -64,4 +64,4 @@ def test_an_older_model_answers_as_before(model, tmp_path):
     age(model)
     result = run("predict", *words("predict", tmp_path), "--num_workers=1")
     assert result.returncode == 0, result.stderr
-    assert "1 slices in 1 series" in result.stdout
+    assert "1 series (1 slice)" in result.stdout

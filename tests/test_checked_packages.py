@@ -86,8 +86,8 @@ def test_predict_needs_nothing_of_the_extra(tmp_path):
             Image.fromarray(pixels).save(tmp_path / name / f"{number}.png")
     result = started("predict", [str(tmp_path), "--output=p.csv"], tmp_path, NO_TENSORFLOW)
     assert (result.returncode, result.stderr) == (0, "")
-    assert "4 slices in 4 series" in result.stdout
-    assert "against the names of their folders: AUC" in result.stdout
+    assert "4 series (4 slices)" in result.stdout
+    assert "labels from folders named no_gad and with_gad: AUC" in result.stdout
 
 
 def test_where_there_is_no_tensorflow_for_this_python_that_is_said(monkeypatch):

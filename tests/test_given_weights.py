@@ -15,7 +15,7 @@ def test_shipped_weights_predict_are_evaluated_and_trained_on(png_tree, tmp_path
     said = succeed("predict", pictures, f"--output={tmp_path}/p.csv")
     (line,) = (line for line in said.splitlines() if line.startswith("weights: "))
     assert "trained on synthetic patients only; not a medical device" in line
-    assert "12 slices in 12 series" in said
+    assert "12 series (12 slices)" in said
 
     succeed("make_records", f"--train_dir={pictures}", f"--output_dir={tmp_path}/records", "--test_fraction=0.5")
     before = {path: path.read_bytes() for path in pretrained.directory().iterdir() if path.is_file()}

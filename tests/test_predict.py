@@ -31,7 +31,7 @@ def test_no_value_that_pydicom_complains_of_is_printed(tmp_path):
     (tmp_path / "a.dcm").write_bytes(dicom_bytes(SeriesInstanceUID="1.2.333").replace(b"1.2.333\0", SECRET.encode()))
     result = predict(tmp_path / "a.dcm")  # One file is read in the process itself, where absl prints what is logged.
     assert result.returncode == 0, result.stderr
-    assert b"1 slices in 1 series" in result.stdout
+    assert b"1 series (1 slice)" in result.stdout
     assert result.stderr == b""
     assert SECRET.encode() not in result.stdout
 
@@ -94,7 +94,7 @@ def test_headers_are_audited_and_no_word_of_theirs_gets_out(export, tmp_path, su
     conflicts = [row for row in rows if row["header"] == "conflict"]
     assert len(conflicts) == 1  # The ramps of all series are alike, and so are the answers; two headers say opposites.
     assert "headers: 1 agree, 1 conflict, 4 silent, 2 contradictory" in said
-    assert "1 damaged files (truncated)" in complained
+    assert "1 damaged file (truncated)" in complained
     assert f"{export}/cut.dcm: " in complained
     listed = f"{conflicts[0]['series']}: the header says {conflicts[0]['header_claim']}, the network "
     assert (listed in complained) == ("--fail_on_conflict" in flags)
@@ -164,7 +164,7 @@ def test_its_own_tables_and_pages_are_replaced(tmp_path, picture, suffix):
     words = [picture.parent, f"--output={picture.parent}/p.{suffix}", f"--report={picture.parent}/p.html"]
     results = [predict(*words) for _ in range(2)]
     assert [result.returncode for result in results] == [0, 0], results[1].stderr
-    assert b"1 slices in 1 series" in results[1].stdout
+    assert b"1 series (1 slice)" in results[1].stdout
 
 
 @pytest.mark.parametrize(

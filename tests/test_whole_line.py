@@ -304,11 +304,11 @@ class TestTheWholeLine:
         predict = ["predict", f"--workdir={root}/run", "--slice_range=0,1", ONE_WORKER]
         said = succeed(*predict, folder, f"--output={tmp_path}/p.csv")
         assert "6 files: 3 scored, 3 copies" in said
-        assert "3 slices in 1 series" in said
+        assert "1 series (3 slices)" in said
         assert sorted(row["slice_index"] for row in read_rows(tmp_path / "p.csv")) == ["0", "1", "2"]
         write_png(folder / "a.png", 1, size=60)
         said = succeed(*predict, folder, folder / "a.png")
-        assert "4 slices in 2 series" in said
+        assert "2 series (4 slices)" in said
 
     def test_odd_names_are_shown_as_they_are(self, trained, tmp_path, monkeypatch):
         root, _, _ = trained
@@ -332,8 +332,8 @@ class TestTheWholeLine:
         evaluate = [f"--workdir={root}/run", f"--records_dir={tmp_path}/records", f"--output_dir={tmp_path}/out"]
         succeed("evaluate", *evaluate)
         said = succeed("predict", f"--workdir={root}/run", pictures, f"--output={tmp_path}/p.csv")
-        assert "24 slices in 24 series" in said
-        assert "against the names of their folders: AUC" in said
+        assert "24 series (24 slices)" in said
+        assert "labels from folders named no_gad and with_gad: AUC" in said
         evaluated = read_rows(tmp_path / "out" / "predictions-test.csv")
         predicted = {row["path"].removeprefix(f"{pictures}/"): row for row in read_rows(tmp_path / "p.csv")}
         for row in evaluated:

@@ -133,7 +133,7 @@ def test_company_alone_is_said_to_be_no_image(tmp_path):
     done = run("predict", str(tmp_path))
     assert done.returncode == 65
     assert "there is no image among these files" in done.stderr
-    assert "1 files: 0 scored, 1 out of scope" in done.stdout
+    assert "1 file: 0 scored, 1 out of scope" in done.stdout
 
 
 def test_records_leave_out_the_same_and_count_it(export, tmp_path):

@@ -38,7 +38,7 @@ from tensorflow.python.autograph.core import converter  # noqa: E402
 from tensorflow.python.autograph.impl import api  # noqa: E402
 
 import contrast_tfdata.runs.outcome  # noqa: E402, F401
-import contrast_tfdata.scoring.inputs  # noqa: E402, F401
+import contrast_tfdata.scoring.file_scores  # noqa: E402, F401
 import contrast_tfdata.training.addons  # noqa: E402, F401
 import contrast_tfdata.training.loop  # noqa: E402, F401
 from contrast_tfdata.report import figures, style  # noqa: E402

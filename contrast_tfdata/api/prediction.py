@@ -9,7 +9,7 @@ from contrast_tfdata.intake import files
 from contrast_tfdata.intake.workers import Workers
 from contrast_tfdata.model import pretrained
 from contrast_tfdata.patients import group_keys
-from contrast_tfdata.scoring import inputs
+from contrast_tfdata.scoring import file_scores, inputs
 from contrast_tfdata.scoring.answerer import Answerer
 from contrast_tfdata.scoring.detector import SequenceDetector
 from contrast_tfdata.scoring.tables import Tables
@@ -24,7 +24,10 @@ class SeriesAnswer:
         slices: how many were scored.
         probability: of with_gad, in [0, 1]; None where nothing was scored.
         verdict: `no_gad`, `with_gad`, `indeterminate` or `not_t1`.
-        reason: why there is no answer, a word; "" where there is one.
+        reason: why the verdict is `indeterminate` or `not_t1`, a code; "" otherwise.
+        study: of the study, a keyed hash of its UID; "" where it has none.
+        series_id: of the series, likewise.
+        series_number: its SeriesNumber; None where it has none.
         header: whether header or BIDS name agree: `agree`, `conflict`, `silent`, `contradictory` or `unanswered`.
         header_claim: what they say: `no_gad`, `with_gad`, `silent` or `contradictory`.
         plane: in which it was acquired.
@@ -37,6 +40,9 @@ class SeriesAnswer:
     probability: float | None
     verdict: str
     reason: str
+    study: str
+    series_id: str
+    series_number: int | None
     header: str
     header_claim: str
     plane: str
@@ -73,7 +79,11 @@ class Answers(list[SeriesAnswer]):
 
 
 def predict(
-    *paths: str | os.PathLike[str], workdir: str = pretrained.NAME, num_workers: int = 1, batch_size: int = 64
+    *paths: str | os.PathLike[str],
+    workdir: str = pretrained.NAME,
+    num_workers: int = 1,
+    batch_size: int = 64,
+    clear_ids: bool = False,
 ) -> Answers:
     """Says of each series whether it was taken before or after contrast.
 
@@ -82,6 +92,7 @@ def predict(
         workdir: `shipped` for the weights of this package, or the folder of a trained run, or several as A,B,C.
         num_workers: processes that decode. With more than one, a script needs `if __name__ == "__main__":`.
         batch_size: slices in memory at once.
+        clear_ids: give the UIDs of studies and series as they are, and not their hashes.
 
     Raises:
         DataError: there is no file, or the network cannot be read.
@@ -91,16 +102,15 @@ def predict(
         raise TypeError(f"Give files or folders, one after the other: predict(A, B). Received: {paths!r}")
     answerer = Answerer.of_runs(workdir)
     found = inputs.find_inputs([os.path.expanduser(path) for path in paths], max_bytes=files.MAX_FILE_BYTES)
-    options = inputs.ScoringOptions(
+    options = file_scores.ScoringOptions(
         answerer.preprocessing, batch_size=batch_size, secret=group_keys.own(), gate=answerer.gate
     )
     detector = SequenceDetector.for_slices(answerer.preprocessing.to_json())
     with Workers(num_workers) as workers:
-        scores = inputs.score_files(found, answerer.predictor(), options, workers, lambda *stage: None, detector)
+        scores = file_scores.score_files(found, answerer.predictor(), options, workers, lambda *stage: None, detector)
     names = [field.name for field in dataclasses.fields(SeriesAnswer)]
-    answers = (
-        SeriesAnswer(**{name: row[name] for name in names}) for row in Tables.of(scores, answerer.choices).series
-    )
+    rows = Tables.of(scores, answerer.choices, clear_ids=clear_ids).series
+    answers = (SeriesAnswer(**{name: row[name] for name in names}) for row in rows)
     skipped = [(each.path, each.code) for each in scores.skipped]
     return Answers(answers, skipped, [(each.path, each.detail) for each in scores.rejected])
 

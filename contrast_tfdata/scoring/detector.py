@@ -4,6 +4,7 @@ It was learned from synthetic patients as the first one was (flags/sequences.fla
 does not say T1.
 """
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,21 +12,24 @@ import numpy as np
 
 from contrast_tfdata.evaluation.predictions import logit
 from contrast_tfdata.model import pretrained, views
-from contrast_tfdata.model.weights import load_model
+from contrast_tfdata.model.weights import load_description, load_model
 from contrast_tfdata.scoring import carried
 from contrast_tfdata.scoring.predictor import Predictor
 
 
 class SequenceDetector:
-    """A network that tells other sequences from T1.
+    """A network that tells other sequences from T1; its weights are read when it is first asked.
+
+    Args:
+        description: of the network, as `weights.load_description` returns it.
 
     Attributes:
         threshold: the mean logit of a series above which it shows another sequence.
     """
 
-    def __init__(self, predict: Predictor, threshold: float):
-        self._predict = predict
-        self.threshold = threshold
+    def __init__(self, description: Mapping[str, Any]):
+        self._views = views.stored(description)
+        self.threshold = float(logit(carried.choices(description).operating_point.threshold))
 
     @classmethod
     def for_slices(cls, preprocessing: Mapping[str, Any]) -> "SequenceDetector | None":
@@ -37,12 +41,18 @@ class SequenceDetector:
         Raises:
             DataError: the package is damaged.
         """
-        weights, description = load_model(pretrained.sequence_directory())
-        if dict(description["preprocessing"]) != dict(preprocessing):
-            return None
-        threshold = float(logit(carried.choices(description).operating_point.threshold))
-        return cls(Predictor([weights], views.stored(description)), threshold)
+        description = load_description(pretrained.sequence_directory())
+        return cls(description) if dict(description["preprocessing"]) == dict(preprocessing) else None
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Returns the logits, (N,) float32, of (N, S, S) uint8: above `threshold` for another sequence."""
+        """Returns the logits, (N,) float32, of (N, S, S) uint8: above `threshold` for another sequence.
+
+        Raises:
+            DataError: the package is damaged.
+        """
         return self._predict(images)
+
+    @functools.cached_property
+    def _predict(self) -> Predictor:
+        weights, _ = load_model(pretrained.sequence_directory())
+        return Predictor([weights], self._views)

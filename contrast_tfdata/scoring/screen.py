@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Column, Table
 
+from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.evaluation import Choices
 from contrast_tfdata.evaluation.auc import auc_components
 from contrast_tfdata.images.slices import OUT_OF_SCOPE
-from contrast_tfdata.scoring.inputs import Scores
+from contrast_tfdata.scoring.file_scores import Scores
 from contrast_tfdata.scoring.tables import VERDICTS, Tables
 from contrast_tfdata.scoring.verdicts import HEADERS, INDETERMINATE
+from contrast_tfdata.wording import plural
 
 MAX_SHOWN = 12
 """Series that are shown, those that deserve a look first; a file holds all of them."""
@@ -52,8 +54,10 @@ def counts(scores: Scores, tables: Tables, choices: Choices, num_files: int) -> 
         found = auc_components(labelled.label, labelled.logit)
         auc = "undefined (one class)" if found is None else f"{found.auc:.4f}"
         accuracy = (labelled.prediction(choices.operating_point.threshold) == labelled.label).mean()
-        over = f"over {len(labelled)} slices"
-        lines.append(f"against the names of their folders: AUC {auc}, accuracy {accuracy:.4f} {over}, answered or not")
+        over = f"over {plural(len(labelled), 'slice')}, indeterminate ones too"
+        lines.append(
+            f"labels from folders named {' and '.join(CLASS_NAMES)}: AUC {auc}, accuracy {accuracy:.4f} {over}"
+        )
     return lines
 
 
@@ -66,13 +70,12 @@ def _files(scores: Scores, num_files: int) -> str:
     }
     used = num_files - sum(parts.values())
     said = [f"{used} scored", *(f"{count} {name}" for name, count in parts.items() if count)]
-    return f"{num_files} files: {', '.join(said)}"
+    return f"{plural(num_files, 'file')}: {', '.join(said)}"
 
 
 def _show_series(console: Console, rows: Sequence[dict]) -> None:
     if not rows:
         return
-    table = Table(Column("series", overflow="fold"), "slices", "probability", "verdict", "header")
 
     def place(number: int) -> tuple[bool, bool]:
         return not _deserves_a_look(rows[number]), rows[number]["probability"] is None
@@ -81,11 +84,16 @@ def _show_series(console: Console, rows: Sequence[dict]) -> None:
     folder = _common_folder([row["series"] for row in shown])
     if folder:
         console.print(f"series in {_printable(folder)}, those to look at first:")
+    # A column in which nothing is said takes room from names.
+    more = [
+        name for name, nothing in (("header", "silent"), ("reason", "")) if {row[name] for row in shown} != {nothing}
+    ]
+    table = Table(Column("series", overflow="fold"), "slices", "probability", "verdict", *more)
     for row in shown:
         probability = "" if row["probability"] is None else f"{row['probability']:.4f}"
         verdict = f"{row['verdict']}{' (check)' if row['check'] else ''}"
         name = row["series"].removeprefix(folder)
-        table.add_row(_printable(name), str(row["slices"]), probability, verdict, row["header"])
+        table.add_row(_printable(name), str(row["slices"]), probability, verdict, *(row[name] for name in more))
     console.print(table)
     if len(rows) > MAX_SHOWN:
         console.print(f"... and {len(rows) - MAX_SHOWN} more series")
@@ -108,17 +116,20 @@ def _verdicts(scores: Scores, tables: Tables, choices: Choices) -> list[str]:
     headers = Counter(row["header"] for row in tables.series)
     shown = [name for name in HEADERS if headers[name] or name != "unanswered"]
     band = choices.band
-    unsure = f"; no answer from {band.low:.3f} to {band.high:.3f}" if band and band.low < band.high else ""
+    of_band = f"; indeterminate from {band.low:.3f} to {band.high:.3f}" if band and band.low < band.high else ""
+    slices = f" ({plural(len(scores.predictions), 'slice')})" if len(scores.predictions) else ""
     lines = [
-        f"{len(scores.predictions)} slices in {len(tables.series)} series: {', '.join(said)} at the threshold "
-        f"{choices.operating_point.threshold:.3f}{unsure}",
+        f"{len(tables.series)} series{slices}: {', '.join(said)}",
+        f"threshold: {choices.operating_point.threshold:.3f}{of_band}",
         f"headers: {', '.join(f'{headers[name]} {name}' for name in shown)}",
     ]
     if tables.studies:
         both = sum(row["both_phases"] == "yes" for row in tables.studies)
         conflicts = sum(row["conflicts"] > 0 for row in tables.studies)
-        number = "1 study" if len(tables.studies) == 1 else f"{len(tables.studies)} studies"
-        lines.append(f"{number}: {both} with both phases, {conflicts} with conflicts")
+        number = len(tables.studies)
+        lines.append(
+            f"{number} {'study' if number == 1 else 'studies'}: {both} with both phases, {conflicts} with conflicts"
+        )
     return lines
 
 

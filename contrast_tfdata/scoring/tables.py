@@ -15,7 +15,7 @@ from contrast_tfdata.evaluation.predictions import CSV_COLUMNS, UNKNOWN_LABEL, l
 from contrast_tfdata.intake import bids
 from contrast_tfdata.intake.stacks import NOT_T1
 from contrast_tfdata.patients.identity import group_key
-from contrast_tfdata.scoring.inputs import Scores
+from contrast_tfdata.scoring.file_scores import Scores
 from contrast_tfdata.scoring.verdicts import INDETERMINATE, SeriesVerdict
 from contrast_tfdata.storage.atomic_file import replacing
 from contrast_tfdata.storage.csv_text import csv_line, guard_formula
@@ -90,11 +90,11 @@ def _said(verdict: SeriesVerdict) -> dict:
 
 
 def _about(verdict: SeriesVerdict, shown: Callable[[str | None], str]) -> dict:
-    facts, number = verdict.stack.facts, verdict.stack.facts.series_number
+    facts = verdict.stack.facts
     return {
         "study": shown(facts.study_uid),
         "series_id": shown(facts.series_uid),
-        "series_number": "" if number is None else number,
+        "series_number": facts.series_number,
         "modality": "MR" if facts.frames else "",
         "plane": verdict.stack.kind.plane,
         "sequence": verdict.stack.kind.sequence,

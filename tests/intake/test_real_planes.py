@@ -12,7 +12,7 @@ from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.intake.selection import SliceSelection
 from contrast_tfdata.intake.workers import Workers
 from contrast_tfdata.model import pretrained
-from contrast_tfdata.scoring import inputs
+from contrast_tfdata.scoring import file_scores, inputs
 from contrast_tfdata.scoring.answerer import Answerer
 
 PLANES = {"axial": (2, (0, 1)), "coronal": (1, (0, 2))}
@@ -44,9 +44,9 @@ def write_series(volume, affine, plane, folder):
 
 def logits_of(answerer, place):
     found = inputs.find_inputs([str(place)], max_bytes=1 << 30)
-    options = inputs.ScoringOptions(answerer.preprocessing, SliceSelection.parse("1/3,2/3", 6))
+    options = file_scores.ScoringOptions(answerer.preprocessing, SliceSelection.parse("1/3,2/3", 6))
     with Workers(1) as workers:
-        scores = inputs.score_files(found, answerer.predictor(), options, workers, lambda *_: None)
+        scores = file_scores.score_files(found, answerer.predictor(), options, workers, lambda *_: None)
     (verdict,) = scores.verdicts(answerer.choices)
     return scores.predictions.logit, verdict
 

@@ -71,7 +71,7 @@ def test_only_the_bare_word_stands_for_them():
 
 def test_announcement_tells_which_and_what():
     line = pretrained.announcement({"name": "a name", "weights_sha256": "0123456789abcdef" * 4})
-    for needle in ("a name", "SHA-256 0123456789abcdef,", "synthetic patients only", "not a medical device"):
+    for needle in ("a name", "(SHA-256 0123456789abcdef)", "synthetic patients only", "not a medical device"):
         assert needle in line
     assert "\n" not in line
 

@@ -83,7 +83,7 @@ def test_wrong_series_are_shown_and_right_ones_counted_and_folded_away(tmp_path,
     assert 'role="rowheader">right<' not in shown
     right = folded.count('role="rowheader">right<')
     assert f"{right} series with a right answer" in folded
-    assert f"30 series of test: {right} right, {30 - right} wrong or not answered" in shown
+    assert f"30 series of test: {right} right, {30 - right} wrong or indeterminate" in shown
     assert shown.count('role="rowheader">') == 30 - right > 0
 
 

@@ -39,10 +39,10 @@ def test_every_series_is_a_card_and_what_deserves_a_look_is_first(parse):
     text = parse(page()).text
     order = [text.index(each) for each in ("id-unsure", "id-accused", "id-plain", "id-other")]
     assert order[1] < order[2] < order[3]
-    said = ("row of the table of series", "after contrast, 0.750", "not T1", "no answer, 0.750", "FLAIR")
+    said = ("row of the table of series", "after contrast, 0.750", "not T1", "indeterminate, 0.750", "FLAIR")
     for words in (*said, "the header says the opposite"):
         assert words in text
-    assert "too near the threshold" in text
+    assert "the probability is near the threshold" in text
     assert "2phaseimages of the signal's phase" in text.replace("\n", "")
 
 
@@ -50,7 +50,7 @@ def test_filters_need_no_script_and_count_what_they_show(parse):
     html = page()
     assert "<script" not in html
     text = parse(html).text
-    for label in ("all 4", "to look at 2", "before contrast 1", "after contrast 1", "no answer 1", "not T1 1"):
+    for label in ("all 4", "to look at 2", "before contrast 1", "after contrast 1", "indeterminate 1", "not T1 1"):
         assert label in text
     for verdict in VERDICT_WORDS:
         assert f'id="show-{verdict}"' in html

@@ -29,12 +29,12 @@ from contrast_tfdata.intake.selection import SliceSelection
 from contrast_tfdata.intake.stacks import Stack
 from contrast_tfdata.intake.units import FileUnit
 from contrast_tfdata.intake.workers import Workers
-from contrast_tfdata.scoring import inputs, screen, tables, verdicts
+from contrast_tfdata.scoring import file_scores, inputs, screen, tables, verdicts
 from contrast_tfdata.scoring.batching import score_stream
 from contrast_tfdata.scoring.verdicts import SeriesVerdict
 from contrast_tfdata.storage.bounded_file import UnfitFileError
 
-OPTIONS = inputs.ScoringOptions(Preprocessing(image_size=24), SliceSelection.parse("0,1"), batch_size=4)
+OPTIONS = file_scores.ScoringOptions(Preprocessing(image_size=24), SliceSelection.parse("0,1"), batch_size=4)
 AT_HALF = Choices(OperatingPoint.fixed())
 WITH_BAND = Choices(OperatingPoint.fixed(), IndeterminateBand(0.25, 0.75, 0.02, "validation"))
 
@@ -67,7 +67,7 @@ def write(path, scores, choices):
 def score(*names, options=OPTIONS):
     found = inputs.find_inputs([str(name) for name in names], max_bytes=1 << 20)
     with Workers(1) as workers:
-        return inputs.score_files(found, mean_grey, options, workers, lambda *_: None)
+        return file_scores.score_files(found, mean_grey, options, workers, lambda *_: None)
 
 
 @pytest.mark.parametrize("count", range(10))
@@ -211,8 +211,8 @@ def test_what_is_indeterminate_is_counted_and_written(scores, tmp_path):
     # The series have probabilities of 0.12 and 0.82.
     choices = Choices(AT_HALF.operating_point, IndeterminateBand(0.5, 0.9, 0.02, "validation"))
     said = shown(scores, choices)
-    assert "3 slices in 2 series: 0 with_gad, 1 no_gad, 1 indeterminate at the threshold 0.500" in said
-    assert "; no answer from 0.500 to 0.900" in said
+    of_band = "threshold: 0.500; indeterminate from 0.500 to 0.900\n"
+    assert f"2 series (3 slices): 0 with_gad, 1 no_gad, 1 indeterminate\n{of_band}" in said
     assert "headers: 0 agree, 0 conflict, 1 silent, 0 contradictory, 1 unanswered" in said
     write(tmp_path / "p.csv", scores, choices)
     series = (tmp_path / "p.series.csv").read_text().splitlines()
@@ -245,14 +245,14 @@ def test_slices_that_the_gate_refuses_leave_their_series_without_an_answer(tmp_p
 
 def test_headers_are_counted_on_the_console(scores):
     said = shown(scores, AT_HALF)
-    assert "3 slices in 2 series: 1 with_gad, 1 no_gad at the threshold 0.500\n" in said
+    assert "2 series (3 slices): 1 with_gad, 1 no_gad\nthreshold: 0.500\n" in said
     assert "headers: 0 agree, 1 conflict, 1 silent, 0 contradictory\n" in said
 
 
 def test_patients_are_hashed_with_the_key(tmp_path):
     (tmp_path / "a.dcm").write_bytes(dicom_bytes())
     plain = score(tmp_path).predictions.group
-    keyed = score(tmp_path, options=inputs.ScoringOptions(OPTIONS.preprocessing, secret=b"k")).predictions.group
+    keyed = score(tmp_path, options=file_scores.ScoringOptions(OPTIONS.preprocessing, secret=b"k")).predictions.group
     assert plain != keyed
     assert "patient-7" not in plain + keyed
 
@@ -298,7 +298,7 @@ def test_odd_files_are_scored_and_told(tmp_path):
     assert scores.copies == 1
     kinds = [line.split(": ", 1) for line in scores.warnings]
     # In the order of their codes, exact copies left out.
-    assert [count for count, _ in kinds] == ["1 files", "1 files", "2 files"]
+    assert [count for count, _ in kinds] == ["1 file", "1 file", "2 files"]
     examples = [line.partition("; for example ")[2] for line in scores.warnings]
     assert examples == [f"{tmp_path}/a.png"] * 3
     assert all(word in line for (_, line), word in zip(kinds, ("BurnedIn", "name promises", "NIfTI"), strict=True))
@@ -326,7 +326,8 @@ def test_an_empty_folder_is_an_error(tmp_path):
 
 def test_nothing_that_can_be_scored_gives_empty_tables(tmp_path):
     (tmp_path / "b.png").write_bytes(b"")
-    assert "0 slices in 0 series" in shown(score(tmp_path / "b.png"), AT_HALF, 1)
+    said = shown(score(tmp_path / "b.png"), AT_HALF, 1)
+    assert said.startswith("1 file: 0 scored, 1 damaged\n0 series: 0 with_gad, 0 no_gad\n")
 
 
 @pytest.fixture
@@ -335,7 +336,7 @@ def scores():
         ("=a.png", "b.png", "b.png"), [0, 4, 5], ("1", "2", "3"), ("g", "h", "h"), [-1, 1, 1], [-2.0, 1.0, 2.0]
     )
     stacks = a_stack("=a.png"), a_stack("b.png", study_uid="1.2", series_uid="1.2.3", series_number=7)
-    return inputs.Scores(predictions, stacks, (0, 1, 1), claims={1: Claim.NO_GAD})
+    return file_scores.Scores(predictions, stacks, (0, 1, 1), claims={1: Claim.NO_GAD})
 
 
 def test_tables_as_csv(scores, tmp_path):
@@ -444,7 +445,7 @@ def test_names_of_a_bids_data_set_are_a_table_and_nothing_is_renamed(tmp_path):
     names = "d/sub-1_T1w.nii", "d/sub-2_T1w.nii"
     predictions = Predictions(names, [0, 0], ("1", "2"), ("g", "h"), [-1, -1], [2.0, -2.0])
     stacks = tuple(map(a_stack, names))
-    write(tmp_path / "p.csv", inputs.Scores(predictions, stacks, (0, 1)), AT_HALF)
+    write(tmp_path / "p.csv", file_scores.Scores(predictions, stacks, (0, 1)), AT_HALF)
     assert (tmp_path / "p.bids.tsv").read_text().splitlines() == [
         "path\tverdict\tname",
         "d/sub-1_T1w.nii\twith_gad\td/sub-1_ce-gadolinium_T1w.nii",
