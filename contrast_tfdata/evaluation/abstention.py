@@ -20,7 +20,7 @@ DEFAULT_MAX_ERROR = 0.02
 
 @dataclasses.dataclass(frozen=True)
 class IndeterminateBand:
-    """Probabilities that are not answered, and where they come from.
+    """Probabilities for which the answer is `indeterminate`, and where they come from.
 
     A slice or series is indeterminate when its probability is strictly above `low` and not above `high`. What remains
     is answered at the operating point, which lies within the band, ends included. A band whose ends are equal holds
@@ -64,7 +64,7 @@ class IndeterminateBand:
         return values if self.reason else {name: value for name, value in values.items() if name != "reason"}
 
     def is_indeterminate(self, probabilities: np.ndarray) -> np.ndarray:
-        """Returns bool, of the shape of `probabilities`: which of them are not answered."""
+        """Returns bool, of the shape of `probabilities`: which of them lie in the band."""
         probabilities = np.asarray(probabilities)
         return (self.low < probabilities) & (probabilities <= self.high)
 

@@ -59,7 +59,8 @@ class Choices:
 
     Attributes:
         operating_point: the threshold.
-        band: probabilities that are not answered; None where nobody chose one, as for models of earlier versions.
+        band: probabilities that are answered `indeterminate`; None where nobody chose one, as for models of earlier
+            versions.
         temperature: what would calibrate the logits; None where nobody fitted it, likewise.
     """
 

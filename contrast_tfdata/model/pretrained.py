@@ -52,6 +52,6 @@ def announcement(description: Mapping[str, Any]) -> str:
         description: as `weights.load_model` returns it.
     """
     return (
-        f"weights: {description.get('name', 'without a name')}, SHA-256 {description['weights_sha256'][:16]}, shipped "
-        f"with contrast_tfdata {__version__}; trained on synthetic patients only; not a medical device"
+        f"weights: {description.get('name', 'without a name')} of contrast_tfdata {__version__}, trained on synthetic "
+        f"patients only; not a medical device (SHA-256 {description['weights_sha256'][:16]})"
     )

@@ -1,4 +1,4 @@
-"""How far answers can be trusted, in words and rows: series beside slices, calibration, what is not answered."""
+"""How far answers can be trusted, in words and rows: series beside slices, calibration, what is indeterminate."""
 
 from collections.abc import Mapping, Sequence
 

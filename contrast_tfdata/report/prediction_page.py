@@ -18,12 +18,12 @@ _DRAWN_AT_ONCE = 32
 _SIGN = b'<meta name="generator" content="contrast_tfdata">'
 VERDICT_WORDS = {
     **CLASS_WORDS,
-    "indeterminate": "no answer",
+    "indeterminate": "indeterminate",
     "not_t1": "not T1",
 }
 REASON_WORDS = {
     **OUT_OF_SCOPE,
-    "unsure": "too near the threshold",
+    "unsure": "the probability is near the threshold",
     "not_t1": "the header names another sequence",
     "unlike_t1": "the pictures look like another sequence",
     "blank": "blank pictures",
@@ -32,7 +32,7 @@ REASON_WORDS = {
     "grain": "texture unlike that of heads",
     "greys": "greys unlike those of heads",
 }
-"""Why a series has no answer, in words, by the codes of the column `reason`."""
+"""Why a series is indeterminate or not T1, in words, by the codes of the column `reason`."""
 
 
 def render(
@@ -125,7 +125,7 @@ def _card(number: int, row: Mapping[str, Any], picture: tuple[str, str] | None, 
         "is_conflict": row["header"] == "conflict",
         "is_check": row["check"] == "yes",
         "deserves_a_look": row["header"] == "conflict" or row["verdict"] == "indeterminate" or row["check"] == "yes",
-        "facts": [(name, value) for name, value in facts if value not in ("", "unknown")],
+        "facts": [(name, value) for name, value in facts if value not in ("", None, "unknown")],
         "picture": picture[0] if picture else "",
         "map": picture[1] if picture else "",
     }

@@ -25,7 +25,7 @@ class SeriesLine:
         num_slices: how many slices it has.
         probability: of with_gad, at the mean logit of its slices.
         prediction: class name at the operating point.
-        is_indeterminate: whether its probability lies in the band that is not answered.
+        is_indeterminate: whether its probability lies in the indeterminate band.
     """
 
     name: str
@@ -48,7 +48,7 @@ class SeriesLine:
 
     @property
     def answer(self) -> str:
-        """What is said of it, in words: right, wrong, or not answered."""
+        """What is said of it, in words: right, wrong, or indeterminate."""
         outcome = "wrong" if self.is_wrong else "right"
         return f"indeterminate ({outcome} if answered)" if self.is_indeterminate else outcome
 

@@ -16,7 +16,7 @@ INDETERMINATE = "indeterminate"
 UNLIKE_T1 = "unlike_t1"
 """Why a series is not T1, where its pictures say so and not its header."""
 IN_BAND = "unsure"
-"""Why not: the probability lies in the indeterminate band that the model carries."""
+"""Why a series is indeterminate: its probability lies in the band that the model carries."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,9 +27,9 @@ class SeriesVerdict:
         stack: the series.
         num_slices: slices that were scored.
         probability: of contrast: the sigmoid of the mean logit; None where nothing was scored.
-        prediction: 0 or 1 at the operating point, also where that is no answer; None likewise.
+        prediction: 0 or 1 at the operating point, also where the verdict is indeterminate; None likewise.
         claim: what the headers of its files say.
-        reason: why the prediction is no answer; "" where it is one.
+        reason: why the verdict is not the prediction; "" where it is.
     """
 
     stack: Stack
