@@ -5,28 +5,23 @@ is reported with a reason, never silently left out.
 """
 
 import dataclasses
-import functools
+import errno
 import os
 import re
 import stat
-import struct
 import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from contrast_tfdata.errors import DataError
 from contrast_tfdata.images.slices import RejectedImageError
-from contrast_tfdata.intake import zip_directory
-from contrast_tfdata.storage.bounded_file import OPEN_FLAGS, kind_of
+from contrast_tfdata.intake import archives
+from contrast_tfdata.storage.bounded_file import UnfitFileError, kind_of, read_bytes
 
 MAX_FILE_BYTES = 512 << 20
 """Default of the largest file that is read: 512 MiB."""
-MAX_ARCHIVE_MEMBERS = 1_000_000
-MAX_ARCHIVE_BYTES = 256 << 30
-"""Most members of a .zip, and most bytes that they may say they have once decompressed."""
 _FOLDER_LEVELS = 2
-_MAX_MEMBER_ENTRY = 256  # Mean bytes in the directory: 46, the name twice (also in UTF-8), times and sizes.
 _SYSTEM_NAMES = frozenset({
     "thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "system volume information",  # Windows.
     "$recycle.bin", "recycler", "recycled",  # Its bins: of Vista and later, of NTFS before, of FAT.
@@ -46,24 +41,6 @@ _SYSTEM_PATTERN = re.compile(
     r"|.*@syno(eastream|resource)",  # Synology's, of files of macOS.
     re.DOTALL,
 )
-_DRIVE = re.compile(r"[A-Za-z]:")
-_ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
-_ENCRYPTED = 0x1
-_METHODS_READ = {
-    zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA,
-    getattr(zipfile, "ZIP_ZSTANDARD", zipfile.ZIP_STORED),  # Since Python 3.14.
-}  # fmt: skip
-_METHODS = {
-    1: "Shrink", 2: "Reduce", 3: "Reduce", 4: "Reduce", 5: "Reduce", 6: "Implode", 9: "Deflate64", 10: "Implode",
-    20: "Zstandard", 93: "Zstandard", 95: "XZ", 96: "JPEG", 97: "WavPack", 98: "PPMd",
-}  # fmt: skip
-"""Methods of compression by number (APPNOTE.TXT, 4.4.5)."""
-_OWN_ERRORS = (("lzma", "LZMAError"), ("zstd", "ZstdError"))  # Of modules that not every Python has.
-_DAMAGED = (
-    zipfile.BadZipFile, zlib.error, EOFError, struct.error, ValueError,
-    *(getattr(getattr(zipfile, module, None), name, EOFError) for module, name in _OWN_ERRORS),
-)  # fmt: skip
-"""What zipfile and the decompressors raise on a member that is not what the archive says."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -93,39 +70,19 @@ class FileRef:
             RejectedImageError: `unreadable` (gone, no right, damaged archive), `not_a_file` or `too_large`.
         """
         try:
-            data = self._read_member() if self.archived else self._read_file()
+            if self.archived:
+                data = archives.read_member(self.root, self.member or self.path, self.max_bytes)
+            else:
+                data = read_bytes(Path(self.root, *self.path.split("/")), self.max_bytes)
+        except UnfitFileError as error:
+            if error.errno == errno.EFBIG:
+                raise _too_large(self.max_bytes + 1, self.max_bytes) from error
+            raise RejectedImageError("not_a_file", "it is no longer a regular file") from error
         except OSError as error:
             raise RejectedImageError("unreadable", _reason(error)) from error
         if len(data) > self.max_bytes:
             raise _too_large(len(data), self.max_bytes)
         return data
-
-    def _read_file(self) -> bytes:
-        descriptor = os.open(os.path.join(self.root, *self.path.split("/")), OPEN_FLAGS)
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise RejectedImageError("not_a_file", "it is no longer a regular file")
-            # Memory for all that is asked for is reserved before a byte is read, so that is what the file should have.
-            data = file.read(min(status.st_size, self.max_bytes) + 1)
-            return data + file.read(self.max_bytes + 1 - len(data)) if len(data) > status.st_size else data
-
-    def _read_member(self) -> bytes:
-        status = os.stat(self.root)
-        archive = _open_archive(self.root, status.st_mtime_ns, status.st_size, os.getpid())
-        try:
-            with archive.open(self.member or self.path) as member:
-                return member.read(self.max_bytes + 1)
-        except _DAMAGED as error:
-            raise RejectedImageError("unreadable", "this member of the archive is damaged") from error
-        except KeyError as error:
-            raise RejectedImageError("unreadable", "this member is gone from the archive") from error
-        except (NotImplementedError, RuntimeError) as error:
-            raise RejectedImageError("unreadable", "this Python lacks what decompresses this member") from error
-        except OSError as error:
-            if error.errno is not None:
-                raise
-            raise RejectedImageError("unreadable", "this member of the archive is damaged") from error  # Said by bz2.
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -187,7 +144,7 @@ def list_files(root: str | os.PathLike[str], max_bytes: int = MAX_FILE_BYTES) ->
             return _list_folder(path, max_bytes)
         if not stat.S_ISREG(status.st_mode):
             raise DataError(f"{path!r} is {kind_of(status.st_mode)}, neither a folder nor a file")
-        if _is_archive(path):
+        if archives.is_archive(path):
             return _list_archive(path, max_bytes)
     except OSError as error:
         raise DataError(f"{os.fspath(root)!r} cannot be read: {error.strerror}") from error
@@ -309,89 +266,32 @@ def _list_folder(path: str, max_bytes: int) -> Listing:
 
 
 def _list_archive(path: str, max_bytes: int) -> Listing:
-    _check_directory(path)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            infos = archive.infolist()
-    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-        raise DataError(f"{path!r} is not a readable .zip: {error}") from error
-    total = sum(info.file_size for info in {info.filename: info for info in infos}.values())
-    if total > MAX_ARCHIVE_BYTES:
-        raise DataError(f"{path!r} says its members have {total} bytes; the most is {MAX_ARCHIVE_BYTES}")
     entries = _Collector(path, max_bytes, archived=True)
-    for info in _distinct(entries, infos):
-        _visit_member(entries, info)
+    members, repeated = archives.members(path)
+    for each in repeated:
+        if not any(map(is_ignored, each.split("/"))):
+            detail = "several members have this path and not the same content; the last one is read"
+            entries.report(each, "repeated_path", detail)
+    for member in members:
+        _visit_member(entries, member)
     return entries.listing()
 
 
-def _distinct(entries: _Collector, infos: Iterable[zipfile.ZipInfo]) -> Iterable[zipfile.ZipInfo]:
-    """Returns of members with one path the last, as unpacking would leave it; reports where the others differ."""
-    members: dict[str, zipfile.ZipInfo] = {}
-    for info in infos:
-        path = _slashes(info)
-        names = [name for name in path.split("/") if name not in ("", ".")]
-        key = info.filename if _is_unsafe(path) or path.endswith("/") else "/".join(names)
-        former = members.get(key)
-        members[key] = info
-        is_other = former is not None and (former.CRC, former.file_size) != (info.CRC, info.file_size)
-        if is_other and not any(map(is_ignored, names)):
-            detail = "several members have this path and not the same content; the last one is read"
-            entries.report(key, "repeated_path", detail)
-    return members.values()
-
-
-def _slashes(info: zipfile.ZipInfo) -> str:
-    """Returns a member's path with `/` between names, as it must be (4.4.17.1); some programs write backslashes."""
-    return info.filename.replace("\\", "/")
-
-
-def _is_unsafe(path: str) -> bool:
-    return ".." in path.split("/") or path.startswith("/") or _DRIVE.match(path) is not None
-
-
-def _check_directory(path: str) -> None:
-    """Refuses too long a directory before zipfile reads it, with half a kilobyte of memory for each member."""
-    members, size = zip_directory.measure(path, MAX_ARCHIVE_MEMBERS)
-    if members > MAX_ARCHIVE_MEMBERS:
-        raise DataError(f"{path!r} has more than {MAX_ARCHIVE_MEMBERS} members; split it, or unpack it into a folder")
-    if size > MAX_ARCHIVE_MEMBERS * _MAX_MEMBER_ENTRY:
-        most = MAX_ARCHIVE_MEMBERS * _MAX_MEMBER_ENTRY
-        raise DataError(f"{path!r} has a directory of {size} bytes; the most is {most}")
-
-
-def _visit_member(entries: _Collector, info: zipfile.ZipInfo) -> None:
-    path, method = _slashes(info), info.compress_type
+def _visit_member(entries: _Collector, member: zipfile.ZipInfo) -> None:
+    path, is_unsafe = archives.path_of(member), archives.is_unsafe(archives.path_of(member))
     names = [name for name in path.split("/") if name != "."]
-    is_unsafe = _is_unsafe(path)
     if not is_unsafe:
         entries.add_folders(names[:-1])
     if not names[-1]:
         return  # A folder.
     if is_unsafe:
-        entries.report(info.filename, "unsafe_path", "an absolute path or one with .. is refused")
+        entries.report(member.filename, "unsafe_path", "an absolute path or one with .. is refused")
     elif any(map(is_ignored, names)):
         entries.ignored += 1
-    elif stat.S_ISLNK(info.external_attr >> 16):  # The upper half holds the Unix mode (APPNOTE.TXT, 4.4.15).
-        entries.report(path, "link", "a link inside an archive is refused")
-    elif info.flag_bits & _ENCRYPTED:
-        entries.report(path, "encrypted", "an encrypted member cannot be read; unpack the archive with its password")
-    elif method not in _METHODS_READ:
-        what = f"compressed with {_METHODS.get(method, f'method {method}')}, which is not read"
-        entries.report(path, "compression", f"{what}; unpack the archive, or pack it anew with Deflate (zip -r)")
+    elif refusal := archives.refusal(member):
+        entries.report(path, *refusal)
     else:
-        entries.add(path, info.file_size, None if info.filename == path else info.filename)
-
-
-@functools.lru_cache(maxsize=4)
-def _open_archive(path: str, mtime_ns: int, size: int, pid: int) -> zipfile.ZipFile:
-    """Opens an archive once per process: its directory is long, and a forked child must not share the file position."""
-    del mtime_ns, size, pid  # Only part of the key.
-    return zipfile.ZipFile(path)
-
-
-def _is_archive(path: str) -> bool:
-    with open(path, "rb", buffering=0) as file:
-        return file.read(4) in _ZIP_MAGIC
+        entries.add(path, member.file_size, None if member.filename == path else member.filename)
 
 
 def _contains(folder: str, path: str) -> bool:

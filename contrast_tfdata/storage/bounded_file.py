@@ -16,7 +16,7 @@ _KINDS = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
-OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 """How a file is opened that may be none: a FIFO is not waited for."""
 
 
@@ -44,7 +44,7 @@ def read_bytes(path: Path, max_bytes: int, *, follow_links: bool = True) -> byte
         OSError: it is missing or cannot be read.
     """
     try:
-        descriptor = os.open(path, OPEN_FLAGS | (0 if follow_links else os.O_NOFOLLOW))
+        descriptor = os.open(path, _OPEN_FLAGS | (0 if follow_links else os.O_NOFOLLOW))
     except OSError as error:
         if error.errno == errno.ELOOP and os.path.islink(path):
             raise UnfitFileError(errno.EINVAL, "a link, no regular file", os.fspath(path)) from error

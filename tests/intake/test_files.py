@@ -15,7 +15,7 @@ from lesser_rights import obey_rights
 
 from contrast_tfdata.errors import DataError
 from contrast_tfdata.images.slices import RejectedImageError
-from contrast_tfdata.intake import files, zip_directory
+from contrast_tfdata.intake import archives, files, zip_directory
 from contrast_tfdata.intake.files import FileRef, list_files
 
 
@@ -271,13 +271,13 @@ def test_member_that_lies_about_its_size(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("limit", "message"), [("MAX_ARCHIVE_MEMBERS", "more than 10 members"), ("MAX_ARCHIVE_BYTES", "have 48 bytes")]
+    ("limit", "message"), [("MAX_MEMBERS", "more than 10 members"), ("MAX_BYTES", "have 48 bytes")]
 )
 def test_limits_of_the_whole_archive(tmp_path, monkeypatch, limit, message):
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
         for number in range(12):
             archive.writestr(f"{number}.png", "data")
-    monkeypatch.setattr(files, limit, 10)
+    monkeypatch.setattr(archives, limit, 10)
     with pytest.raises(DataError, match=message):
         list_files(tmp_path / "x.zip")
 
@@ -286,7 +286,7 @@ def test_long_directory_of_few_members(tmp_path, monkeypatch):
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
         for number in range(12):
             archive.writestr(f"{number}{'x' * 400}.png", "data")
-    monkeypatch.setattr(files, "MAX_ARCHIVE_MEMBERS", 12)
+    monkeypatch.setattr(archives, "MAX_MEMBERS", 12)
     with pytest.raises(DataError, match="a directory of 5"):
         list_files(tmp_path / "x.zip")
 
@@ -300,8 +300,8 @@ def test_too_many_members_are_refused_before_the_directory_is_read(tmp_path):
     code = (
         PEAK + "import sys\n"
         "from contrast_tfdata.errors import DataError\n"
-        "from contrast_tfdata.intake import files\n"
-        f"files.MAX_ARCHIVE_MEMBERS = {limit}\n"
+        "from contrast_tfdata.intake import archives, files\n"
+        f"archives.MAX_MEMBERS = {limit}\n"
         "before = peak()\n"
         "try:\n    files.list_files(sys.argv[1])\n"
         "except DataError as error:\n    print(error)\n"
@@ -450,7 +450,7 @@ def test_members_that_become_one_path(tmp_path, names):
 
 @pytest.mark.parametrize(("method", "name"), [(9, "Deflate64"), (93, "Zstandard"), (98, "PPMd"), (77, "method 77")])
 def test_methods_of_compression_that_are_not_read_are_named(tmp_path, monkeypatch, method, name):
-    monkeypatch.setattr(files, "_METHODS_READ", files._METHODS_READ - {method})
+    monkeypatch.setattr(archives, "_METHODS_READ", archives._METHODS_READ - {method})
     data = bytearray(zip_of(tmp_path / "x.zip", [("a/x.png", "data"), ("Thumbs.db", "data")]).read_bytes())
     for magic, offset in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):  # APPNOTE.TXT, 4.3.7, 4.3.12.
         start = -1
