@@ -130,33 +130,82 @@ def _plan(
     pools = _pools(chosen, names, options, findings)
     findings.problems += _missing_classes(sources, chosen, sources.skipped + left_out)
     findings.refuse([] if skip_bad_images else rejected)
-    warnings, patients_known, pairs = findings.warnings, all(name.known for name in names), None
+    patients_known = all(name.known for name in names)
     if options.split.rule == "keras":
-        groups = [name.text for name in names]
-        splits, applied = _split_by_position(sources, chosen, warnings), options.split
+        division = _divided_by_position(sources, chosen, names, options)
     else:
-        if not patients_known:
-            pairs = grouping.find_look_alikes(chosen, seen, workers, progress, folder)
-        applied = assignment.effective_options([unit.split for unit in sources.units], options.split)
-        groups = grouping.join(names, pools, pairs or [])
-        splits = assignment.split_by_group(_members(chosen, groups, pools), applied)
-        warnings += _joined_warnings(pairs or [], groups)
-        warnings += [] if patients_known else [PATIENTS_UNKNOWN]
-    hashed = {group: group_key(group, options.secret) for group in set(groups)}  # One string for each group.
-    paths = (source_of(unit, facts, options) for unit, facts, _ in chosen)
-    parts = zip(chosen, map(hashed.get, groups), paths, splits, strict=True)
-    planned = [PlannedUnit(*unit, *more) for unit, *more in parts]
-    across_splits = _across_splits(planned, pairs, options.split.rule)
+        look_alikes = None if patients_known else grouping.find_look_alikes(chosen, seen, workers, progress, folder)
+        division = _divided_by_group(sources, chosen, names, pools, look_alikes, options)
+    planned = _planned(chosen, division, options)
+    across_splits = _across_splits(planned, division.look_alikes, options.split.rule)
     if options.split.rule == "group":
         # By content, hence in no order that means anything: training without a cache needs only a small shuffle buffer.
         planned.sort(key=lambda each: each.unit.path)
         planned.sort(key=lambda each: each.facts.sha256)  # In two steps, which need no pairs of both as keys.
-    units = {split: [each for each in planned if each.split == split] for split in SPLITS}
-    skipped = sources.skipped + left_out
-    copied = duplicates.under_several_patients(scanned, workers) if len(kept) < len(scanned) else []
     return Plan(
-        units, rejected, skipped, len(scanned) - len(kept), patients_known, applied, warnings, across_splits, copied
+        {split: [each for each in planned if each.split == split] for split in SPLITS},
+        rejected,
+        sources.skipped + left_out,
+        len(scanned) - len(kept),
+        patients_known,
+        division.applied,
+        [*findings.warnings, *division.warnings],
+        across_splits,
+        duplicates.under_several_patients(scanned, workers) if len(kept) < len(scanned) else [],
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Division:
+    """Which group and split each unit belongs to.
+
+    Attributes:
+        groups: the name of its group.
+        splits: its split.
+        applied: the split's options as they were applied.
+        warnings: lines for people.
+        look_alikes: pairs of units that look alike; None where nobody looked for them.
+    """
+
+    groups: Sequence[str]
+    splits: Sequence[str]
+    applied: SplitOptions
+    warnings: Sequence[str]
+    look_alikes: Sequence[Pair] | None = None
+
+
+def _divided_by_position(
+    sources: Sources, chosen: Sequence[Chosen], names: Sequence[grouping.Name], options: PlanOptions
+) -> _Division:
+    """Divides as the slides do."""
+    listed = [assignment.Member("", (unit.label,), unit.split, unit.path) for unit in sources.units]
+    split_of = assignment.split_by_position(listed)
+    splits = ["test" if unit.split == "test" else split_of[unit.path] for unit, _, _ in chosen]
+    return _Division([name.text for name in names], splits, options.split, [KERAS_SPLIT_LEAKS])
+
+
+def _divided_by_group(
+    sources: Sources,
+    chosen: Sequence[Chosen],
+    names: Sequence[grouping.Name],
+    pools: Sequence[str | None],
+    look_alikes: Sequence[Pair] | None,
+    options: PlanOptions,
+) -> _Division:
+    """Keeps patients in one split, and what looks alike where patients are unknown."""
+    applied = assignment.effective_options([unit.split for unit in sources.units], options.split)
+    groups = grouping.join(names, pools, look_alikes or [])
+    splits = assignment.split_by_group(_members(chosen, groups, pools), applied)
+    warnings = _joined_warnings(look_alikes or [], groups)
+    unknown = [] if all(name.known for name in names) else [PATIENTS_UNKNOWN]
+    return _Division(groups, splits, applied, [*warnings, *unknown], look_alikes)
+
+
+def _planned(chosen: Sequence[Chosen], division: _Division, options: PlanOptions) -> list[PlannedUnit]:
+    hashed = {group: group_key(group, options.secret) for group in set(division.groups)}  # One string for each group.
+    paths = (source_of(unit, facts, options) for unit, facts, _ in chosen)
+    parts = zip(chosen, map(hashed.get, division.groups), paths, division.splits, strict=True)
+    return [PlannedUnit(*unit, *more) for unit, *more in parts]
 
 
 def _scan(
@@ -230,14 +279,6 @@ def _choose_slices(scanned: list[Scanned], options: PlanOptions) -> tuple[list[C
 
 def _part(unit: FileUnit, facts: FileFacts) -> tuple[int, str | None, str | None]:
     return unit.label, unit.split, grouping.name_of(unit, facts).text if unit.group else None
-
-
-def _split_by_position(sources: Sources, chosen: Sequence[Chosen], warnings: list[str]) -> list[str]:
-    """Returns the slides' split of each unit."""
-    warnings.append(KERAS_SPLIT_LEAKS)
-    listed = [assignment.Member("", (unit.label,), unit.split, unit.path) for unit in sources.units]
-    split_of = assignment.split_by_position(listed)
-    return ["test" if unit.split == "test" else split_of[unit.path] for unit, _, _ in chosen]
 
 
 def _members(chosen: Sequence[Chosen], groups: Sequence[str], pools: Sequence[str | None]) -> list[assignment.Member]:

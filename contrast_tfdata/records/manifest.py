@@ -11,13 +11,11 @@ from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.errors import DataError, StorageError
 from contrast_tfdata.images.preprocessing import Preprocessing
 from contrast_tfdata.records import manifest_schema
-from contrast_tfdata.storage.bounded_file import UnfitFileError, parse_json, read_bytes
+from contrast_tfdata.storage.bounded_file import MAX_JSON_BYTES, UnfitFileError, parse_json, read_bytes
 
 FORMAT_VERSION = 3
 FILE_NAME = "manifest.json"
 REMAKE = "make the records again (make_records --overwrite)"
-MAX_BYTES = 16 << 20
-"""A larger manifest is refused unread: an entry takes 200 bytes a shard, so this is enough for 10 TB of records."""
 _NOT_REGULAR = "a link, folder or device, which is not followed or read"
 _GZIPPED = "gzip-compressed, and only plain records are read: decompress it with gunzip"
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -109,7 +107,8 @@ def load(records_dir: Path) -> Manifest:
     """
     path = records_dir / FILE_NAME
     try:
-        content = read_bytes(path, MAX_BYTES, follow_links=False)
+        # An entry takes 200 bytes a shard, so this is enough for 10 TB of records.
+        content = read_bytes(path, MAX_JSON_BYTES, follow_links=False)
     except UnfitFileError as error:
         raise DataError(f"{path}: the manifest is damaged ({error.strerror}); {REMAKE}") from error
     except FileNotFoundError:

@@ -159,7 +159,7 @@ def test_names_that_disagree_with_the_content_are_counted(png_tree, tmp_path):
     (root / "no_gad" / "p0000_00000.png").rename(root / "no_gad" / "p0000_00000.jpg")
     manifest = make(root, tmp_path / "records")
     assert manifest.files["used"] == 8
-    assert any(warning.startswith("1 files: the name promises another format") for warning in manifest.warnings)
+    assert any(warning.startswith("1 file: the name promises another format") for warning in manifest.warnings)
 
 
 def test_constant_images_are_counted(png_tree, tmp_path):
