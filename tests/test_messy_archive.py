@@ -130,7 +130,7 @@ def test_what_cannot_be_used_is_named_and_the_others_go_on(messy):
 
 
 def test_odd_files_are_used_and_counted(messy):
-    assert told_everywhere(messy, "the name promises another format").startswith("1 files")
+    assert told_everywhere(messy, "the name promises another format").startswith("1 file: ")
     assert told_everywhere(messy, "one grey value all over").startswith("1 slices")
     assert messy.manifest["files"]["duplicates"] == 1
     assert "1 exact copies left out" in messy.console
@@ -157,4 +157,4 @@ def test_unknown_patients_are_told_everywhere(messy):
 
 
 def test_untold_burnt_in_text_is_told_everywhere(messy):
-    assert told_everywhere(messy, "BurnedInAnnotation").startswith("1 files")
+    assert told_everywhere(messy, "BurnedInAnnotation").startswith("1 file: ")

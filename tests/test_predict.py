@@ -131,7 +131,7 @@ def test_what_is_passed_over_or_odd_is_told(tmp_path):
     said = result.stdout.decode()
     assert "2 skipped: system files" in said
     odd = f"; for example {tmp_path}/a.png"
-    assert f"warning: 1 files: the name promises another format than the content has; the content decides{odd}" in said
+    assert f"warning: 1 file: the name promises another format than the content has; the content decides{odd}" in said
     assert f"burnt into its pixels (BurnedInAnnotation){odd}\n" in said
     assert not any(word in said for word in (*PERSON.split("^"), NUMBER, DESCRIPTION.split()[0]))
 

@@ -19,6 +19,7 @@ from contrast_tfdata.exporting.formats import Tolerance
 from contrast_tfdata.exporting.samples import Sample
 from contrast_tfdata.exporting.thresholds import Thresholds
 from contrast_tfdata.storage.plain_path import plain_path
+from contrast_tfdata.wording import plural
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +87,7 @@ class Parity:
             if most is not None and value is not None and not value <= most
         ]
         if tolerance.logit is not None and self.strays:
-            found.append(f"other answers than the network's: {self.strays} slices, none of them near a threshold")
+            found.append(f"other answers than the network's: {plural(self.strays, 'slice')}, not near a threshold")
         return found
 
 

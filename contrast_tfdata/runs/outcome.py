@@ -27,6 +27,7 @@ from contrast_tfdata.scoring import carried
 from contrast_tfdata.scoring.evidence import evidence_maps
 from contrast_tfdata.scoring.splits import Scorer, are_synthetic, gate_around, read_images
 from contrast_tfdata.storage.atomic_file import replacing
+from contrast_tfdata.wording import plural
 
 _PACKAGES = ("tensorflow", "tensorflow-addons", "keras", "tf_keras", "onnxruntime", "numpy", "scikit-learn", "pillow")
 """Those of them that are installed: Addons or tf_keras are, as Python is older or newer."""
@@ -236,6 +237,6 @@ def headline(metrics: Metrics, report_path: Path) -> str:
             return (
                 f"{split} AUC {auc}, accuracy {figures['accuracy']:.4f} at the threshold "
                 f"{metrics['operating_point']['threshold']:.3f} ({metrics['operating_point']['chosen_on']}), "
-                f"{false_positive + false_negative} errors in {figures['num_examples']}: {report_path}"
+                f"{plural(false_positive + false_negative, 'error')} in {figures['num_examples']}: {report_path}"
             )
     return f"neither validation nor test split, so nothing was measured: {report_path}"

@@ -52,7 +52,7 @@ def test_another_answer_far_from_a_threshold_is_refused_though_the_logits_agree(
     wrong[-1] = 0
     found = compared(answers(LOGITS, **{name: wrong}))
     assert found.strays == 1
-    assert found.problems(FLOAT32) == ["other answers than the network's: 1 slices, none of them near a threshold"]
+    assert found.problems(FLOAT32) == ["other answers than the network's: 1 slice, not near a threshold"]
 
 
 def test_another_answer_at_a_threshold_is_rounding():
