@@ -11,7 +11,7 @@ from contrast_tfdata.console.help_page import HelpPage
 from contrast_tfdata.errors import UsageError
 
 _TRAIN_DIR = flag_types.define_path("train_dir", "folder or .zip with no_gad/ and with_gad/", utf8=False)
-_TEST_DIR = flag_types.define_path("test_dir", "the same, for the test split", utf8=False)
+_TEST_DIR = flag_types.define_path("test_dir", "the same, for the test split; alone: all is for evaluate", utf8=False)
 _TABLE = flag_types.define_path(
     "table", "CSV file with the columns path,label[,group][,split], instead of folders", utf8=False
 )
@@ -55,7 +55,7 @@ _VALIDATION_FRACTION = flag_types.define_float(
     "validation_fraction", 0.2, "share of the slices outside test for validation"
 )
 _TEST_FRACTION = flag_types.define_float(
-    "test_fraction", None, "share of all slices for test, without --test_dir [0.2; with --split=keras 0]"
+    "test_fraction", None, "share of all slices for test, 1: all, without --test_dir [0.2; with --split=keras 0]"
 )
 _KEEP_SPLIT_OF = flag_types.define_path("keep_split_of", "folder of older records, whose patients stay in their split")
 _NUM_SHARDS = flags.DEFINE_string("num_shards", "auto", "files for each split; auto: about 150 MB each")
@@ -72,10 +72,11 @@ _BEAM_OPTIONS = flags.DEFINE_string(
 HELP = HelpPage(
     command="make_records",
     summary="Turns images, or synthetic patients, into records: TFRecord files with a manifest.",
-    usage="--output_dir=RECORDS (--train_dir=DATA | --table=CSV | --phantom_patients=N)",
+    usage="--output_dir=RECORDS (--train_dir=DATA | --test_dir=DATA | --table=CSV | --phantom_patients=N)",
     examples=(
         "--train_dir=DATA --output_dir=records",
         "--table=slices.csv --output_dir=records --on_bad_image=skip",
+        "--test_dir=OTHER_DATA --output_dir=other-records",
         "--phantom_patients=4 --phantom_slices=1 --output_dir=records",
     ),
     groups={
@@ -156,8 +157,10 @@ def _find_sources():
     common = {"group_regex": _GROUP_REGEX.value, "max_bytes": _MAX_BYTES.value}
     if _TABLE.value:
         return sources.from_table(_source_path(_TABLE.value), **common)
-    pool = units.DEVELOPMENT if _TEST_DIR.value else None
-    found = sources.from_class_folders(_source_path(_TRAIN_DIR.value), split=pool, **common)
+    found = sources.Sources()
+    if _TRAIN_DIR.value:
+        pool = units.DEVELOPMENT if _TEST_DIR.value else None
+        found.extend(sources.from_class_folders(_source_path(_TRAIN_DIR.value), split=pool, **common))
     if _TEST_DIR.value:
         found.extend(sources.from_class_folders(_source_path(_TEST_DIR.value), split="test", **common))
     return found
@@ -186,14 +189,13 @@ def _refuse_mixed_sources() -> None:
     given = [name for name, value in _sources_given().items() if value]
     if len(given) != 1:
         raise UsageError(f"give one of {', '.join(_sources_given())}. Received: {', '.join(given) or 'none'}")
-    if _TEST_DIR.value and not _TRAIN_DIR.value:
-        raise UsageError("--test_dir goes with --train_dir")
-    if _SPLIT.value == "keras" and not _TRAIN_DIR.value:
-        raise UsageError("--split=keras is the slides' split of class folders; it goes with --train_dir")
+    if _SPLIT.value == "keras" and not (_TRAIN_DIR.value or _TEST_DIR.value):
+        raise UsageError("--split=keras divides class folders; it goes with --train_dir or --test_dir")
 
 
 def _sources_given() -> dict[str, object]:
-    return {"--train_dir": _TRAIN_DIR.value, "--table": _TABLE.value, "--phantom_patients": _PHANTOM_PATIENTS.value}
+    folders = {"--train_dir": _TRAIN_DIR.value, "--test_dir": _TEST_DIR.value if not _TRAIN_DIR.value else None}
+    return {**folders, "--table": _TABLE.value, "--phantom_patients": _PHANTOM_PATIENTS.value}
 
 
 def _conversion_options():

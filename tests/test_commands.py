@@ -125,9 +125,14 @@ def test_names_cannot_act_on_the_terminal(tmp_path):
 @pytest.mark.parametrize(
     ("command", "arguments", "words"),
     [
-        ("make_records", ["--output_dir=R"], "give one of --train_dir, --table, --phantom_patients"),
+        ("make_records", ["--output_dir=R"], "give one of --train_dir, --test_dir, --table, --phantom_patients"),
         ("make_records", ["--phantom_patients=1"], "--output_dir is needed"),
         ("make_records", ["--output_dir=R", "--phantom_patients=1", "--train_dir=D"], "Received: --train_dir"),
+        ("make_records", ["--output_dir=R", "--test_dir=D", "--table=T"], "Received: --test_dir, --table"),
+        ("make_records", ["--output_dir=R", "--test_dir=D", "--phantom_patients=1"], "Received: --test_dir, --phantom"),
+        ("make_records", ["--output_dir=R", "--test_dir=D", "--test_fraction=0.5"], "without --test_dir"),
+        ("make_records", ["--output_dir=R", "--train_dir=D", "--test_fraction=1.1"], "Received: 1.1"),
+        ("make_records", ["--output_dir=R", "--train_dir=D", "--validation_fraction=1"], "Received: 1.0"),
         ("make_records", ["--output_dir=R", "--train_dir=D", "--split=test"], "should be one of <group|keras>"),
         ("make_records", ["--output_dir=R", "--train_dir=D", "--num_workers=none"], "Received: none"),
         ("make_records", ["--output_dir=R", "--train_dir=D", "--slice_range=0.5"], "slice_range"),

@@ -40,5 +40,7 @@ def show_manifest(console: Console, manifest: Manifest) -> None:
         cells = [*split.classes.values(), split.records, split.groups, len(split.shards), f"{size:.1f}"]
         table.add_row(name, *map(str, cells))
     console.print(table)
+    if "train" not in manifest.splits:
+        console.print("no training split: these records are for evaluate, not for train")
     for warning in manifest.warnings:
         console.print(f"warning: {warning}", markup=False)

@@ -63,11 +63,25 @@ def effective_options(pools: Collection[str | None], options: SplitOptions) -> S
         options: as asked for.
     """
     pools = set(pools)
-    return dataclasses.replace(
-        options,
-        test_fraction=0.0 if pools & {"test", DEVELOPMENT} else options.test_fraction,
-        validation_fraction=0.0 if "validation" in pools else options.validation_fraction,
-    )
+    is_test_named = not pools.isdisjoint({"test", DEVELOPMENT}) or _leave_nothing_to_train_on(pools)
+    test = 0.0 if is_test_named else options.test_fraction
+    is_nothing_left = "validation" in pools or test == 1 or _leave_nothing_to_train_on(pools)
+    validation = 0.0 if is_nothing_left else options.validation_fraction
+    return dataclasses.replace(options, test_fraction=test, validation_fraction=validation)
+
+
+def for_training(pools: Collection[str | None], applied: SplitOptions) -> bool:
+    """Returns whether there is to be a training split: not where all files were named for others, or all become test.
+
+    Args:
+        pools: as for `effective_options`.
+        applied: what it returned.
+    """
+    return not _leave_nothing_to_train_on(pools) and (applied.test_fraction < 1 or "train" in pools)
+
+
+def _leave_nothing_to_train_on(pools: Collection[str | None]) -> bool:
+    return bool(pools) and set(pools) <= {"validation", "test"}
 
 
 def asked_for(pools: Collection[str | None], applied: SplitOptions) -> dict[str, str]:

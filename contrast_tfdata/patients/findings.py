@@ -53,13 +53,15 @@ class Findings:
             raise DataError.listing_kinds([*self.problems, *more])
 
 
-def no_class_to_train_on(names: Sequence[str], left_out: Mapping[str, int]) -> Problems:
-    """Returns that training has no image of some classes, as what a user has to mend.
+def no_usable_image(names: Sequence[str], left_out: Mapping[str, int], *, to_train_on: bool) -> Problems:
+    """Returns that some classes have no image, as what a user has to mend.
 
     Args:
         names: of the classes.
         left_out: how many files of all classes are not used, by reason.
+        to_train_on: whether it is the training split that lacks them.
     """
     counts = ", ".join(f"{count} {reason}" for reason, count in sorted(left_out.items()) if count)
     said = f". Left out, of all classes: {counts}" if counts else ""
-    return Problems(f"no usable image of {' and '.join(names)} to train on; add some{said}")
+    purpose = " to train on" if to_train_on else ""
+    return Problems(f"no usable image of {' and '.join(names)}{purpose}; add some{said}")

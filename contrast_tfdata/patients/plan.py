@@ -17,7 +17,7 @@ from contrast_tfdata.intake.units import FileUnit, PhantomUnit, Unit
 from contrast_tfdata.intake.workers import Workers
 from contrast_tfdata.patients import assignment, duplicates, grouping
 from contrast_tfdata.patients.duplicates import Scanned
-from contrast_tfdata.patients.findings import Findings, no_class_to_train_on
+from contrast_tfdata.patients.findings import Findings, no_usable_image
 from contrast_tfdata.patients.identity import example_id, group_key, hide_patient
 from contrast_tfdata.patients.near_duplicates import Pair
 from contrast_tfdata.patients.options import PlanOptions
@@ -29,6 +29,11 @@ PATIENTS_UNKNOWN = (
     "patient independence unverified: no patient is known for some files, so slices of one patient may stand on both "
     "sides of the split, although files that look alike were kept together; name patients with --group_regex, a table "
     "column or DICOM PatientID"
+)
+TESTED_PATIENTS_UNKNOWN = (
+    "patient independence unverified: no patient is known for some files, so nobody can say which slices are of one "
+    "patient, or of one that a network was trained on; name patients with --group_regex, a table column or DICOM "
+    "PatientID"
 )
 KERAS_SPLIT_LEAKS = (
     "patient independence unverified: the split goes by file as on the slides, so slices of one patient, and pictures "
@@ -128,14 +133,17 @@ def _plan(
     rejected = [each for each in rejected if not each.is_out_of_scope]
     names = [grouping.name_of(unit, facts) for unit, facts, _ in chosen]
     pools = _pools(chosen, names, options, findings)
-    findings.problems += _missing_classes(sources, chosen, sources.skipped + left_out)
+    listed = {unit.split for unit in sources.units}
+    applied = assignment.effective_options(listed, options.split)
+    to_train_on = assignment.for_training(listed, applied)
+    findings.problems += _missing_classes(sources, chosen, sources.skipped + left_out, to_train_on=to_train_on)
     findings.refuse([] if skip_bad_images else rejected)
     patients_known = all(name.known for name in names)
     if options.split.rule == "keras":
-        division = _divided_by_position(sources, chosen, names, options)
+        division = _divided_by_position(sources, chosen, names)
     else:
         look_alikes = None if patients_known else grouping.find_look_alikes(chosen, seen, workers, progress, folder)
-        division = _divided_by_group(sources, chosen, names, pools, look_alikes, options)
+        division = _divided_by_group(chosen, names, pools, look_alikes, applied)
     planned = _planned(chosen, division, options)
     across_splits = _across_splits(planned, division.look_alikes, options.split.rule)
     if options.split.rule == "group":
@@ -148,8 +156,8 @@ def _plan(
         sources.skipped + left_out,
         len(scanned) - len(kept),
         patients_known,
-        division.applied,
-        [*findings.warnings, *division.warnings],
+        applied,
+        [*findings.warnings, *division.warnings, *_independence_warnings(applied.rule, patients_known, to_train_on)],
         across_splits,
         duplicates.under_several_patients(scanned, workers) if len(kept) < len(scanned) else [],
     )
@@ -162,43 +170,44 @@ class _Division:
     Attributes:
         groups: the name of its group.
         splits: its split.
-        applied: the split's options as they were applied.
         warnings: lines for people.
         look_alikes: pairs of units that look alike; None where nobody looked for them.
     """
 
     groups: Sequence[str]
     splits: Sequence[str]
-    applied: SplitOptions
-    warnings: Sequence[str]
+    warnings: Sequence[str] = ()
     look_alikes: Sequence[Pair] | None = None
 
 
-def _divided_by_position(
-    sources: Sources, chosen: Sequence[Chosen], names: Sequence[grouping.Name], options: PlanOptions
-) -> _Division:
+def _divided_by_position(sources: Sources, chosen: Sequence[Chosen], names: Sequence[grouping.Name]) -> _Division:
     """Divides as the slides do."""
     listed = [assignment.Member("", (unit.label,), unit.split, unit.path) for unit in sources.units]
     split_of = assignment.split_by_position(listed)
     splits = ["test" if unit.split == "test" else split_of[unit.path] for unit, _, _ in chosen]
-    return _Division([name.text for name in names], splits, options.split, [KERAS_SPLIT_LEAKS])
+    return _Division([name.text for name in names], splits)
 
 
 def _divided_by_group(
-    sources: Sources,
     chosen: Sequence[Chosen],
     names: Sequence[grouping.Name],
     pools: Sequence[str | None],
     look_alikes: Sequence[Pair] | None,
-    options: PlanOptions,
+    applied: SplitOptions,
 ) -> _Division:
     """Keeps patients in one split, and what looks alike where patients are unknown."""
-    applied = assignment.effective_options([unit.split for unit in sources.units], options.split)
     groups = grouping.join(names, pools, look_alikes or [])
     splits = assignment.split_by_group(_members(chosen, groups, pools), applied)
-    warnings = _joined_warnings(look_alikes or [], groups)
-    unknown = [] if all(name.known for name in names) else [PATIENTS_UNKNOWN]
-    return _Division(groups, splits, applied, [*warnings, *unknown], look_alikes)
+    return _Division(groups, splits, _joined_warnings(look_alikes or [], groups), look_alikes)
+
+
+def _independence_warnings(rule: str, patients_known: bool, to_train_on: bool) -> list[str]:
+    """Returns why slices of one patient may stand on both sides of the split, or of training and test."""
+    if rule == "keras" and to_train_on:
+        return [KERAS_SPLIT_LEAKS]
+    if patients_known:
+        return []
+    return [PATIENTS_UNKNOWN if to_train_on else TESTED_PATIENTS_UNKNOWN]
 
 
 def _planned(chosen: Sequence[Chosen], division: _Division, options: PlanOptions) -> list[PlannedUnit]:
@@ -367,13 +376,17 @@ def _split_and_path(unit: PlannedUnit) -> tuple[str, str]:
     return unit.split, unit.unit.path
 
 
-def _missing_classes(sources: Sources, chosen: Sequence[Chosen], left_out: Mapping[str, int]) -> list[Problems]:
-    """Returns what is missing to train on, unless listing has said so already."""
+def _missing_classes(
+    sources: Sources, chosen: Sequence[Chosen], left_out: Mapping[str, int], *, to_train_on: bool
+) -> list[Problems]:
+    """Returns what is missing, unless listing has said so already: a class to train on, or anything to test on."""
+    if not to_train_on:
+        return [] if chosen or sources.problems else [no_usable_image(CLASS_NAMES, left_out, to_train_on=False)]
     trained = ((unit, indices) for unit, _, indices in chosen if unit.split not in ("validation", "test"))
     usable = {label for unit, indices in trained for label in labels_of(unit, indices)}
     listed = {unit.label for unit in sources.units if isinstance(unit, FileUnit)}
     return [
-        no_class_to_train_on([name], left_out)
+        no_usable_image([name], left_out, to_train_on=True)
         for label, name in enumerate(CLASS_NAMES)
         if label not in usable and (label in listed or not sources.problems)
     ]

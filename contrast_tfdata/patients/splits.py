@@ -20,7 +20,7 @@ class SplitOptions:
     Attributes:
         rule: `group`: whole groups. `keras`: the first 20 % of each class's sorted files are validation.
         validation_fraction: share of each class's slices outside the test split that become validation, in [0, 1).
-        test_fraction: share of each class's slices that become test, in [0, 1); used where no test data was named.
+        test_fraction: share of each class's slices that become test, in [0, 1]; used where no test data was named.
         seed: another seed gives another division.
     """
 
@@ -32,9 +32,10 @@ class SplitOptions:
     def __post_init__(self):
         if self.rule not in ("group", "keras"):
             raise UsageError(f"The split rule must be group or keras. Received: split={self.rule}")
-        for name in ("validation_fraction", "test_fraction"):
-            if not 0 <= getattr(self, name) < 1:
-                raise UsageError(f"{name} must be at least 0 and less than 1. Received: {getattr(self, name)}")
+        if not 0 <= self.validation_fraction < 1:
+            raise UsageError(f"validation_fraction must be from 0 to less than 1. Received: {self.validation_fraction}")
+        if not 0 <= self.test_fraction <= 1:
+            raise UsageError(f"test_fraction must be from 0 to 1. Received: {self.test_fraction}")
 
 
 def assign_groups(

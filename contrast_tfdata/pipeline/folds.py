@@ -12,7 +12,7 @@ from contrast_tfdata.errors import DataError
 from contrast_tfdata.patients.splits import assign_folds
 from contrast_tfdata.pipeline.passes import own_records
 from contrast_tfdata.records.codec import parse_group_and_label
-from contrast_tfdata.records.manifest import Manifest, SplitInfo
+from contrast_tfdata.records.manifest import Manifest, SplitInfo, require_split
 
 DIVIDED = ("train", "validation")
 """Splits that are divided anew; the test split stays as it is, in every fold."""
@@ -34,8 +34,9 @@ def view(records_dir: Path, manifest: Manifest, *, fold: int, folds: int, seed: 
         seed: of the division.
 
     Raises:
-        DataError: the groups cannot be so divided that each fold holds slices of both classes.
+        DataError: there is no training split, or each fold cannot have slices of both classes.
     """
+    require_split(records_dir, manifest, "train")
     return views(records_dir, manifest, folds=folds, seed=seed)[fold - 1]
 
 

@@ -15,7 +15,7 @@ from contrast_tfdata.intake.scanning import Progress, Rejection, unusable
 from contrast_tfdata.intake.sources import Sources
 from contrast_tfdata.intake.workers import Workers
 from contrast_tfdata.patients import assignment, copied_patients, look_alikes, one_person
-from contrast_tfdata.patients.findings import no_class_to_train_on
+from contrast_tfdata.patients.findings import no_usable_image
 from contrast_tfdata.patients.identity import example_id
 from contrast_tfdata.patients.plan import PairAcrossSplits, Plan, PlannedUnit, make_plan, shown_path
 from contrast_tfdata.patients.thumbnails import THUMBNAIL_BYTES
@@ -72,7 +72,9 @@ def finish(
     """Describes the shards that were written, manifest last, and verifies them; raises as `convert` does."""
     rejected = [*plan.rejected, *(each for each in outcome.rejected if not each.is_out_of_scope)]
     problems = [] if options.skip_bad_images or not rejected else [unusable(rejected, "nothing was written")]
-    empty, warnings = _empty_classes(outcome.splits, Counter(plan.skipped) + _out_of_scope(outcome))
+    to_train_on = assignment.for_training({unit.split for unit in sources.units}, plan.split)
+    left_out = Counter(plan.skipped) + _out_of_scope(outcome)
+    empty, warnings = _empty_classes(outcome.splits, left_out, to_train_on=to_train_on)
     warnings += _empty_splits(sources, plan, outcome)
     if problems + empty:
         raise DataError.listing_kinds(problems + empty)
@@ -173,19 +175,19 @@ def _decode(
 
 
 def _empty_classes(
-    splits: dict[str, manifest.SplitInfo], left_out: Mapping[str, int]
+    splits: dict[str, manifest.SplitInfo], left_out: Mapping[str, int], *, to_train_on: bool
 ) -> tuple[list[Problems], list[str]]:
     """Returns problems and warnings: training needs both classes; validation or test with one are said to be so."""
-    problems, warnings = [], []
-    for split in SPLITS:
-        if split not in splits and split != "train":
-            continue
-        classes = splits[split].classes if split in splits else dict.fromkeys(CLASS_NAMES, 0)
-        missing = [name for name, count in classes.items() if not count]
-        if missing and split == "train":
-            problems.append(no_class_to_train_on(missing, left_out))
-        elif missing:
-            warnings.append(f"{split} has no image of {' and '.join(missing)}, so its AUC is undefined")
+    missing = {split: [name for name, count in info.classes.items() if not count] for split, info in splits.items()}
+    if "train" not in splits and (to_train_on or not splits):
+        missing["train"] = CLASS_NAMES
+    lacking = missing.pop("train", ())
+    problems = [no_usable_image(lacking, left_out, to_train_on=to_train_on)] if lacking else []
+    warnings = [
+        f"{split} has no image of {' and '.join(names)}, so its AUC is undefined"
+        for split, names in missing.items()
+        if names
+    ]
     return problems, warnings
 
 

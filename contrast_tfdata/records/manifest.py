@@ -121,7 +121,8 @@ def load(records_dir: Path) -> Manifest:
 def require_split(records_dir: Path, manifest: Manifest, name: str) -> SplitInfo:
     """Returns a split of records; raises DataError where they have none of this name."""
     if name not in manifest.splits:
-        raise DataError(f"{records_dir}: no {name} split; it has {', '.join(manifest.splits)}")
+        purpose = ": records to evaluate on, not to train on" if name == "train" else ""
+        raise DataError(f"{records_dir}: no {name} split; it has {', '.join(manifest.splits)}{purpose}")
     return manifest.splits[name]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from contrast_tfdata.errors import DataError, InterruptedRunError
+from contrast_tfdata.errors import InterruptedRunError
 from contrast_tfdata.model.contrast_net import ContrastNet
 from contrast_tfdata.model.private_interfaces import beginning_at_step
 from contrast_tfdata.model.runtime_plan import RuntimePlan
@@ -21,7 +21,7 @@ from contrast_tfdata.pipeline.datasets import (
 )
 from contrast_tfdata.pipeline.mixing import PhantomPart, refuse_unlike_records
 from contrast_tfdata.pipeline.options import PipelineOptions
-from contrast_tfdata.records.manifest import Manifest
+from contrast_tfdata.records.manifest import Manifest, require_split
 from contrast_tfdata.training.checkpoints import Checkpoints, Progress
 from contrast_tfdata.training.compiling import compile_model, take_averaged_weights
 from contrast_tfdata.training.distribution import Distribution, StopTogether
@@ -73,8 +73,7 @@ class Job:
     def __post_init__(self):
         self.distribution.share.rows_of_each(self.pipeline.batch_size)
         for part in filter(None, (self, self.phantom)):
-            if "train" not in part.manifest.splits:
-                raise DataError(f"{part.records_dir}: the training split is empty")
+            require_split(part.records_dir, part.manifest, "train")
         if self.phantom:
             refuse_unlike_records(self.phantom, self.manifest)
 

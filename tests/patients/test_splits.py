@@ -14,6 +14,7 @@ from contrast_tfdata.patients.assignment import (
     compatible,
     contradictions,
     effective_options,
+    for_training,
     split_by_group,
     split_by_position,
 )
@@ -195,13 +196,38 @@ def test_which_pools_can_all_go_to_one_split():
         (["train"], 0.3, 0.1),
         ([None, DEVELOPMENT], 0.3, 0.0),
         (["test", None], 0.3, 0.0),
-        (["validation"], 0.0, 0.1),
+        (["validation"], 0.0, 0.0),
+        (["test"], 0.0, 0.0),
         (["validation", "test"], 0.0, 0.0),
+        (["train", "test"], 0.3, 0.0),
     ],
 )
 def test_no_share_is_taken_for_a_split_that_the_user_has_made_up(pools, validation, test):
     found = effective_options(pools, SplitOptions("group", 0.3, 0.1, 7))
     assert found == SplitOptions("group", validation, test, 7)
+
+
+@pytest.mark.parametrize(
+    ("pools", "test", "expected"),
+    [
+        ([], 0.2, True), ([None], 0.2, True), (["train"], 0.2, True), ([DEVELOPMENT, "test"], 0.0, True),
+        (["test", None], 0.2, True), (["train"], 1.0, True), (["train", None], 1.0, True),
+        (["test"], 0.2, False), (["validation"], 0.2, False), (["validation", "test"], 0.2, False),
+        ([None], 1.0, False), (["validation", None], 1.0, False),
+    ],
+)  # fmt: skip
+def test_a_training_split_is_wanted_unless_every_file_is_for_another(pools, test, expected):
+    applied = effective_options(pools, SplitOptions(test_fraction=test))
+    assert for_training(pools, applied) is expected
+    if not expected:
+        assert applied.validation_fraction == 0
+
+
+def test_all_can_become_test():
+    sizes = {f"{number}": (number % 2, 3) for number in range(9)}
+    assert set(assign_groups(sizes, SplitOptions(test_fraction=1.0)).values()) == {"test"}
+    fixed = assign_groups(sizes, SplitOptions(test_fraction=1.0), {"3": "train"})
+    assert fixed == {**dict.fromkeys(sizes, "test"), "3": "train"}
 
 
 def test_members_go_where_they_or_their_groups_are_fixed_to():
@@ -225,13 +251,13 @@ def test_the_slides_split_counts_all_but_the_test_folder():
     assert len(split_by_position(members)) == 10
 
 
-@pytest.mark.parametrize("change", [{"rule": "keras"}, {"validation_fraction": 0.0}, {"test_fraction": 0.999}])
+@pytest.mark.parametrize("change", [{"rule": "keras"}, {"validation_fraction": 0.0}, {"test_fraction": 1.0}])
 def test_options_at_their_bounds(change):
     ((name, value),) = change.items()
     assert getattr(SplitOptions(**change), name) == value
 
 
-@pytest.mark.parametrize("change", [{"validation_fraction": -1e-9}, {"test_fraction": 1.0}, {"rule": ""}])
+@pytest.mark.parametrize("change", [{"validation_fraction": 1.0}, {"test_fraction": 1.001}, {"rule": ""}])
 def test_options_just_outside_are_named(change):
     ((name, value),) = change.items()
     name = {"rule": "split"}.get(name, name)

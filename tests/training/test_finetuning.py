@@ -90,7 +90,7 @@ def test_the_first_bias_is_that_of_the_mixture(folders, tmp_path):
 
 def test_synthetic_records_without_a_training_split_are_refused(folders, tmp_path):
     empty = tmp_path / "empty", write_records(tmp_path / "empty", (("test", 2),))
-    with pytest.raises(DataError, match="empty: the training split is empty"):
+    with pytest.raises(DataError, match="empty: no train split"):
         make_job({**folders, "empty": empty}, tmp_path, phantom="empty")
 
 

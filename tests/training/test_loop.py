@@ -306,5 +306,5 @@ def test_no_validation_split(tmp_path):
 
 def test_no_training_split(tmp_path):
     records = tmp_path / "records", write_records(tmp_path / "records", (("test", 4),))
-    with pytest.raises(DataError, match="the training split is empty"):
+    with pytest.raises(DataError, match="no train split"):
         run(records, tmp_path / "run")
