@@ -76,7 +76,6 @@ HELP = HelpPage(
     examples=(
         "--train_dir=DATA --output_dir=records",
         "--table=slices.csv --output_dir=records --on_bad_image=skip",
-        "--test_dir=OTHER_DATA --output_dir=other-records",
         "--phantom_patients=4 --phantom_slices=1 --output_dir=records",
     ),
     groups={
@@ -113,9 +112,11 @@ def main(argv: list[str]) -> None:
         display.conversion_progress(cli.console) as progress,
     ):
         manifest = convert(sources, directory, options, progress)
-    display.show_manifest(cli.console, manifest)
+    display.show_manifest(cli.console, manifest, synthetic=bool(_PHANTOM_PATIENTS.value))
     for line in sources.passed_over:
         cli.console.print(f"warning: {line}")
+    for line in [*sources.patients_found, *display.lists_of_names(output_dir)]:
+        cli.console.print(line, markup=False)
     cli.console.print(f"records: {output_dir}")
 
 

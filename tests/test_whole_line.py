@@ -38,8 +38,9 @@ def trained(tmp_path_factory):
 class TestTheWholeLine:
     def test_make_records_shows_a_table(self, trained):
         _, made, _ = trained
-        assert "files: 10 found, 10 used" in made
-        assert all(word in made for word in ("train", "validation", "test", "no_gad", "with_gad", "groups"))
+        assert "synthetic patients: 10" in made
+        assert "files:" not in made
+        assert all(word in made for word in ("train", "validation", "test", "no_gad", "with_gad", "patients"))
 
     def test_training_ends_with_one_line(self, trained):
         root, _, said = trained

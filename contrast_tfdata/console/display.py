@@ -2,11 +2,15 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from contrast_tfdata.patients import look_alikes
+from contrast_tfdata.records.conversion import REJECTED_FILE
 from contrast_tfdata.records.manifest import Manifest
 
 _STAGES = {"scan": "reading headers", "compare": "looking for near-duplicates", "convert": "converting"}
@@ -25,14 +29,19 @@ def conversion_progress(console: Console) -> Iterator[Callable[[str, int, int], 
         yield update
 
 
-def show_manifest(console: Console, manifest: Manifest) -> None:
-    """Prints what became of the files, what each split holds, and what a reader must know."""
+def show_manifest(console: Console, manifest: Manifest, *, synthetic: bool) -> None:
+    """Prints what became of the files, or synthetic patients, what each split holds, and what a reader must know."""
     files = manifest.files
-    console.print(f"files: {files['found']} found, {files['used']} used, {files['duplicates']} exact copies left out")
+    if synthetic:
+        console.print(f"synthetic patients: {files['used']}")
+    else:
+        copies = f"{files['duplicates']} exact copies left out"
+        console.print(f"files: {files['found']} found, {files['used']} used, {copies}")
     for kind in ("rejected", "skipped"):
         for reason, count in files[kind].items():
             console.print(f"  {count} {kind}: {reason}", markup=False)
-    table = Table("split", *manifest.class_names, "records", "groups", "shards", "MB")
+    who = "patients" if manifest.patients_known else "groups"
+    table = Table("split", *manifest.class_names, "records", who, "shards", "MB")
     for column in table.columns[1:]:
         column.justify = "right"
     for name, split in manifest.splits.items():
@@ -44,3 +53,12 @@ def show_manifest(console: Console, manifest: Manifest) -> None:
         console.print("no training split: these records are for evaluate, not for train")
     for warning in manifest.warnings:
         console.print(f"warning: {warning}", markup=False)
+
+
+def lists_of_names(records_dir: Path) -> Iterator[str]:
+    """Yields where the lists beside records stand that name files as they are called; not those without a row."""
+    for what, name in (("files that cannot be used", REJECTED_FILE), ("look-alikes", look_alikes.FILE_NAME)):
+        path = records_dir / name
+        with path.open(encoding="utf-8", errors="surrogateescape") as file:
+            if len(list(islice(file, 2))) == 2:
+                yield f"{what}, by name: {path}"

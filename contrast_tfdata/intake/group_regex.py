@@ -7,10 +7,14 @@ import sys
 import threading
 import unicodedata
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from contrast_tfdata.errors import UsageError
 from contrast_tfdata.intake.names import is_missing
+from contrast_tfdata.storage.csv_table import quoted
+from contrast_tfdata.wording import plural
 
+_SHOWN = 5
 _SECONDS = 3.0
 _SECONDS_A_PATH = 1e-4
 """Time of the processor for all paths together: an ordinary expression takes a few millionths of a second for each."""
@@ -44,6 +48,15 @@ def find_patients(pattern: re.Pattern | None, paths: Sequence[str]) -> list[str 
     )
     with _processor_time(seconds, too_long):
         return [_patient(pattern.search(unicodedata.normalize("NFC", path))) for path in paths]
+
+
+def patients_found(where: Path, patients: Sequence[str | None]) -> list[str]:
+    """Returns a line for the user, with the first names, by which a wrong expression can be told; none of no path."""
+    names = sorted({name for name in patients if name})
+    if not names:
+        return []
+    shown = ", ".join(map(quoted, names[:_SHOWN])) + (", ..." if len(names) > _SHOWN else "")
+    return [f"{where}: --group_regex finds {plural(len(names), 'patient')} in {plural(len(patients), 'file')}: {shown}"]
 
 
 def _patient(match: re.Match | None) -> str | None:

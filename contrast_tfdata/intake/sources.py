@@ -12,7 +12,7 @@ from pathlib import Path
 from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.errors import DataError, Problems
 from contrast_tfdata.intake import files, table_rows
-from contrast_tfdata.intake.group_regex import compile_pattern, find_patients
+from contrast_tfdata.intake.group_regex import compile_pattern, find_patients, patients_found
 from contrast_tfdata.intake.names import one_form
 from contrast_tfdata.intake.units import FileUnit, PhantomUnit, Unit
 from contrast_tfdata.phantom import PhantomOptions
@@ -32,6 +32,8 @@ class Sources:
         skipped: number of entries that are no images by their nature (system files, links, devices), by reason.
         notes: one line each for whoever reads the records: resolved folders.
         passed_over: one line for each link or device, for the user alone: paths may name patients.
+        patients_found: what `group_regex` finds, in a line for each listing, for the user alone.
+        by_regex: whether it finds the patient of every file.
         problems: what must be mended before anything can be converted.
     """
 
@@ -40,6 +42,8 @@ class Sources:
     skipped: Counter = dataclasses.field(default_factory=Counter)
     notes: list[str] = dataclasses.field(default_factory=list)
     passed_over: list[str] = dataclasses.field(default_factory=list)
+    patients_found: list[str] = dataclasses.field(default_factory=list)
+    by_regex: bool = False
     problems: list[Problems] = dataclasses.field(default_factory=list)
 
     def extend(self, other: "Sources") -> None:
@@ -49,6 +53,8 @@ class Sources:
         self.skipped.update(other.skipped)
         self.notes.extend(other.notes)
         self.passed_over.extend(other.passed_over)
+        self.patients_found.extend(other.patients_found)
+        self.by_regex |= other.by_regex
         self.problems.extend(other.problems)
 
 
@@ -98,6 +104,8 @@ def from_class_folders(root: Path, *, split: str | None, group_regex: str | None
     ]
     if pattern:
         listing.problems += _without_patient(root, listing.units)
+        listing.patients_found = patients_found(root, patients)
+        listing.by_regex = True
     return listing
 
 
@@ -112,8 +120,13 @@ def from_table(table: Path, *, group_regex: str | None, max_bytes: int) -> Sourc
         DataError: the table cannot be read, has other columns, or no row.
         UsageError: the pattern is none, or takes too long.
     """
-    units, problems = table_rows.read(table, pattern=compile_pattern(group_regex), max_bytes=max_bytes)
-    return Sources(units, problems=problems)
+    rows = table_rows.read(table, pattern=compile_pattern(group_regex), max_bytes=max_bytes)
+    return Sources(
+        rows.units,
+        problems=rows.problems,
+        patients_found=patients_found(table, rows.searched),
+        by_regex=len(rows.searched) == len(rows.units),
+    )
 
 
 def from_phantom(num_patients: int, *, seed: int, options: PhantomOptions) -> Sources:

@@ -38,7 +38,23 @@ class _WrongCell(ValueError):
     """A cell that says what it must not: `args` are what to do, and what it says."""
 
 
-def read(table: Path, *, pattern: re.Pattern | None, max_bytes: int) -> tuple[list[FileUnit], list[Problems]]:
+@dataclasses.dataclass(frozen=True)
+class TableRows:
+    """What a table names.
+
+    Attributes:
+        units: for each good row, in their order.
+        problems: what must be mended in the others.
+        searched: the patient in the path of each row that names no group, None where there is none; without an
+            expression nothing.
+    """
+
+    units: list[FileUnit]
+    problems: list[Problems]
+    searched: list[str | None]
+
+
+def read(table: Path, *, pattern: re.Pattern | None, max_bytes: int) -> TableRows:
     """Returns the files of a table with the columns path, label and, where known, group, split and subgroups.
 
     A file's name may be written in another form of Unicode, with other blanks, or with backslashes, where it is that of
@@ -48,9 +64,6 @@ def read(table: Path, *, pattern: re.Pattern | None, max_bytes: int) -> tuple[li
         table: the CSV file.
         pattern: finds the patient in the path of a row without group.
         max_bytes: larger files are listed but will be rejected unread.
-
-    Returns:
-        A unit for each good row, in their order, and what must be mended in the others.
 
     Raises:
         DataError: the table cannot be read, has other columns, or no row.
@@ -75,7 +88,7 @@ def read(table: Path, *, pattern: re.Pattern | None, max_bytes: int) -> tuple[li
     patients = find_patients(pattern, list(without_group.values()))
     for number, patient in zip(without_group, patients, strict=True):
         units[number] = dataclasses.replace(units[number], group=patient)
-    return units, problems
+    return TableRows(units, problems, patients)
 
 
 def _refuse_columns(table: Path, columns: tuple[str, ...]) -> None:

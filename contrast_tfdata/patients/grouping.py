@@ -94,6 +94,22 @@ def patient_id_warnings(scanned: Iterable[tuple[Unit, FileFacts]]) -> list[str]:
     return lines
 
 
+def expression_warnings(scanned: Iterable[tuple[Unit, FileFacts]]) -> list[str]:
+    """Returns a line where --group_regex tells all slices of a class apart, as one does that catches whole file names.
+
+    Volumes do not count: most patients have one of a class.
+    """
+    slices = [
+        (name_of(unit, facts).text, unit.label) for unit, facts in scanned if unit.group and facts.num_slices == 1
+    ]
+    if len(slices) < 2 or len(set(slices)) < len(slices):
+        return []
+    patients = len({name for name, _ in slices})
+    what = "every file is a patient of its own" if patients == len(slices) else "no patient has two files of one class"
+    counted = f"{plural(patients, 'patient')} in {len(slices)} files"
+    return [f"{what}: {counted}; if a patient has several, --group_regex catches too much of their names"]
+
+
 def find_look_alikes(
     chosen: Sequence[tuple[Unit, FileFacts, tuple[int, ...]]],
     seen: ThumbnailsOfUnits,

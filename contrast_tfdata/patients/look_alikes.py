@@ -60,8 +60,9 @@ def warnings(across_splits: Sequence[PairAcrossSplits]) -> list[str]:
     """Returns the line that says how many look alike, with the first of them; none where there are none."""
     if not across_splits:
         return []
-    what = f"{plural(len(across_splits), 'pair')} of look-alike files in several splits ({FILE_NAME} lists them)"
-    return [f"NEAR-DUPLICATES: {what}: {first_of(across_splits, _both)}"]
+    what = f"{plural(len(across_splits), 'pair')} of look-alike files in several splits"
+    where = f"{FILE_NAME} in the folder of the records names them all"
+    return [f"NEAR-DUPLICATES: {what} ({where}): {first_of(across_splits, _both)}"]
 
 
 def _both(pair: PairAcrossSplits) -> str:

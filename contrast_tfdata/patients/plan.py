@@ -128,6 +128,7 @@ def _plan(
     kept = _without_copies(scanned, options.split.rule, findings)
     findings.warnings += file_warnings.lines((unit.path, facts) for unit, facts in kept)
     findings.warnings += grouping.patient_id_warnings(kept)
+    findings.warnings += grouping.expression_warnings(kept) if sources.by_regex else []
     chosen, left_out = _choose_slices(kept, options)
     left_out.update(each.code for each in rejected if each.is_out_of_scope)
     rejected = [each for each in rejected if not each.is_out_of_scope]

@@ -194,8 +194,13 @@ def _empty_classes(
 def _empty_splits(sources: Sources, plan: Plan, outcome: Outcome) -> list[str]:
     """Returns a line for each split that somebody asked for and that holds nothing."""
     asked = assignment.asked_for({unit.split for unit in sources.units}, plan.split)
+    found = ""
+    if sources.by_regex:
+        units = [unit for units in plan.units.values() for unit in units]
+        counted = f"{plural(len({unit.group for unit in units}), 'patient')} in {plural(len(units), 'file')}"
+        found = f" (--group_regex finds {counted}: if there are more, it catches too little of their names)"
     return [
-        f"EMPTY: the {split} split holds nothing, although {why}; add patients, or name some for it"
+        f"EMPTY: the {split} split holds nothing, although {why}; add patients, or name some for it{found}"
         for split, why in asked.items()
         if split not in outcome.splits
     ]

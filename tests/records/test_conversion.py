@@ -395,7 +395,8 @@ def test_one_person_under_two_numbers_is_warned_of_and_listed(heads, tmp_path, r
     assert manifest.patients_known
     (line,) = [each for each in manifest.warnings if each.startswith("NEAR-DUPLICATES")]
     first = f"test no_gad/{group_key('patient:q0')}_1.png = "
-    assert f"16 pairs of look-alike files in several splits (look_alikes.csv lists them): {first}" in line
+    where = "look_alikes.csv in the folder of the records names them all"
+    assert f"16 pairs of look-alike files in several splits ({where}): {first}" in line
     assert line.endswith("; and 11 more")
     with open(tmp_path / "records" / "look_alikes.csv", newline="") as file:
         rows = list(csv.DictReader(file))
