@@ -22,7 +22,10 @@ def trained(tmp_path_factory):
         (folder / "SCANS" / f"{number}.dcm").write_bytes(dicom_bytes(SeriesInstanceUID="1.2.31", **place))
     shutil.copytree(write_tree(folder / "DATA", (12, 12)), folder / "Train" / "Train")
     write_tree(folder / "Test" / "Test", (4, 4), first_seed=500)
+    write_tree(folder / "OTHER", (4, 4), first_seed=700)
     write_png(folder / "slice.png", 3, size=120)
+    rows = [f"{path.relative_to(folder)},{path.parent.name},,," for path in sorted((folder / "DATA").rglob("*.png"))]
+    (folder / "slices.csv").write_text("\n".join(["path,label,group,split,subgroup:site", *rows]))
     os.symlink(ROOT / "flags", folder / "flags")
     network = reference_network()
     network.save_weights(folder / "SimpleGadClass.h5")

@@ -10,11 +10,13 @@ from running import WORKDIR_FILES, run
 
 from contrast_tfdata import errors
 from contrast_tfdata.images.slices import OUT_OF_SCOPE
+from contrast_tfdata.intake.files import Problem
 from contrast_tfdata.model import pretrained
 from contrast_tfdata.scoring.tables import VERDICTS
 from contrast_tfdata.scoring.verdicts import HEADERS
 
-SOURCES = [path.read_text() for path in (ROOT / "contrast_tfdata").rglob("*.py")]
+PACKAGE = ROOT / "contrast_tfdata"
+SOURCES = [path.read_text() for path in PACKAGE.rglob("*.py")]
 REFERENCE = (ROOT / "docs" / "reference.md").read_text()
 PREDICT = (ROOT / "docs" / "predict.md").read_text()
 CODED = set(re.findall(r"[\w-]+", " ".join(re.findall(r"`([^`\n]+)`", REFERENCE))))
@@ -83,10 +85,30 @@ def test_every_fact_of_an_export_is_explained(trained, tmp_path):
     assert set(json.loads((tmp_path / "m.onnx.json").read_text())) <= CODED
 
 
-def test_every_reason_is_explained():
-    raised = {code for source in SOURCES for code in re.findall(r'RejectedImageError\(\s*"(\w+)"', source)}
-    assert len(raised) > 20
-    assert (raised | set(OUT_OF_SCOPE)) - CODED == set()
+REASONS = (
+    r'RejectedImageError\(\s*"(\w+)"',
+    r'\.report\([^"]*?"(\w+)"',
+    r'\.report\([^"]*?"\w+" if [^"]*? else "(\w+)"',
+    r'return "(\w+)", f?"',
+    r'(?:left_out|skipped)\["(.+?)"\]',
+)
+"""How the sources give a file's reason: where it is read, listed, or left out of the records."""
+
+
+def test_every_reason_is_explained_once_and_where_it_belongs():
+    (section,) = re.findall(r"### Reasons for a skipped file\n(.*?)\n## ", REFERENCE, re.DOTALL)
+    table, links, counted, damaged = re.split(
+        r"^(?:Links|`make_records` also|Damaged).*?: ", section, flags=re.MULTILINE
+    )
+    named = [re.findall(r"`([^`]+)`", part) for part in (links, counted, damaged)]
+    links, counted, damaged = ([each for each in part if each not in ("make_records", "detail")] for part in named)
+    assert sorted(re.findall(r"^\| `(\w+)` \| (?!meaning)", table, re.MULTILINE)) == sorted(OUT_OF_SCOPE)
+    rooms = [path.read_text() for room in ("images", "intake", "patients") for path in (PACKAGE / room).glob("*.py")]
+    given = {each for source in rooms for pattern in REASONS for each in re.findall(pattern, source)} - set(
+        OUT_OF_SCOPE
+    )
+    assert sorted([*links, *counted, *damaged]) == sorted(given | {"system files"})
+    assert sorted(links) == sorted(each for each in given if Problem("", each, "").is_no_image)
 
 
 @pytest.mark.parametrize("words", [VERDICTS, HEADERS])
