@@ -48,8 +48,10 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "pip>=24"
 	@# Modules are compiled as they are imported, most of them never.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@# Without setuptools' notice that an editable installation is one.
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+	@echo "Ready. In every new terminal: . $(VENV)/bin/activate"
 
 demo: $(READY)
 	$(BIN)/python -m contrast_tfdata.make_records --flagfile=flags/demo.flags --output_dir=$(DEMO)/records --overwrite

@@ -174,7 +174,7 @@ def _write_page(path: Path, scores: "Scores", rows: "Tables", answerer: "Answere
         rows.series,
         rows.skipped,
         prediction_page.drawn(scores.pictures_by_verdict(answerer.choices), answerer.evidence),
-        network=" ".join(answerer.said) or "weights of the slides' network",
+        network=" ".join(answerer.said),
         counts=counts,
         show_names=_IDS.value == "clear",
     )

@@ -34,7 +34,7 @@ class Answerer:
     preprocessing: Preprocessing
     choices: Choices
     gate: InputGate
-    said: Sequence[str] = ()
+    said: Sequence[str]
 
     @classmethod
     def of_runs(cls, workdir: str) -> "Answerer":
@@ -61,7 +61,8 @@ class Answerer:
         arrays = read_h5_weights(path, preprocessing.image_size)
         point = OperatingPoint.fixed(reason="the slides' network carries no threshold")
         weights = NetworkWeights(preprocessing.image_size, tuple(arrays))
-        return cls([weights], model_views.PLAIN, preprocessing, Choices(point), InputGate())
+        said = [f"weights: of the SIIM notebook's network, from {os.fspath(path)}"]
+        return cls([weights], model_views.PLAIN, preprocessing, Choices(point), InputGate(), said)
 
     def predictor(self) -> Predictor:
         """Returns the networks, ready to answer."""

@@ -56,12 +56,12 @@ def member_names(workdir: str) -> list[str]:
 
 
 def announcements(workdir: str, description: Mapping[str, Any]) -> list[str]:
-    """Returns what a command says about the network it uses, a line each; nothing of the run that was named."""
+    """Returns what a command says about the network it uses, a line each."""
     if pretrained.is_shipped(workdir):
         return [pretrained.announcement(description)]
     members = description.get("members", ())
     if not members:
-        return []
+        return [f"weights: of the run {workdir} (SHA-256 {description['weights_sha256'][:16]})"]
     thresholds = ", ".join(f"{member['threshold']:.3f}" for member in members)
     return [
         f"ensemble: the mean logit of {len(members)} networks, at the threshold "

@@ -73,7 +73,8 @@ def test_a_single_run_is_no_ensemble(runs):
     members, carries = networks.load(f"{runs}/fold-2")
     assert len(members) == 1
     assert carries["operating_point"]["threshold"] == 0.8
-    assert networks.announcements(f"{runs}/fold-2", carries) == []
+    (line,) = networks.announcements(f"{runs}/fold-2", carries)
+    assert line == f"weights: of the run {runs}/fold-2 (SHA-256 {carries['weights_sha256'][:16]})"
 
 
 def test_the_threshold_is_said_to_be_the_mean_in_logits(runs):
