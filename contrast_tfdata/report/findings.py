@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from contrast_tfdata.evaluation.contents import AtThreshold, Metrics, SplitMetrics
-from contrast_tfdata.report import certainty, confounding, origin, robustness
+from contrast_tfdata.report import certainty, confounding, origin, robustness, threshold, usefulness
 from contrast_tfdata.report.description import RunDescription
 
 UNDEFINED = "undefined"
@@ -137,26 +137,30 @@ def group_rule(run: RunDescription) -> str:
 
 
 def caveats(metrics: Metrics, run: RunDescription) -> list[str]:
-    """Returns what limits belief in the numbers: leakage, warnings, the patients, then what the numbers show."""
+    """Returns what limits belief in the numbers: whether they show any use, leakage, warnings, then the rest."""
     found = [*run.warnings, *run.manifest.get("warnings", ())]
     if run.manifest.get("patients_known") is False and not any("patient" in text.lower() for text in found):
         found.append(
             "Patient independence unverified: it is not known which slices share a patient. The same patient may be in "
             "training and in evaluation, and then the figures are too good."
         )
-    found.extend(origin.caveats(metrics, main_split(metrics), run))
+    found.extend(origin.caveats(run))
     found.extend(confounder_warnings(metrics))
     if "test" not in present_splits(metrics):
         found.append("There is no scored test split: no figure here comes from data that had no part in any choice.")
-    if metrics["operating_point"].get("reason"):
-        found.append(
-            f"The threshold could not be chosen on data: {metrics['operating_point']['reason']}. "
-            f"It is {metrics['operating_point']['threshold']:g}."
-        )
+    if of_threshold := threshold.caveat(metrics["operating_point"]):
+        found.append(of_threshold)
     for split in present_splits(metrics):
         found.extend(_limits_of(split, metrics[split]))
     # Only now: they speak of patients, too, and would pass for a warning that these are not known.
-    return list(dict.fromkeys(map(_sentence, [*run.leakage, *found])))
+    first = [*usefulness_warnings(metrics, patients_known=run.patients_known), *run.leakage]
+    return list(dict.fromkeys(map(_sentence, [*first, *found])))
+
+
+def usefulness_warnings(metrics: Metrics, *, patients_known: bool) -> list[str]:
+    """Returns why the answers to the main split may be of no use, the worst first."""
+    split = main_split(metrics)
+    return usefulness.warnings(split, metrics[split], patients_known=patients_known) if split else []
 
 
 def _sentence(text: str) -> str:
@@ -264,6 +268,6 @@ def _limits_of(split: str, numbers: SplitMetrics) -> list[str]:
     if numbers["auc_ci95"] is None:
         return [
             f"The AUC on {split} has no interval: its classes are perfectly separated, or a class has a single slice. "
-            "Then the data do not show how much the AUC may vary. It is not certain."
+            "So nobody knows how much it may vary."
         ]
     return []

@@ -22,9 +22,10 @@ from contrast_tfdata.model.runtime_plan import RuntimePlan
 from contrast_tfdata.model.views import PLAIN
 from contrast_tfdata.model.weights import NetworkWeights, load_description, save_model
 from contrast_tfdata.records.manifest import Manifest
-from contrast_tfdata.report import findings
+from contrast_tfdata.report import findings, threshold
 from contrast_tfdata.scoring import carried
 from contrast_tfdata.scoring.evidence import evidence_maps
+from contrast_tfdata.scoring.lineage import LearnedFrom
 from contrast_tfdata.scoring.splits import Scorer, are_synthetic, gate_around, read_images
 from contrast_tfdata.storage.atomic_file import replacing
 from contrast_tfdata.wording import plural
@@ -46,7 +47,7 @@ class Run:
         command: what stands after `python -m` to repeat what was done.
         views: a slice's logit is the mean over these views of it.
         leakage: why the network may have been trained on patients that it is scored on (see `scoring.lineage`).
-        synthetic_share: of the slices that the network learned from; None where that is not known.
+        learned_from: what the network learned from, as far as it is known.
     """
 
     directory: Path
@@ -57,7 +58,7 @@ class Run:
     command: tuple[str, ...] = ()
     views: tuple[str, ...] = PLAIN
     leakage: tuple[str, ...] = ()
-    synthetic_share: float | None = None
+    learned_from: LearnedFrom = LearnedFrom()
 
     def write_provenance(self, flags_text: str) -> None:
         """Writes flags.txt and environment.json: what it takes to repeat the run."""
@@ -110,7 +111,9 @@ class Run:
             "views": list(self.views),
             "records": self.manifest.fingerprint,
             "patients_known": self.manifest.patients_known,
-            "synthetic_share": self.synthetic_share,
+            "synthetic_share": self.learned_from.synthetic_share,
+            "training_slices": self.learned_from.training_slices,
+            "training_patients": self.learned_from.training_patients,
             "flags": dict(flags),
         }
         save_model(self.directory / "model", weights, description)
@@ -142,7 +145,7 @@ class Run:
             warnings=self.manifest.warnings,
             leakage=self.leakage,
             is_synthetic=are_synthetic(self.records_dir, self.manifest),
-            synthetic_share=self.synthetic_share,
+            **dataclasses.asdict(self.learned_from),
             was_trained_here=self.plan is not None,
         )
         scored = validation and validation.predictions, test and test.predictions
@@ -198,8 +201,10 @@ def _installed_packages() -> dict[str, str]:
     return found
 
 
-def say_confounders(metrics: Metrics, console: Console) -> None:
-    """Says what scores that look at no anatomy reach, and what the network reaches without brightness."""
+def say_findings(metrics: Metrics, manifest: Manifest, console: Console) -> None:
+    """Says whether the answers are of use, and what scores that look at no anatomy reach; the worst comes first."""
+    for warning in findings.usefulness_warnings(metrics, patients_known=manifest.patients_known):
+        console.print(f"warning: {warning}")
     if sentence := findings.confounder_sentence(metrics):
         console.print(sentence)
     for warning in findings.confounder_warnings(metrics):
@@ -228,15 +233,16 @@ def inherited_choices(init_weights: str | None) -> Choices | None:
 
 
 def headline(metrics: Metrics, report_path: Path) -> str:
-    """The one line with which a command ends: AUC, accuracy, errors, path."""
-    for split in ("test", "validation"):
-        figures = metrics[split]
-        if figures:
-            auc = "undefined (one class)" if figures["auc"] is None else f"{figures['auc']:.4f}"
-            (_, false_positive), (false_negative, _) = figures["confusion_matrix"]
-            return (
-                f"{split} AUC {auc}, accuracy {figures['accuracy']:.4f} at the threshold "
-                f"{metrics['operating_point']['threshold']:.3f} ({metrics['operating_point']['chosen_on']}), "
-                f"{plural(false_positive + false_negative, 'error')} in {figures['num_examples']}: {report_path}"
-            )
-    return f"neither validation nor test split, so nothing was measured: {report_path}"
+    """The one line with which a command ends: AUC, accuracy, errors, what is indeterminate, path."""
+    split = findings.main_split(metrics)
+    if split is None:
+        return f"neither validation nor test split, so nothing was measured: {report_path}"
+    figures, point = metrics[split], metrics["operating_point"]
+    auc = "undefined (one class)" if figures["auc"] is None else f"{figures['auc']:.4f}"
+    (_, false_positive), (false_negative, _) = figures["confusion_matrix"]
+    left = (figures["abstention"] or {}).get("num_indeterminate")
+    return (
+        f"{split} AUC {auc}, accuracy {figures['accuracy']:.4f} at the threshold {point['threshold']:.3f} "
+        f"({threshold.chosen(point)}), {plural(false_positive + false_negative, 'error')} in "
+        f"{figures['num_examples']}{f', {left} indeterminate' if left else ''}: {report_path}"
+    )

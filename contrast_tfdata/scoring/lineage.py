@@ -4,6 +4,7 @@ A run tells which records it was trained on, by their fingerprint, and not which
 these very records it is known whom they have seen; of others it is not, and that is said.
 """
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -56,14 +57,42 @@ def leakage(
     return tuple(said)
 
 
-def synthetic_share(networks: Mapping[str, Mapping[str, Any]]) -> float | None:
-    """Returns which share of the slices that networks learned from was synthetic; None where they differ or are silent.
+@dataclasses.dataclass(frozen=True)
+class LearnedFrom:
+    """What networks learned from, as far as it is recorded.
+
+    Attributes:
+        synthetic_share: share of the slices that was synthetic; None where that is not known.
+        training_slices: how many slices were trained on; None likewise.
+        training_patients: of how many patients, likewise.
+        init_weights: the weights they or some of them began with, as `starting_point.build` takes them; None: random
+            ones.
+    """
+
+    synthetic_share: float | None = None
+    training_slices: int | None = None
+    training_patients: int | None = None
+    init_weights: str | None = None
+
+
+def learned_from(networks: Mapping[str, Mapping[str, Any]]) -> LearnedFrom:
+    """Returns what networks learned from; what they differ in, or are silent about, is None, but for their beginnings.
 
     Args:
         networks: as for `leakage`.
     """
-    shares = {1.0 if pretrained.is_shipped(name) else each.get("synthetic_share") for name, each in networks.items()}
-    return shares.pop() if len(shares) == 1 else None
+    told = [_told(name, each) for name, each in networks.items()]
+    values = {field.name: {getattr(each, field.name) for each in told} for field in dataclasses.fields(LearnedFrom)}
+    began_with = " and ".join(sorted(values.pop("init_weights") - {None}))
+    agreed = {name: found.pop() if len(found) == 1 else None for name, found in values.items()}
+    return LearnedFrom(**agreed, init_weights=began_with or None)
+
+
+def _told(name: str, description: Mapping[str, Any]) -> LearnedFrom:
+    if pretrained.is_shipped(name):
+        return LearnedFrom(synthetic_share=1.0)
+    told = {key: description.get(key) for key in ("synthetic_share", "training_slices", "training_patients")}
+    return LearnedFrom(**told, init_weights=_flags(description).get("init_weights"))
 
 
 def leakage_from_start(init_weights: str | None, records_dir: Path, manifest: Manifest) -> tuple[str, ...]:
@@ -94,8 +123,7 @@ _SILENT = "Does not tell what it was trained on"
 def _origin(description: Mapping[str, Any], manifest: Manifest, known: "_Folds") -> str:
     """Returns in words what a network comes from: `_THESE`, `_FOLDS`, or why that is not known."""
     records = description.get("records")
-    flags = description.get("flags")
-    flags = flags if isinstance(flags, Mapping) else {}
+    flags = _flags(description)
     if not isinstance(records, str):
         return _SILENT
     if records == manifest.fingerprint:
@@ -106,6 +134,11 @@ def _origin(description: Mapping[str, Any], manifest: Manifest, known: "_Folds")
         return _OTHER
     before = flags.get("init_weights")
     return origin if not before or pretrained.is_shipped(before) else f"Began with weights of {before}"
+
+
+def _flags(description: Mapping[str, Any]) -> Mapping[str, Any]:
+    flags = description.get("flags")
+    return flags if isinstance(flags, Mapping) else {}
 
 
 class _Folds:

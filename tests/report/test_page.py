@@ -109,9 +109,11 @@ def test_doubts_about_the_network_come_first_and_hide_no_other_caveat(draw, pars
     doubt = "Whether patients were trained on is not known."
     run = RunDescription("A run", manifest={"patients_known": False}, warnings=("Mind the gap.",), leakage=(doubt,))
     metrics = summarize(draw(30), None)
-    first, second, third, *_ = findings.caveats(metrics, run)
-    assert (first, second) == (doubt, "Mind the gap.")
-    assert third.startswith("Patient independence unverified")
+    found = findings.caveats(metrics, run)
+    first = found.index(doubt)
+    assert found[:first] == findings.usefulness_warnings(metrics, patients_known=False)
+    assert found[first + 1] == "Mind the gap."
+    assert found[first + 2].startswith("Patient independence unverified")
     assert doubt in parse(page_of(draw(30), None, run=run)).text
 
 
