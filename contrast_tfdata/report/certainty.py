@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 SERIES_ROWS = (
-    ("AUC, groups drawn anew", "auc", "auc_ci95_bootstrap"),
+    ("AUC, {unit} drawn anew", "auc", "auc_ci95_bootstrap"),
     ("AUC, taken as independent", "auc", "auc_ci95"),
     ("Average precision", "average_precision", None),
     ("Accuracy", "accuracy", "accuracy_ci95"),

@@ -10,8 +10,8 @@ UNDEFINED = "undefined"
 SPLITS = ("validation", "test")
 
 _ROWS = (
-    ("AUC, groups drawn anew", "auc", "auc_ci95_bootstrap"),
-    ("AUC, groups left out in turn", "auc", "auc_ci95_by_group"),
+    ("AUC, {unit} drawn anew", "auc", "auc_ci95_bootstrap"),
+    ("AUC, {unit} left out in turn", "auc", "auc_ci95_by_group"),
     ("AUC, slices taken as independent", "auc", "auc_ci95"),
     ("Average precision", "average_precision", None),
     ("Accuracy", "accuracy", "accuracy_ci95"),
@@ -42,20 +42,24 @@ def interval(bounds: Sequence[float] | None) -> str:
     return "" if bounds is None else f"{bounds[0]:.4f} to {bounds[1]:.4f}"
 
 
-def metric_rows(metrics: Metrics) -> list[dict]:
+def metric_rows(metrics: Metrics, unit: str = "groups") -> list[dict]:
     """Returns the lines of the metrics table: `name`, `aside` (the key), and a cell for each split in `present_splits`.
 
     A cell of this and the other tables has `value`, and `interval` where its column may have one.
+
+    Args:
+        metrics: what `evaluation.summarize` returned.
+        unit: what groups of slices are called: `patients` where each is known to be one.
     """
     splits = present_splits(metrics)
-    counts = [("Slices", "num_examples"), ("Groups", "num_groups")]
+    counts = [("Slices", "num_examples"), (unit.capitalize(), "num_groups")]
     return [
         *(_counts_row(name, key, [metrics[split] for split in splits]) for name, key in counts),
-        *_figure_rows(_ROWS, [metrics[split] for split in splits]),
+        *_figure_rows(_ROWS, [metrics[split] for split in splits], unit),
     ]
 
 
-def series_rows(metrics: Metrics) -> list[dict]:
+def series_rows(metrics: Metrics, unit: str = "groups") -> list[dict]:
     """Returns the lines of the table of the main split by slice and by series, as `metric_rows` does.
 
     Empty where each slice is a series of its own, so that there is nothing to compare.
@@ -65,7 +69,7 @@ def series_rows(metrics: Metrics) -> list[dict]:
     if not series:
         return []
     both = (metrics[split], series)
-    return [_counts_row("Number", "num_examples", both), *_figure_rows(certainty.SERIES_ROWS, both)]
+    return [_counts_row("Number", "num_examples", both), *_figure_rows(certainty.SERIES_ROWS, both, unit)]
 
 
 def _counts_row(name: str, key: str, columns: Sequence[Mapping]) -> dict:
@@ -77,10 +81,10 @@ def _counts_row(name: str, key: str, columns: Sequence[Mapping]) -> dict:
     }
 
 
-def _figure_rows(rows: Sequence[tuple], columns: Sequence[Mapping]) -> list[dict]:
+def _figure_rows(rows: Sequence[tuple], columns: Sequence[Mapping], unit: str) -> list[dict]:
     return [
         {
-            "name": name,
+            "name": name.format(unit=unit),
             # Lines that show the same figure differ in their interval.
             "aside": interval_key if key == "auc" else key,
             "cells": [_cell(numbers, key, interval_key) for numbers in columns],
@@ -130,10 +134,11 @@ def main_split(metrics: Metrics) -> str | None:
 
 
 def group_rule(run: RunDescription) -> str:
-    """Returns what the records promise of a group and their splits, to stand within a sentence."""
+    """Returns what the records promise of a patient, or a group, and their splits, to stand within a sentence."""
+    one = "patient" if run.patients_known else "group"
     if run.keeps_groups_apart:
-        return "a group is never in two splits"
-    return "nothing kept a group from being in two splits"
+        return f"a {one} is never in two splits"
+    return f"nothing kept a {one} from being in two splits"
 
 
 def caveats(metrics: Metrics, run: RunDescription) -> list[str]:

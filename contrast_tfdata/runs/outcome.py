@@ -21,6 +21,7 @@ from contrast_tfdata.model import pretrained
 from contrast_tfdata.model.runtime_plan import RuntimePlan
 from contrast_tfdata.model.views import PLAIN
 from contrast_tfdata.model.weights import NetworkWeights, load_description, save_model
+from contrast_tfdata.pipeline import folds
 from contrast_tfdata.records.manifest import Manifest
 from contrast_tfdata.report import findings, threshold
 from contrast_tfdata.scoring import carried
@@ -145,6 +146,7 @@ class Run:
             warnings=self.manifest.warnings,
             leakage=self.leakage,
             is_synthetic=are_synthetic(self.records_dir, self.manifest),
+            training_patients_by_class=self._training_patients_by_class(),
             **dataclasses.asdict(self.learned_from),
             was_trained_here=self.plan is not None,
         )
@@ -163,6 +165,13 @@ class Run:
         )
         report.write_model_card(self.directory / "MODEL_CARD.md", metrics=metrics, run=run)
         return page
+
+    def _training_patients_by_class(self) -> dict[str, int] | None:
+        """Returns how many patients were trained on with slices of each class; None where that was not done here."""
+        if self.plan is None or not self.manifest.patients_known:
+            return None
+        held = folds.count_slices(self.records_dir, self.manifest.splits["train"])
+        return {name: sum(own == label for _, own in held) for label, name in enumerate(self.manifest.class_names)}
 
     def _images(self, wanted: Mapping[str, Collection[str]]) -> dict[str, np.ndarray]:
         images = {}

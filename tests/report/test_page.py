@@ -101,8 +101,8 @@ def test_no_more_is_promised_of_groups_than_the_records_do(tmp_path, draw, split
     test = draw(60, 1)
     card = write_model_card(tmp_path / "MODEL_CARD.md", metrics=summarize(None, test), run=run).read_text()
     for text in (page_of(None, test, run=run), card):
-        assert ("a group is never in two splits" in text) == kept_apart
-        assert ("nothing kept a group from being in two splits" in text) == (not kept_apart)
+        assert ("a patient is never in two splits" in text) == kept_apart
+        assert ("nothing kept a patient from being in two splits" in text) == (not kept_apart)
 
 
 def test_doubts_about_the_network_come_first_and_hide_no_other_caveat(draw, parse):

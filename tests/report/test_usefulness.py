@@ -126,3 +126,22 @@ def test_patients_who_have_slices_of_both_classes_count_in_both(draw):
     assert counted["num_groups_by_class"] == {"no_gad": 2, "with_gad": 2}
     unknown = dataclasses.replace(split(labels, noise(labels)), group=("",) * 5)
     assert summarize(None, unknown)["test"]["num_groups_by_class"] is None
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_patients_of_each_class_are_in_the_table_of_splits(draw, parse, tmp_path, known):
+    splits = {
+        name: {"records": 42, "classes": {"no_gad": 6, "with_gad": 36}, "groups": 40} for name in ("train", "test")
+    }
+    run = RunDescription(
+        "A run",
+        manifest={"patients_known": known, "splits": splits},
+        training_patients_by_class={"no_gad": 91, "with_gad": 92},
+    )
+    metrics = summarize(None, split(FEW_BEFORE, noise(FEW_BEFORE), [0, 0, *range(40)]))
+    page = render(metrics=metrics, charts=[], gallery=None, run=run, has_history=True).partition('id="data"')[2]
+    unit = "Patients" if known else "Groups"
+    for name, count in ((f"{unit} before", 91), (f"{unit} before", 4), (f"{unit} after", 92), (f"{unit} after", 36)):
+        assert f'data-label="{name}">{count}<' in page
+    card = write_model_card(tmp_path / "card.md", metrics=metrics, run=run).read_text()
+    assert "| test | 42 | 6 | 36 | 40 | 4 | 36 |" in card
