@@ -74,6 +74,7 @@ def main(argv: list[str]) -> None:
         views.stored(description),
         lineage.leakage(described, records_dir, manifest, [split]),
         lineage.learned_from(described),
+        lineage.warnings_that_matter(described, records_dir, manifest, [split]),
     )
     run.announce(cli.console)
     run.write_provenance(cli.flags_text(sys.modules[__name__]))

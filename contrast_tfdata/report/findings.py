@@ -34,12 +34,12 @@ _ONLY_WITH_INTERVAL = ("auc_ci95_by_group", "auc_ci95_bootstrap")
 
 def number(value: float | None) -> str:
     """Returns a figure between -1 and 1 with the digits worth reading."""
-    return UNDEFINED if value is None else f"{value:.4f}"
+    return UNDEFINED if value is None else f"{value:.3f}"
 
 
 def interval(bounds: Sequence[float] | None) -> str:
     """Returns a 95% interval, or "" where there is none."""
-    return "" if bounds is None else f"{bounds[0]:.4f} to {bounds[1]:.4f}"
+    return "" if bounds is None else f"{bounds[0]:.3f} to {bounds[1]:.3f}"
 
 
 def metric_rows(metrics: Metrics, unit: str = "groups") -> list[dict]:
@@ -168,6 +168,15 @@ def usefulness_warnings(metrics: Metrics, *, patients_known: bool) -> list[str]:
     return usefulness.warnings(split, metrics[split], patients_known=patients_known) if split else []
 
 
+def review_warning(metrics: Metrics, *, patients_known: bool) -> str | None:
+    """Returns why the main split's network cannot judge labels, so that no list of them is shown; None where it can."""
+    split = main_split(metrics)
+    if split is None:
+        return None
+    bounds = usefulness.interval_that_counts(metrics[split], patients_known=patients_known)
+    return certainty.review_warning(split, metrics[split], bounds)
+
+
 def _sentence(text: str) -> str:
     """Returns a warning, as records have them, with a capital letter and a full stop."""
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", ":", "!", "?")) else ".")
@@ -235,18 +244,20 @@ def _checked_split(metrics: Metrics) -> str | None:
 
 
 def confusion_panels(metrics: Metrics) -> list[dict]:
-    """Returns every confusion matrix with its `title` and `note`, in the order of the SIIM notebook."""
+    """Returns every confusion matrix with `title` and `note`, and whether it is at a threshold of the SIIM notebook."""
     point = metrics["operating_point"]["threshold"]
     half, best = metrics.get("validation_at_half"), metrics.get("test_best_threshold")
     panels = []
     if half:
-        panels.append(_panel("Validation at 0.5", half, "The SIIM notebook's threshold."))
+        panels.append(_panel("Validation at 0.5", half, "The SIIM notebook's threshold.", True))
     for split in present_splits(metrics):
         panels.append(_panel(f"{split.capitalize()} at {point:.3f}", metrics[split], "The operating point."))
     if best:
         title = f"Test at its best, {best['threshold']:.2f}"
         panels.append(
-            _panel(title, best, "Optimistic: as in the SIIM notebook, the threshold was picked on these very slices.")
+            _panel(
+                title, best, "Optimistic: as in the SIIM notebook, the threshold was picked on these very slices.", True
+            )
         )
         panels[-1]["note"] += optimism(best)
     return panels
@@ -255,16 +266,17 @@ def confusion_panels(metrics: Metrics) -> list[dict]:
 def optimism(best: Mapping) -> str:
     """Returns by how much the SIIM notebook's procedure flatters, a sentence after a space; "" if not known."""
     gain = best.get("optimism")
-    return "" if gain is None else f" That is {gain:.4f} more than at the operating point."
+    return "" if gain is None else f" That is {gain:.3f} more than at the operating point."
 
 
-def _panel(title: str, numbers: AtThreshold, note: str) -> dict:
+def _panel(title: str, numbers: AtThreshold, note: str, is_of_notebook: bool = False) -> dict:
     matrix = numbers["confusion_matrix"]
     cells = [
         [{"count": count, "share": count / sum(row) if sum(row) else 0.0} for count in row]
         for row in matrix
     ]  # fmt: skip
-    return {"title": title, "note": f"{note} Accuracy {numbers['accuracy']:.4f}.", "rows": cells}
+    note = f"{note} Accuracy {numbers['accuracy']:.3f}."
+    return {"title": title, "note": note, "rows": cells, "is_of_notebook": is_of_notebook}
 
 
 def _limits_of(split: str, numbers: SplitMetrics) -> list[str]:

@@ -82,5 +82,10 @@ def _whether_patients_are_known(run: RunDescription) -> str:
         )
         return f"Patients are not known: {same}."
     if run.keeps_groups_apart:
+        if any(text.startswith("NEAR-DUPLICATES") for text in (*run.warnings, *run.manifest.get("warnings", ()))):
+            return (
+                "Patients are known: no patient is in two splits, as far as their names tell. But files of different "
+                "patients in different splits look alike and may be of one person."
+            )
         return "Patients are known: no patient is in two splits."
     return "Patients are known, but nothing kept a patient from being in two splits."

@@ -49,6 +49,7 @@ class Run:
         views: a slice's logit is the mean over these views of it.
         leakage: why the network may have been trained on patients that it is scored on (see `scoring.lineage`).
         learned_from: what the network learned from, as far as it is known.
+        warnings: of the records, those that matter for this network.
     """
 
     directory: Path
@@ -60,6 +61,7 @@ class Run:
     views: tuple[str, ...] = PLAIN
     leakage: tuple[str, ...] = ()
     learned_from: LearnedFrom = LearnedFrom()
+    warnings: tuple[str, ...] = ()
 
     def write_provenance(self, flags_text: str) -> None:
         """Writes flags.txt and environment.json: what it takes to repeat the run."""
@@ -72,7 +74,7 @@ class Run:
         """Says how the network will be trained, and what the records and the network's origin warn of."""
         for reason in self.plan.reasons if self.plan else ():
             console.print(f"plan: {reason}")
-        for warning in (*self.manifest.warnings, *self.leakage):
+        for warning in (*self.warnings, *self.leakage):
             console.print(f"warning: {warning}")
 
     def scorer(self, networks: Sequence[NetworkWeights]) -> Scorer:
@@ -135,7 +137,7 @@ class Run:
             command=self.command,
             flags=flags,
             environment=self._environment(),
-            manifest=json.loads(self.manifest.to_text()),
+            manifest=json.loads(self.manifest.to_text()) | {"warnings": list(self.warnings)},
             model={
                 "network": "ContrastNet" if len(networks) == 1 else f"{len(networks)} ContrastNets",
                 "parameters": sum(each.num_parameters for each in networks),
@@ -143,7 +145,7 @@ class Run:
                 "precision": self.plan.precision if self.plan else "float32",
                 "views": self.views,
             },
-            warnings=self.manifest.warnings,
+            warnings=self.warnings,
             leakage=self.leakage,
             is_synthetic=are_synthetic(self.records_dir, self.manifest),
             training_patients_by_class=self._training_patients_by_class(),

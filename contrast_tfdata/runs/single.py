@@ -77,6 +77,7 @@ def _prepare(
         request.views,
         leakage,
         _learned_from(request, manifest),
+        manifest.warnings,
     )
     run.announce(console)
     console.print(f"trains on {distribution.describe()}")

@@ -5,6 +5,7 @@ these very records it is known whom they have seen; of others it is not, and tha
 """
 
 import dataclasses
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from contrast_tfdata.pipeline import folds
 from contrast_tfdata.records.manifest import Manifest
 
 _SCORED = ("validation", "test")
+_LOOK_ALIKES = re.compile("NEAR-DUPLICATES: ")
 
 
 def leakage(
@@ -55,6 +57,33 @@ def leakage(
             f"are too good. {named}"
         )
     return tuple(said)
+
+
+def warnings_that_matter(
+    networks: Mapping[str, Mapping[str, Any]], records_dir: Path, manifest: Manifest, splits: Sequence[str]
+) -> tuple[str, ...]:
+    """Returns the warnings of the records that matter for figures on these splits.
+
+    Look-alikes of two splits matter where the network may have learned from one of the two, or its threshold have been
+    chosen there. To a network that never saw these records only those of a scored split are told.
+
+    Args:
+        networks: as for `leakage`.
+        records_dir: the records that they are scored on.
+        manifest: theirs.
+        splits: that are scored.
+    """
+    known = _Folds(records_dir, manifest)
+    own = [each for name, each in networks.items() if not pretrained.is_shipped(name)]
+    if any(_origin(each, manifest, known) != _OTHER for each in own):
+        return manifest.warnings
+    return tuple(text for text in manifest.warnings if not _LOOK_ALIKES.match(text) or _names_split(text, splits))
+
+
+def _names_split(text: str, splits: Sequence[str]) -> bool:
+    """Whether a warning about look-alikes names a file of one of the splits, or not all of its files."""
+    named = re.search(f"(: |; |= )({'|'.join(splits)}) ", text)
+    return bool(named or re.search("; and [0-9]+ more$", text))
 
 
 @dataclasses.dataclass(frozen=True)

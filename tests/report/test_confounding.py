@@ -38,8 +38,8 @@ def test_page_and_card_show_one_table_and_one_sentence(tmp_path, draw, parse, na
         assert text.count("Could something simpler do it?") == 1
         assert f"separates the classes of {name} best: AUC {grey['auc']:.3f}, higher before contrast." in text
         assert "the same histogram" in text
-        assert f"{grey['auc']:.4f}" in text
-    assert f"| Only the mean grey of the foreground | {grey['auc']:.4f} | {low:.4f} to {high:.4f} | no_gad |" in card
+        assert f"{grey['auc']:.3f}" in text
+    assert f"| Only the mean grey of the foreground | {grey['auc']:.3f} | {low:.3f} to {high:.3f} | no_gad |" in card
 
 
 def test_nothing_is_warned_of_where_the_network_beats_all_and_keeps_its_auc(draw):

@@ -35,7 +35,7 @@ def test_the_interval_counts_patients_and_that_of_slices_is_folded_away(draw, pa
     for bounds in (test["auc_ci95"], test["accuracy_ci95"], test["sensitivity_ci95"]):
         assert not any(f"{end:.3f} to" in first or f"{end:.4f} to" in first for end in bounds)
     low, high = test["auc_ci95"]
-    assert f"{low:.4f} to {high:.4f}" in folded
+    assert f"{low:.3f} to {high:.3f}" in folded
     assert "They are too narrow where several slices are of one patient" in folded
 
 

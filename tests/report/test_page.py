@@ -117,9 +117,9 @@ def test_doubts_about_the_network_come_first_and_hide_no_other_caveat(draw, pars
     assert doubt in parse(page_of(draw(30), None, run=run)).text
 
 
-@pytest.mark.parametrize("shift", [0.5, 30.0], ids=["suspects", "no suspects"])
+@pytest.mark.parametrize("shift", [2.5, 30.0], ids=["suspects", "no suspects"])
 def test_slices_are_said_not_to_be_trained_on_only_where_that_is_known(draw, shift):
-    split, claim = draw(60, 1, shift=shift), "that the network was not trained on"
+    split, claim = draw(200, 1, shift=shift), "that the network was not trained on"
     suspects = collect_suspects({"test": split}, {})
     for leakage, said in (((), True), (("Patients of test were trained on.",), False)):
         run = RunDescription("A run", leakage=leakage)
