@@ -30,9 +30,10 @@ def folded(text: str) -> tuple[str, str]:
     """Returns a long warning's sentence, and the list of files that ends it, for a page to fold; "" without one."""
     first, semicolon, _ = text.partition("; ")
     sentence, colon, _ = first.rpartition(": ")
-    if len(text) <= _LONG or not semicolon or not colon:
+    listed = text[len(sentence) + len(colon) :]
+    if len(text) <= _LONG or not semicolon or not colon or ". " in listed:  # The last: sentences follow, no list.
         return text, ""
-    return f"{sentence}.", text[len(sentence) + len(colon) :]
+    return f"{sentence}.", listed
 
 
 def visible(value: object) -> object:

@@ -143,3 +143,24 @@ def test_bad_descriptions_are_refused():
         RunDescription("A run", warnings="one")
     with pytest.raises(ValueError, match="Received: leakage='one'"):
         RunDescription("A run", leakage="one")
+
+
+LIST = "NEAR-DUPLICATES: 7 pairs of look-alike files (look_alikes.csv lists them): " + "; ".join(
+    f"train patient-{number}/picture-of-a-head.png = test patient-{number}/another.png" for number in range(5)
+)
+
+
+@pytest.mark.parametrize(
+    ("caveat", "is_folded"),
+    [
+        (LIST, True),
+        (LIST[:190], False),
+        ("Trained on others: run-1, run-2. " + "Each was trained on all but its own part; see the table. " * 5, False),
+        ("No list stands here. " * 20, False),
+    ],
+)
+def test_a_long_list_of_files_is_folded_and_nothing_is_lost(draw, parse, caveat, is_folded):
+    page = page_of(draw(30), None, run=RunDescription("A run", warnings=(caveat.strip(),)))
+    box = page.partition('id="caveats"')[2].partition("</div>")[0]
+    assert ("<details>" in box) == is_folded
+    assert all(word in parse(box).text for word in caveat.replace(":", "").split())
