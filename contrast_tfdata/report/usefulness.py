@@ -74,7 +74,7 @@ def _of_ranking(split: str, numbers: Mapping, patients_known: bool) -> str | Non
     if bounds is None:
         return f"The AUC on {split} is not above 0.5: that is guessing." if numbers["auc"] <= 0.5 else None
     return (
-        f"The AUC on {split} is {numbers['auc']:.3f}, and may be no better than guessing: its 95% interval, "
+        f"The AUC on {split}, {numbers['auc']:.3f}, cannot be told from guessing: its 95% interval, "
         f"{bounds[0]:.3f} to {bounds[1]:.3f}, reaches down to 0.5 or below."
     )
 

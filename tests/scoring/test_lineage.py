@@ -143,6 +143,32 @@ def test_counts_and_the_weights_that_a_run_began_with_are_told(starts, expected)
     assert lineage.learned_from(described) == lineage.LearnedFrom(0.0, 131, 81, expected)
 
 
+PAIRS = {
+    "train = validation": "NEAR-DUPLICATES: 1 pair (look_alikes.csv lists them): train a.png = validation b.png",
+    "train = test": "NEAR-DUPLICATES: 2 pairs (look_alikes.csv lists them): train a = validation b; train c = test d",
+    "more": "NEAR-DUPLICATES: 9 pairs (look_alikes.csv lists them): train a = validation b; and 8 more",
+    "other": "2 slices with one grey value all over",
+}
+
+
+@pytest.mark.parametrize(
+    ("network", "kept"),
+    [
+        (("shipped", {}), ["train = test", "more", "other"]),
+        (("run", OTHER), ["train = test", "more", "other"]),
+        (("run", {}), list(PAIRS)),  # It does not tell, so it may have seen them.
+        (("run", None), list(PAIRS)),  # Trained on these records.
+    ],
+)
+def test_look_alikes_of_splits_that_are_not_scored_matter_only_to_networks_that_saw_them(records, network, kept):
+    directory, manifest = records
+    warned = dataclasses.replace(manifest, warnings=tuple(PAIRS.values()))
+    name, description = network
+    described = {name: {"records": warned.fingerprint} if description is None else description}
+    found = lineage.warnings_that_matter(described, directory, warned, ["test"])
+    assert found == tuple(PAIRS[each] for each in kept)
+
+
 @pytest.mark.parametrize("source_bytes", [0, 1])
 def test_records_without_files_are_of_synthetic_patients(tmp_path, source_bytes):
     record = codec.SliceRecord(np.zeros((SIZE, SIZE), np.uint8), 0, "e", "g", "s", 0, source_bytes)
