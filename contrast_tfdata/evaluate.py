@@ -73,7 +73,8 @@ def main(argv: list[str]) -> None:
         cli.command_words(sys.modules[__name__]),
         views.stored(description),
         lineage.leakage(described, records_dir, manifest, [split]),
-        lineage.synthetic_share(described),
+        lineage.learned_from(described),
+        lineage.warnings_that_matter(described, records_dir, manifest, [split]),
     )
     run.announce(cli.console)
     run.write_provenance(cli.flags_text(sys.modules[__name__]))
@@ -85,7 +86,7 @@ def main(argv: list[str]) -> None:
     metrics = run.summarize(validation, test, choices=choices)
     given = cli.flag_values(sys.modules[__name__])
     report = run.write_report(metrics, validation, test, [], given, loaded, cli.console)
-    outcome.say_confounders(metrics, cli.console)
+    outcome.say_findings(metrics, manifest, cli.console)
     cli.console.print(outcome.headline(metrics, report), style="bold" if cli.console.is_terminal else None)
 
 

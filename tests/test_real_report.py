@@ -122,16 +122,16 @@ def test_figures_stand_where_they_belong(run_on_real_slices):
         ("F1 score", "f1"),
         ("Balanced accuracy", "balanced_accuracy"),
     ):
-        assert re.search(rf"{name} {key} [\d.]+ {test[key]:.4f}\b", text), name
+        assert re.search(rf"{name} {key} [\d.]+ {test[key]:.3f}\b", text), name
     for name, key, interval in (
-        ("AUC, groups drawn anew auc_ci95_bootstrap", "auc", "auc_ci95_bootstrap"),
+        ("AUC, patients drawn anew auc_ci95_bootstrap", "auc", "auc_ci95_bootstrap"),
         ("AUC, slices taken as independent auc_ci95", "auc", "auc_ci95"),
         ("slices after contrast that are found sensitivity", "sensitivity", "sensitivity_ci95"),
         ("Accuracy accuracy", "accuracy", "accuracy_ci95"),
     ):
         low, high = test[interval]
         of_validation = r"[\d.]+ [\d.]+ to [\d.]+"
-        of_test = rf"{test[key]:.4f} {low:.4f} to {high:.4f}"
+        of_test = rf"{test[key]:.3f} {low:.3f} to {high:.3f}"
         assert re.search(rf"{re.escape(name)} {of_validation} {of_test}", text), name
 
 

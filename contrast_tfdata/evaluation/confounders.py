@@ -5,7 +5,7 @@ that data set differ in something besides contrast (scanner, window, framing), a
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -72,8 +72,9 @@ def confounders(predictions: Predictions, scores: ConfounderScores) -> dict:
 
     Returns:
         A mapping that JSON can hold: `auc_histogram_matched`, its `..._ci95` and `..._ci95_by_group` as in
-        `metrics_at`, and `trivial`: of each score its `auc` in the better direction, so in [0.5, 1], and `higher_in`,
-        the class whose slices have the higher values (None where neither has). Where a class is missing, all are None.
+        `metrics_at`, and `trivial`: of each score its `auc` in the better direction, so in [0.5, 1], that figure's
+        `..._ci95` and `..._ci95_by_group`, and `higher_in`, the class whose slices have the higher values (None where
+        neither has). Where a class is missing, all are None.
 
     Raises:
         ValueError: another number of slices.
@@ -83,16 +84,19 @@ def confounders(predictions: Predictions, scores: ConfounderScores) -> dict:
         raise ValueError(f"Each slice must have its scores. Received: {received}")
     known = predictions.label != UNKNOWN_LABEL
     scored = predictions.labelled()
-    matched = discrimination(scored.label, np.asarray(scores.matched_logit)[known], known_groups(scored.group))
+    groups = known_groups(scored.group)
+    matched = discrimination(scored.label, np.asarray(scores.matched_logit)[known], groups)
     return {
         **{key.replace("auc", "auc_histogram_matched", 1): value for key, value in matched.items()},
-        "trivial": {name: _separation(scored.label, values[known]) for name, values in scores.trivial.items()},
+        "trivial": {name: _separation(scored.label, each[known], groups) for name, each in scores.trivial.items()},
     }
 
 
-def _separation(labels: np.ndarray, values: np.ndarray) -> dict:
+def _separation(labels: np.ndarray, values: np.ndarray, groups: Sequence[str] | None) -> dict:
+    values = np.asarray(values, np.float64)
     components = auc_components(labels, values)
     if components is None:
-        return {"auc": None, "higher_in": None}
+        return {"auc": None, "auc_ci95": None, "auc_ci95_by_group": None, "higher_in": None}
     higher = None if components.auc == 0.5 else CLASS_NAMES[int(components.auc > 0.5)]
-    return {"auc": max(components.auc, 1 - components.auc), "higher_in": higher}
+    better_way = values if components.auc >= 0.5 else -values
+    return {**discrimination(labels, better_way, groups), "higher_in": higher}

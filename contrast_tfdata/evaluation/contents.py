@@ -74,6 +74,7 @@ class Figures(Discrimination, Classification, Calibration):
         num_examples: with a known class; all figures are about these.
         num_unlabelled: of unknown class, left out.
         num_groups: None where a group is unknown.
+        num_groups_by_class: how many of them have slices of each class, by its name; None likewise.
         threshold: in [0, 1]; a probability strictly above it means with_gad.
         prevalence: share of with_gad.
         average_precision: see `metrics.average_precision`.
@@ -82,6 +83,7 @@ class Figures(Discrimination, Classification, Calibration):
     num_examples: int
     num_unlabelled: int
     num_groups: int | None
+    num_groups_by_class: dict[str, int] | None
     threshold: float
     prevalence: float | None
     average_precision: float | None

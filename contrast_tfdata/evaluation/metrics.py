@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.evaluation.auc import Z_95, auc_components, auc_interval
 from contrast_tfdata.evaluation.contents import (
     Calibration,
@@ -34,6 +35,7 @@ def metrics_at(predictions: Predictions, threshold: float) -> Figures:
         "num_examples": len(scored),
         "num_unlabelled": len(predictions) - len(scored),
         "num_groups": None if groups is None else len(set(groups)),
+        "num_groups_by_class": None if groups is None else _groups_by_class(scored.label, groups),
         "threshold": float(threshold),
         "prevalence": _mean(scored.label),
         **discrimination(scored.label, scored.logit, groups),
@@ -46,6 +48,12 @@ def metrics_at(predictions: Predictions, threshold: float) -> Figures:
 def known_groups(group: Sequence[str]) -> tuple[str, ...] | None:
     """Returns the groups, or None where they are not all known and so cannot be counted."""
     return tuple(group) if len(group) and all(group) else None
+
+
+def _groups_by_class(labels: np.ndarray, groups: Sequence[str]) -> dict[str, int]:
+    """Returns how many groups have slices of each class; one with slices of both counts in both."""
+    holders = set(zip(labels.tolist(), groups, strict=True))
+    return {name: sum(label == number for label, _ in holders) for number, name in enumerate(CLASS_NAMES)}
 
 
 def discrimination(labels: np.ndarray, scores: np.ndarray, groups: Sequence[str] | None) -> Discrimination:

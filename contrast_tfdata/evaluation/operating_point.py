@@ -11,6 +11,8 @@ CRITERIA = ("accuracy", "youden", "specificity=S")
 """What a threshold can be chosen for: share of right answers (as on the slides); sensitivity + specificity - 1 (Youden
 1950); the highest sensitivity where specificity is at least S, as in `specificity=0.9`."""
 
+OF_MEMBERS = "validation of each"
+"""`chosen_on` of an ensemble's threshold or band: each member's was chosen on its own validation split."""
 _FIXED = "fixed"
 _AT_SPECIFICITY = re.compile(r"specificity=(0?\.\d+|1(?:\.0*)?)")
 
@@ -41,8 +43,8 @@ class OperatingPoint:
     Attributes:
         threshold: in [0, 1].
         criterion: one of `CRITERIA`; `fixed` for a threshold that was given and not chosen.
-        chosen_on: the split it was chosen on, normally `validation`; `none` for a fixed one.
-        reason: why it could not be chosen, else "".
+        chosen_on: the split it was chosen on, normally `validation`; `OF_MEMBERS`; `none` for a fixed one.
+        reason: why it could not be chosen, or how it follows from those of the members, else "".
 
     Raises:
         ValueError: a threshold outside [0, 1], or an unknown criterion.

@@ -84,6 +84,10 @@ def _is_share(value: Any) -> bool:
     return type(value) in (int, float) and 0 <= value <= 1  # NaN is not.
 
 
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value > 0
+
+
 def _is_point(value: Any) -> bool:
     return isinstance(value, Mapping) and _is_share(value.get("threshold"))
 
@@ -122,5 +126,7 @@ _VALUES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "temperature": (_is_temperature, "null, or an object whose value is null or above 0"),
     "input_gate": (_is_gate, "an object whose bounds are pairs of rising numbers"),
     "synthetic_share": (lambda value: value is None or _is_share(value), "null, or a number from 0 to 1"),
+    "training_slices": (lambda value: value is None or _is_count(value), "null, or a number of slices"),
+    "training_patients": (lambda value: value is None or _is_count(value), "null, or a number of patients"),
 }
 """What each value must be, and that in words."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 SERIES_ROWS = (
-    ("AUC, groups drawn anew", "auc", "auc_ci95_bootstrap"),
+    ("AUC, {unit} drawn anew", "auc", "auc_ci95_bootstrap"),
     ("AUC, taken as independent", "auc", "auc_ci95"),
     ("Average precision", "average_precision", None),
     ("Accuracy", "accuracy", "accuracy_ci95"),
@@ -87,7 +87,7 @@ def _on_split(split: str, figures: Mapping | None) -> list[str]:
 
 
 def review_warning(split: str, numbers: Mapping, bounds: Sequence[float] | None) -> str | None:
-    """Returns why the list of suspected labels means little; None where the network is good enough to judge labels.
+    """Returns why no list of suspected labels is shown; None where the network is good enough to judge labels.
 
     Args:
         split: the one to be judged by.
@@ -99,6 +99,6 @@ def review_warning(split: str, numbers: Mapping, bounds: Sequence[float] | None)
     if low is None or low >= WEAKEST_REVIEWER:
         return None
     return (
-        f"The network is too weak for this list to mean much: its AUC on {split} may be as low as {low:.2f}. Below "
-        f"{WEAKEST_REVIEWER}, most of the slices listed are errors of the network, not wrong labels."
+        f"No list is shown: the network is too weak to judge labels. Its AUC on {split} may be as low as {low:.3f}. "
+        f"Below {WEAKEST_REVIEWER}, most of the slices listed would be errors of the network, not wrong labels."
     )

@@ -124,7 +124,7 @@ def _depending(metrics: Metrics, patients_known: bool, group_rule: str) -> dict[
     figures = scored[0] if scored else {}
     robust = "When slices change, above" if figures.get("robustness") else "not measured: evaluate --robustness"
     parts = "Parts of the data, above; " if figures.get("subgroups") else ""
-    level = f"groups, each a patient or study: {group_rule}" if patients_known else "patients are unknown"
+    level = f"patients: {group_rule}" if patients_known else "patients are unknown"
     return {
         20: f"Data, above; {level}",
         29: "Result, above: 95% intervals" if scored else "nothing was scored",

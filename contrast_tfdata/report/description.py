@@ -20,6 +20,10 @@ class RunDescription:
             not call the scored slices those that it was not trained on.
         is_synthetic: whether the records are of synthetic patients; None where nobody looked.
         synthetic_share: share of synthetic slices among those that the network learned from; None where not known.
+        training_slices: how many slices it learned from, those of phantoms mixed in aside; None likewise.
+        training_patients: of how many patients, likewise.
+        training_patients_by_class: of how many with slices of each class, by its name, likewise.
+        init_weights: with which weights it began, as `train --init_weights` takes them; None: random ones.
         was_trained_here: whether the network learned from the training split of these records in this run.
 
     Raises:
@@ -37,6 +41,10 @@ class RunDescription:
     leakage: tuple[str, ...] = ()
     is_synthetic: bool | None = None
     synthetic_share: float | None = None
+    training_slices: int | None = None
+    training_patients: int | None = None
+    training_patients_by_class: Mapping[str, int] | None = None
+    init_weights: str | None = None
     was_trained_here: bool = False
 
     def __post_init__(self):

@@ -19,6 +19,9 @@ History = Sequence[Mapping[str, object]]
 
 _SPLIT_COLORS = {"validation": VERMILLION, "test": BLUE}
 _SPLIT_LINES = {"validation": "--", "test": "-"}
+_DOT = {
+    "marker": "o", "markeredgecolor": "white", "markersize": 9, "linestyle": "none", "clip_on": False, "zorder": 5,
+}  # fmt: skip
 _LOGIT_LIMIT = 7.5
 _PROBABILITY_TICKS = np.array([0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999])
 
@@ -33,6 +36,7 @@ def learning_curves(history: History, quantity: str, title: str) -> Figure:
     """
     figure = new_figure()
     _learning_panel(figure.add_subplot(), history, quantity, title)
+    legend(figure, columns=2)
     return figure
 
 
@@ -41,6 +45,7 @@ def training_curves(history: History) -> Figure:
     figure = new_figure(10.4, 4.0)
     _learning_panel(figure.add_subplot(1, 2, 1), history, "loss", "Binary cross-entropy loss")
     _learning_panel(figure.add_subplot(1, 2, 2), history, "accuracy", "Binary classification accuracy")
+    legend(figure, columns=2)
     return figure
 
 
@@ -54,8 +59,6 @@ def _learning_panel(axes: Axes, history: History, quantity: str, title: str):
             axes.plot(*zip(*points, strict=True), line, color=color, marker="o", markersize=3.5, label=name)
     dress(axes, title=title, x_label="Epoch", y_label=quantity.capitalize())
     axes.xaxis.get_major_locator().set_params(integer=True)
-    if axes.has_data():
-        legend(axes)
 
 
 def slices(images: Mapping[str, Sequence[np.ndarray]]) -> Figure:
@@ -72,25 +75,24 @@ def slices(images: Mapping[str, Sequence[np.ndarray]]) -> Figure:
 
 
 def roc(splits: Mapping[str, Predictions], metrics: Mapping[str, Mapping]) -> Figure:
-    """Draws the ROC curves of one or two splits, with the operating point marked on each.
+    """Draws the ROC curves of one or two splits, with the operating point marked and named on each.
 
     Args:
         splits: labelled predictions by split name (`validation`, `test`), each with both classes.
         metrics: what `metrics_at` says of each of them.
     """
-    figure = new_figure(5.2, 4.6)
+    figure = new_figure(5.2, 4.6 + 0.45 * len(splits))
     axes = figure.add_subplot()
-    axes.plot([0, 1], [0, 1], ":", color=FAINT, linewidth=1)
+    axes.plot([0, 1], [0, 1], ":", color=FAINT, linewidth=1, label="Guessing")
     for name, split in splits.items():
         numbers, color = metrics[name], _SPLIT_COLORS[name]
-        label = f"{name.capitalize()}: AUC {numbers['auc']:.5f} (n = {len(split)})"
+        label = f"{name.capitalize()}: AUC {numbers['auc']:.3f} (n = {len(split)})"
         axes.plot(*roc_curve(split.label, split.logit), _SPLIT_LINES[name], color=color, linewidth=2, label=label)
         point = 1 - numbers["specificity"], numbers["sensitivity"]
-        axes.plot(*point, marker="o", color=color, markeredgecolor="white", markersize=9, clip_on=False, zorder=5)
-    axes.plot([], [], "o", color=FAINT, label="Operating point")
+        axes.plot(*point, **_DOT, color=color, label=f"{name.capitalize()}: operating point")
     dress(axes, title="ROC curve", x_label="False positive rate", y_label="True positive rate")
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
-    legend(axes, "lower right")
+    legend(figure)
     return figure
 
 
@@ -121,19 +123,19 @@ def _confusion_panel(axes: Axes, title: str, counts: np.ndarray):
 def threshold_sweep(test: Predictions, threshold: float, split: str = "test") -> Figure:
     """Draws a split's accuracy over the slides' thresholds, its maximum, and the operating point at `threshold`."""
     thresholds, accuracies, best = slides_sweep(test.label, test.probability)
-    figure = new_figure()
+    figure = new_figure(5.2, 4.6)
     axes = figure.add_subplot()
     axes.plot(thresholds, accuracies, color=BLUE, linewidth=2)
     majority = max(np.mean(test.label), 1 - np.mean(test.label))
-    axes.axhline(majority, color=FAINT, linestyle=":", label=f"Always the commoner class: {majority:.4f}")
+    axes.axhline(majority, color=FAINT, linestyle=":", label=f"Always the commoner class: {majority:.3f}")
     here = float(np.mean(test.prediction(threshold) == test.label))
     axes.axvline(threshold, color=INK, linestyle="--", linewidth=1)
-    axes.plot(threshold, here, "o", color=INK, label=f"Operating point {threshold:.3f}: {here:.4f}")
-    label = f"Maximum at {best:.2f}: {accuracies.max():.4f} (optimistic)"
+    axes.plot(threshold, here, "o", color=INK, label=f"Operating point {threshold:.3f}: {here:.3f}")
+    label = f"Maximum at {best:.2f}: {accuracies.max():.3f} (optimistic)"
     axes.plot(best, accuracies.max(), "+", color=VERMILLION, markersize=15, markeredgewidth=2.5, label=label)
     dress(axes, title=f"Accuracy on {split} by threshold", x_label="Threshold", y_label="Accuracy")
     axes.set_xlim(-0.01, 1.01)
-    legend(axes, "lower center")
+    legend(figure)
     return figure
 
 
@@ -147,16 +149,19 @@ def score_histograms(splits: Mapping[str, Predictions], threshold: float) -> Fig
     for number, (name, split) in enumerate(splits.items(), 1):
         axes = figure.add_subplot(len(splits), 1, number)
         _histogram_panel(axes, split)
-        # The line ends below the legend, for which the counts leave the upper part of the panel free.
-        axes.axvline(_clipped_logit(threshold), 0, 0.84, color=INK, linestyle="--", linewidth=1.2, label="Threshold")
-        dress(axes, title=f"Scores on {name}", x_label="Probability of with_gad", y_label="Slices")
-        legend(axes, "upper center", columns=3)
+        axes.axvline(_clipped_logit(threshold), color=INK, linestyle="--", linewidth=1.2, label="Threshold")
+        counted = ", ".join(f"{np.sum(split.label == label)} {each}" for label, each in enumerate(CLASS_NAMES))
+        dress(axes, title=f"Scores on {name}: {counted}", x_label="Probability of with_gad", y_label="Slices")
+    legend(figure, columns=3)
     return figure
 
 
 def reliability(metrics: Mapping[str, Mapping]) -> Figure:
-    """Draws how often slices of a probability are with_gad, with 95 % intervals, from `reliability` of each split."""
-    figure = new_figure(5.2, 5.2)
+    """Draws how often slices of a probability are with_gad, with 95 % intervals, from `reliability` of each split.
+
+    Each point has the number of its slices beside it, and no line joins them: it would zigzag through bins of few.
+    """
+    figure = new_figure(5.2, 5.4)
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], ":", color=FAINT, linewidth=1, label="As it should be")
     for name, numbers in metrics.items():
@@ -167,16 +172,21 @@ def reliability(metrics: Mapping[str, Mapping]) -> Figure:
             [point["mean_probability"] for point in points],
             shares,
             np.abs(ends - shares),
-            fmt=f"o{_SPLIT_LINES[name]}",
+            fmt="o",
             color=_SPLIT_COLORS[name],
             markersize=4.5,
             capsize=2.5,
             linewidth=1.4,
-            label=f"{name.capitalize()}: calibration error {numbers['ece']:.4f}",
+            label=f"{name.capitalize()}: calibration error {numbers['ece']:.3f}",
         )
+        for point in points:
+            place = point["mean_probability"], point["share_with_gad"]
+            axes.annotate(
+                point["count"], place, (5, 5), textcoords="offset points", fontsize=8, color=_SPLIT_COLORS[name]
+            )
     dress(axes, title="Reliability", x_label="Mean probability of with_gad", y_label="Share of with_gad")
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
-    legend(figure, "outside lower center")  # Intervals of few slices fill the square.
+    legend(figure)
     return figure
 
 
@@ -188,20 +198,19 @@ def risk_coverage(splits: Mapping[str, Predictions], metrics: Mapping[str, Mappi
         metrics: what `evaluation.summarize` says of each of them.
         threshold: of the operating point, in (0, 1).
     """
-    figure = new_figure()
+    figure = new_figure(5.2, 4.6)
     axes = figure.add_subplot()
     for name, split in splits.items():
         color, band = _SPLIT_COLORS[name], metrics[name].get("abstention")
         curve = selective_risk(split.label, split.probability, threshold)
         axes.plot(*curve, _SPLIT_LINES[name], color=color, linewidth=2, label=name.capitalize())
         if band and band["num_answered"]:
-            label = f"Band: {band['error_rate']:.4f} wrong of {band['coverage']:.4f} answered"
-            point = {"marker": "o", "color": color, "markeredgecolor": "white", "markersize": 9, "linestyle": "none"}
-            axes.plot(band["coverage"], band["error_rate"], **point, clip_on=False, zorder=5, label=label)
+            shares = f"{band['coverage']:.0%} answered, {band['error_rate']:.0%} of them wrong"
+            axes.plot(band["coverage"], band["error_rate"], **_DOT, color=color, label=f"{name.capitalize()}: {shares}")
     dress(axes, title="Errors among the surest answers", x_label="Share of slices answered", y_label="Share wrong")
     axes.set_xlim(-0.01, 1.01)
     axes.set_ylim(bottom=0)
-    legend(axes, "upper left")
+    legend(figure)
     return figure
 
 
@@ -211,12 +220,10 @@ def _histogram_panel(axes: Axes, split: Predictions):
     highest = 1.0
     for label, (name, look) in enumerate(zip(CLASS_NAMES, looks, strict=True)):
         logits = np.clip(split.logit[split.label == label], edges[0], edges[-1])
-        counts, *_ = axes.hist(
-            logits, edges, histtype="stepfilled", linewidth=1.4, label=f"{name} (n = {len(logits)})", **look
-        )
+        counts, *_ = axes.hist(logits, edges, histtype="stepfilled", linewidth=1.4, label=name, **look)
         highest = max(highest, counts.max())
     axes.set_yscale("log")
-    axes.set_ylim(0.7, 10 * highest**1.1)
+    axes.set_ylim(0.7, 1.5 * highest)
     ticks = logit(_PROBABILITY_TICKS)
     axes.set_xticks(ticks, [f"{sigmoid(tick):g}" for tick in ticks])
 

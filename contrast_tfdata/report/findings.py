@@ -3,15 +3,15 @@
 from collections.abc import Mapping, Sequence
 
 from contrast_tfdata.evaluation.contents import AtThreshold, Metrics, SplitMetrics
-from contrast_tfdata.report import certainty, confounding, origin, robustness
+from contrast_tfdata.report import certainty, confounding, origin, robustness, threshold, usefulness
 from contrast_tfdata.report.description import RunDescription
 
 UNDEFINED = "undefined"
 SPLITS = ("validation", "test")
 
 _ROWS = (
-    ("AUC, groups drawn anew", "auc", "auc_ci95_bootstrap"),
-    ("AUC, groups left out in turn", "auc", "auc_ci95_by_group"),
+    ("AUC, {unit} drawn anew", "auc", "auc_ci95_bootstrap"),
+    ("AUC, {unit} left out in turn", "auc", "auc_ci95_by_group"),
     ("AUC, slices taken as independent", "auc", "auc_ci95"),
     ("Average precision", "average_precision", None),
     ("Accuracy", "accuracy", "accuracy_ci95"),
@@ -34,28 +34,32 @@ _ONLY_WITH_INTERVAL = ("auc_ci95_by_group", "auc_ci95_bootstrap")
 
 def number(value: float | None) -> str:
     """Returns a figure between -1 and 1 with the digits worth reading."""
-    return UNDEFINED if value is None else f"{value:.4f}"
+    return UNDEFINED if value is None else f"{value:.3f}"
 
 
 def interval(bounds: Sequence[float] | None) -> str:
     """Returns a 95% interval, or "" where there is none."""
-    return "" if bounds is None else f"{bounds[0]:.4f} to {bounds[1]:.4f}"
+    return "" if bounds is None else f"{bounds[0]:.3f} to {bounds[1]:.3f}"
 
 
-def metric_rows(metrics: Metrics) -> list[dict]:
+def metric_rows(metrics: Metrics, unit: str = "groups") -> list[dict]:
     """Returns the lines of the metrics table: `name`, `aside` (the key), and a cell for each split in `present_splits`.
 
     A cell of this and the other tables has `value`, and `interval` where its column may have one.
+
+    Args:
+        metrics: what `evaluation.summarize` returned.
+        unit: what groups of slices are called: `patients` where each is known to be one.
     """
     splits = present_splits(metrics)
-    counts = [("Slices", "num_examples"), ("Groups", "num_groups")]
+    counts = [("Slices", "num_examples"), (unit.capitalize(), "num_groups")]
     return [
         *(_counts_row(name, key, [metrics[split] for split in splits]) for name, key in counts),
-        *_figure_rows(_ROWS, [metrics[split] for split in splits]),
+        *_figure_rows(_ROWS, [metrics[split] for split in splits], unit),
     ]
 
 
-def series_rows(metrics: Metrics) -> list[dict]:
+def series_rows(metrics: Metrics, unit: str = "groups") -> list[dict]:
     """Returns the lines of the table of the main split by slice and by series, as `metric_rows` does.
 
     Empty where each slice is a series of its own, so that there is nothing to compare.
@@ -65,7 +69,7 @@ def series_rows(metrics: Metrics) -> list[dict]:
     if not series:
         return []
     both = (metrics[split], series)
-    return [_counts_row("Number", "num_examples", both), *_figure_rows(certainty.SERIES_ROWS, both)]
+    return [_counts_row("Number", "num_examples", both), *_figure_rows(certainty.SERIES_ROWS, both, unit)]
 
 
 def _counts_row(name: str, key: str, columns: Sequence[Mapping]) -> dict:
@@ -77,10 +81,10 @@ def _counts_row(name: str, key: str, columns: Sequence[Mapping]) -> dict:
     }
 
 
-def _figure_rows(rows: Sequence[tuple], columns: Sequence[Mapping]) -> list[dict]:
+def _figure_rows(rows: Sequence[tuple], columns: Sequence[Mapping], unit: str) -> list[dict]:
     return [
         {
-            "name": name,
+            "name": name.format(unit=unit),
             # Lines that show the same figure differ in their interval.
             "aside": interval_key if key == "auc" else key,
             "cells": [_cell(numbers, key, interval_key) for numbers in columns],
@@ -130,33 +134,47 @@ def main_split(metrics: Metrics) -> str | None:
 
 
 def group_rule(run: RunDescription) -> str:
-    """Returns what the records promise of a group and their splits, to stand within a sentence."""
+    """Returns what the records promise of a patient, or a group, and their splits, to stand within a sentence."""
+    one = "patient" if run.patients_known else "group"
     if run.keeps_groups_apart:
-        return "a group is never in two splits"
-    return "nothing kept a group from being in two splits"
+        return f"a {one} is never in two splits"
+    return f"nothing kept a {one} from being in two splits"
 
 
 def caveats(metrics: Metrics, run: RunDescription) -> list[str]:
-    """Returns what limits belief in the numbers: leakage, warnings, the patients, then what the numbers show."""
+    """Returns what limits belief in the numbers: whether they show any use, leakage, warnings, then the rest."""
     found = [*run.warnings, *run.manifest.get("warnings", ())]
     if run.manifest.get("patients_known") is False and not any("patient" in text.lower() for text in found):
         found.append(
             "Patient independence unverified: it is not known which slices share a patient. The same patient may be in "
             "training and in evaluation, and then the figures are too good."
         )
-    found.extend(origin.caveats(metrics, main_split(metrics), run))
+    found.extend(origin.caveats(run))
     found.extend(confounder_warnings(metrics))
     if "test" not in present_splits(metrics):
         found.append("There is no scored test split: no figure here comes from data that had no part in any choice.")
-    if metrics["operating_point"].get("reason"):
-        found.append(
-            f"The threshold could not be chosen on data: {metrics['operating_point']['reason']}. "
-            f"It is {metrics['operating_point']['threshold']:g}."
-        )
+    if of_threshold := threshold.caveat(metrics["operating_point"]):
+        found.append(of_threshold)
     for split in present_splits(metrics):
         found.extend(_limits_of(split, metrics[split]))
     # Only now: they speak of patients, too, and would pass for a warning that these are not known.
-    return list(dict.fromkeys(map(_sentence, [*run.leakage, *found])))
+    first = [*usefulness_warnings(metrics, patients_known=run.patients_known), *run.leakage]
+    return list(dict.fromkeys(map(_sentence, [*first, *found])))
+
+
+def usefulness_warnings(metrics: Metrics, *, patients_known: bool) -> list[str]:
+    """Returns why the answers to the main split may be of no use, the worst first."""
+    split = main_split(metrics)
+    return usefulness.warnings(split, metrics[split], patients_known=patients_known) if split else []
+
+
+def review_warning(metrics: Metrics, *, patients_known: bool) -> str | None:
+    """Returns why the main split's network cannot judge labels, so that no list of them is shown; None where it can."""
+    split = main_split(metrics)
+    if split is None:
+        return None
+    bounds = usefulness.interval_that_counts(metrics[split], patients_known=patients_known)
+    return certainty.review_warning(split, metrics[split], bounds)
 
 
 def _sentence(text: str) -> str:
@@ -226,18 +244,20 @@ def _checked_split(metrics: Metrics) -> str | None:
 
 
 def confusion_panels(metrics: Metrics) -> list[dict]:
-    """Returns every confusion matrix with its `title` and `note`, in the order of the SIIM notebook."""
+    """Returns every confusion matrix with `title` and `note`, and whether it is at a threshold of the SIIM notebook."""
     point = metrics["operating_point"]["threshold"]
     half, best = metrics.get("validation_at_half"), metrics.get("test_best_threshold")
     panels = []
     if half:
-        panels.append(_panel("Validation at 0.5", half, "The SIIM notebook's threshold."))
+        panels.append(_panel("Validation at 0.5", half, "The SIIM notebook's threshold.", True))
     for split in present_splits(metrics):
         panels.append(_panel(f"{split.capitalize()} at {point:.3f}", metrics[split], "The operating point."))
     if best:
         title = f"Test at its best, {best['threshold']:.2f}"
         panels.append(
-            _panel(title, best, "Optimistic: as in the SIIM notebook, the threshold was picked on these very slices.")
+            _panel(
+                title, best, "Optimistic: as in the SIIM notebook, the threshold was picked on these very slices.", True
+            )
         )
         panels[-1]["note"] += optimism(best)
     return panels
@@ -246,16 +266,17 @@ def confusion_panels(metrics: Metrics) -> list[dict]:
 def optimism(best: Mapping) -> str:
     """Returns by how much the SIIM notebook's procedure flatters, a sentence after a space; "" if not known."""
     gain = best.get("optimism")
-    return "" if gain is None else f" That is {gain:.4f} more than at the operating point."
+    return "" if gain is None else f" That is {gain:.3f} more than at the operating point."
 
 
-def _panel(title: str, numbers: AtThreshold, note: str) -> dict:
+def _panel(title: str, numbers: AtThreshold, note: str, is_of_notebook: bool = False) -> dict:
     matrix = numbers["confusion_matrix"]
     cells = [
         [{"count": count, "share": count / sum(row) if sum(row) else 0.0} for count in row]
         for row in matrix
     ]  # fmt: skip
-    return {"title": title, "note": f"{note} Accuracy {numbers['accuracy']:.4f}.", "rows": cells}
+    note = f"{note} Accuracy {numbers['accuracy']:.3f}."
+    return {"title": title, "note": note, "rows": cells, "is_of_notebook": is_of_notebook}
 
 
 def _limits_of(split: str, numbers: SplitMetrics) -> list[str]:
@@ -264,6 +285,6 @@ def _limits_of(split: str, numbers: SplitMetrics) -> list[str]:
     if numbers["auc_ci95"] is None:
         return [
             f"The AUC on {split} has no interval: its classes are perfectly separated, or a class has a single slice. "
-            "Then the data do not show how much the AUC may vary. It is not certain."
+            "So nobody knows how much it may vary."
         ]
     return []

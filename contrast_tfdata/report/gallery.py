@@ -226,16 +226,16 @@ def collect_suspects(splits: Mapping[str, Predictions], images: Pictures, maps: 
 
 
 def wanted_pictures(
-    splits: Mapping[str, Predictions], threshold: float, *, patients_known: bool
+    splits: Mapping[str, Predictions], threshold: float, *, patients_known: bool, with_suspects: bool
 ) -> dict[str, set[str]]:
-    """Returns by split the example_id of every slice whose picture a report shows."""
+    """Returns by split the example_id of every slice that a report shows, those with suspected labels or not."""
     wanted = {name: set() for name in splits}
     for name, predictions in list(splits.items())[-1:]:
         samples, _ = _sample_positions(predictions, patients_known)
         errors = misclassified(predictions, threshold)[:MAX_CASES]
         shown = [*samples, *_right_positions(predictions, threshold), *errors]
         wanted[name] |= {predictions.example_id[each] for each in shown}
-    for name, position in ranked_suspects(splits)[:MAX_SUSPECTS]:
+    for name, position in ranked_suspects(splits)[:MAX_SUSPECTS] if with_suspects else ():
         wanted[name].add(splits[name].example_id[position])
     return wanted
 

@@ -3,6 +3,7 @@
 from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.evaluation import Metrics
 from contrast_tfdata.evaluation.contents import Interval, SplitMetrics
+from contrast_tfdata.report import threshold
 from contrast_tfdata.report.description import RunDescription
 from contrast_tfdata.report.words import CLASS_WORDS
 from contrast_tfdata.wording import plural
@@ -20,7 +21,7 @@ def trusted_interval(numbers: SplitMetrics, run: RunDescription) -> Interval | N
 
 
 def tiles(metrics: Metrics, split: str | None, run: RunDescription) -> list[dict]:
-    """Returns the four figures that come first: `name`, `key`, `value` and `note`.
+    """Returns the figures that come first: `name`, `key`, `value` and `note`.
 
     Args:
         metrics: what `evaluation.summarize` returned.
@@ -46,7 +47,17 @@ def tiles(metrics: Metrics, split: str | None, run: RunDescription) -> list[dict
             numbers,
             f"{right_before} of {plural(before, 'slice')}",
         ),
+        *_indeterminate_tile(metrics, numbers),
     ]
+
+
+def _indeterminate_tile(metrics: Metrics, numbers: SplitMetrics) -> list[dict]:
+    figures, band = numbers.get("abstention"), metrics.get("indeterminate_band")
+    if not figures or not band or band["low"] == band["high"]:
+        return []
+    note = f"of {plural(numbers['num_examples'], 'slice')}: no answer should be given"
+    value = str(figures["num_indeterminate"])
+    return [{"name": "Indeterminate", "key": "num_indeterminate", "value": value, "note": note}]
 
 
 def _tile(name: str, key: str, numbers: SplitMetrics, note: str) -> dict:
@@ -55,13 +66,14 @@ def _tile(name: str, key: str, numbers: SplitMetrics, note: str) -> dict:
 
 
 def summary(metrics: Metrics, split: str | None, run: RunDescription) -> list[str]:
-    """Returns the result in two paragraphs of short sentences; arguments as for `tiles`."""
+    """Returns the result in two or three paragraphs of short sentences; arguments as for `tiles`."""
     if split is None:
         return ["No slice with a known class was scored, so there is no figure to report."]
     numbers = metrics[split]
     return [
         " ".join(_separation(split, numbers, run)),
         " ".join([*_answers(split, metrics), *_errors(split, numbers)]),
+        *_indeterminate(metrics, split),
     ]
 
 
@@ -95,12 +107,25 @@ def _sureness(numbers: SplitMetrics, run: RunDescription) -> list[str]:
 
 def _answers(split: str, metrics: Metrics) -> list[str]:
     point, numbers = metrics["operating_point"], metrics[split]
-    fixed = point["criterion"] == "fixed"
-    chosen = "fixed" if fixed else f"chosen for {point['criterion']} on {point['chosen_on']}"
     return [
-        f"At the threshold {point['threshold']:.4f} ({chosen}), {numbers['accuracy']:.2%} of the answers are right.",
-        f"Always giving the commoner answer would be right for {numbers['majority_accuracy']:.2%}.",
+        f"At the threshold {point['threshold']:.3f} ({threshold.chosen(point)}), {numbers['accuracy']:.1%} of the "
+        "answers are right.",
+        f"Always giving the commoner answer would be right for {numbers['majority_accuracy']:.1%}.",
     ]
+
+
+def _indeterminate(metrics: Metrics, split: str) -> list[str]:
+    """Returns how many slices the network should not answer, and what becomes of the others; empty without a band."""
+    band, figures = metrics.get("indeterminate_band"), metrics[split].get("abstention")
+    if not band or not figures or band["low"] == band["high"]:
+        return []
+    answered, left = figures["num_answered"], figures["num_indeterminate"]
+    counted = f"{left} of {plural(answered + left, 'slice')} {'is' if left == 1 else 'are'} indeterminate"
+    why = f"their probability lies between {band['low']:.3f} and {band['high']:.3f}, where the network is unsure"
+    if not answered:
+        return [f"{counted}: {why}. No slice is answered."]
+    wrong = round(figures["error_rate"] * answered)
+    return [f"{counted}: {why}. Of the {answered} answered, {wrong} {'is' if wrong == 1 else 'are'} wrong."]
 
 
 def _errors(split: str, numbers: SplitMetrics) -> list[str]:

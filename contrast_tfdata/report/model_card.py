@@ -7,7 +7,7 @@ from pathlib import Path
 import jinja2
 
 from contrast_tfdata.evaluation import Metrics
-from contrast_tfdata.report import findings
+from contrast_tfdata.report import findings, threshold
 from contrast_tfdata.report.checklists import checklist
 from contrast_tfdata.report.context import context
 from contrast_tfdata.report.description import RunDescription
@@ -36,6 +36,7 @@ def write_model_card(path: Path, *, metrics: Metrics, run: RunDescription) -> Pa
     text = template.render(
         **told,
         point=metrics["operating_point"],
+        threshold_chosen=threshold.chosen(metrics["operating_point"]),
         best=metrics.get("test_best_threshold"),
         optimism=findings.optimism(metrics.get("test_best_threshold") or {}),
         checklist=checklist(

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from contrast_tfdata import CLASS_NAMES
 from contrast_tfdata.evaluation import Metrics
 from contrast_tfdata.model.architecture import LayerRow, layer_table
-from contrast_tfdata.report import certainty, findings, headline
+from contrast_tfdata.report import findings, headline
 from contrast_tfdata.report.context import context, flat
 from contrast_tfdata.report.description import RunDescription
 from contrast_tfdata.report.gallery import Case, Gallery, Samples, Suspects
@@ -52,8 +52,10 @@ def render(
     """Returns the HTML of the report. Every text in it is escaped; no surrogate is left, so it is valid UTF-8."""
     shown = [*(samples.cases + samples.right if samples else ()), *(gallery.cases if gallery else ())]
     keys = {case.key for case in shown}
-    others = [case for case in suspects.cases if case.key not in keys] if suspects else []
     told = context(metrics, run)
+    review_warning = findings.review_warning(metrics, patients_known=run.patients_known)
+    listed = suspects.cases if suspects and not review_warning else ()
+    others = [case for case in listed if case.key not in keys]
     template = environment(autoescape=True).get_template("report.html.j2")
     return template.render(
         **told,
@@ -71,7 +73,7 @@ def render(
         samples=samples,
         gallery=gallery,
         suspects=suspects,
-        review_warning=_review_warning(metrics, told["main_split"], run),
+        review_warning=review_warning,
         other_suspects=others,
         pictures=_pictures([*shown, *others]),
         overlays=_overlays([*shown, *others]),
@@ -102,12 +104,6 @@ def _in_dollar_quotes(character: str) -> str:
     if character.isprintable() and character not in "\\'":
         return character
     return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogateescape"))
-
-
-def _review_warning(metrics: Metrics, split: str | None, run: RunDescription) -> str | None:
-    if split is None:
-        return None
-    return certainty.review_warning(split, metrics[split], headline.trusted_interval(metrics[split], run))
 
 
 def _layers(manifest: Mapping) -> list[LayerRow]:

@@ -43,17 +43,23 @@ def dress(axes: Axes, *, title: str, x_label: str, y_label: str):
     axes.spines[["left", "bottom"]].set_color(FAINT)
 
 
-def legend(holder: Axes | Figure, location: str = "best", columns: int = 1):
-    """Adds a legend that stays readable over lines; a figure's may lie outside its axes."""
-    holder.legend(
+def legend(figure: Figure, columns: int = 1):
+    """Adds one legend of all axes below them, where it covers nothing; what several axes share stands in it once."""
+    shown = {}
+    for axes in figure.axes:
+        handles, labels = axes.get_legend_handles_labels()
+        shown |= dict(zip(labels, handles, strict=True))
+    if not shown:
+        return
+    figure.legend(
+        shown.values(),
+        shown.keys(),
         ncols=columns,
         columnspacing=1.2,
         handlelength=1.6,
-        loc=location,
+        loc="outside lower center",
         fontsize=_TEXT_POINTS - 1,
-        frameon=True,
-        framealpha=0.92,
-        edgecolor="#d5dade",
+        frameon=False,
     )
 
 

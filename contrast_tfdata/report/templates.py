@@ -8,10 +8,12 @@ import markupsafe
 import numpy as np
 from PIL import Image
 
+_LONG = 200
+
 
 def environment(*, autoescape: bool) -> jinja2.Environment:
     """Returns the template environment of this package, in which a name that is not defined is an error."""
-    return jinja2.Environment(
+    made = jinja2.Environment(
         loader=jinja2.PackageLoader("contrast_tfdata.report", ""),
         autoescape=autoescape,
         undefined=jinja2.StrictUndefined,
@@ -20,6 +22,18 @@ def environment(*, autoescape: bool) -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    made.filters["folded"] = folded
+    return made
+
+
+def folded(text: str) -> tuple[str, str]:
+    """Returns a long warning's sentence, and the list of files that ends it, for a page to fold; "" without one."""
+    first, semicolon, _ = text.partition("; ")
+    sentence, colon, _ = first.rpartition(": ")
+    listed = text[len(sentence) + len(colon) :]
+    if len(text) <= _LONG or not semicolon or not colon or ". " in listed:  # The last: sentences follow, no list.
+        return text, ""
+    return f"{sentence}.", listed
 
 
 def visible(value: object) -> object:

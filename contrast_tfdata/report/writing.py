@@ -48,7 +48,7 @@ FIGURE_FILES = (
 _CHART_TEXTS = {
     "learning_curves_loss.png": "Binary cross-entropy by epoch, on training and validation data.",
     "learning_curves_accuracy.png": "Accuracy by epoch, on training and validation data.",
-    "roc_validation_and_test.png": "ROC curves of validation and test; dots mark the operating point.",
+    "roc_validation_and_test.png": "ROC curves of validation and test, each with a dot at the operating point.",
     "roc_validation.png": "ROC curve of validation; the dot marks the operating point.",
     "roc_test.png": "ROC curve of test; the dot marks the operating point.",
     "threshold_sweep_test.png": (
@@ -56,11 +56,11 @@ _CHART_TEXTS = {
     ),
     "reliability.png": (
         "Slices are sorted into ten bins by their probability. How often are those of a bin after contrast? On the "
-        "dotted line the probabilities are right. Bars: 95% intervals."
+        "dotted line the probabilities are right. Numbers: slices in the bin. Bars: 95% intervals."
     ),
     "risk_coverage.png": (
-        "Share of wrong answers when only the surest slices are answered. Dots: the indeterminate band, which was "
-        "chosen on validation."
+        "Share of wrong answers when only the surest slices are answered. Dots: what is answered with the network's "
+        "indeterminate band. They lie beside the curve where the band reaches further to one side of the threshold."
     ),
 }
 
@@ -156,7 +156,12 @@ def pictures_wanted(
         patients_known: as the manifest in `run` says it there.
     """
     splits = _scored({"validation": validation, "test": test}, metrics)
-    return wanted_pictures(splits, metrics["operating_point"]["threshold"], patients_known=patients_known)
+    return wanted_pictures(
+        splits,
+        metrics["operating_point"]["threshold"],
+        patients_known=patients_known,
+        with_suspects=findings.review_warning(metrics, patients_known=patients_known) is None,
+    )
 
 
 def _gallery(

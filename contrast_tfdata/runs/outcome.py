@@ -21,10 +21,12 @@ from contrast_tfdata.model import pretrained
 from contrast_tfdata.model.runtime_plan import RuntimePlan
 from contrast_tfdata.model.views import PLAIN
 from contrast_tfdata.model.weights import NetworkWeights, load_description, save_model
+from contrast_tfdata.pipeline import folds
 from contrast_tfdata.records.manifest import Manifest
-from contrast_tfdata.report import findings
+from contrast_tfdata.report import findings, threshold
 from contrast_tfdata.scoring import carried
 from contrast_tfdata.scoring.evidence import evidence_maps
+from contrast_tfdata.scoring.lineage import LearnedFrom
 from contrast_tfdata.scoring.splits import Scorer, are_synthetic, gate_around, read_images
 from contrast_tfdata.storage.atomic_file import replacing
 from contrast_tfdata.wording import plural
@@ -46,7 +48,8 @@ class Run:
         command: what stands after `python -m` to repeat what was done.
         views: a slice's logit is the mean over these views of it.
         leakage: why the network may have been trained on patients that it is scored on (see `scoring.lineage`).
-        synthetic_share: of the slices that the network learned from; None where that is not known.
+        learned_from: what the network learned from, as far as it is known.
+        warnings: of the records, those that matter for this network.
     """
 
     directory: Path
@@ -57,7 +60,8 @@ class Run:
     command: tuple[str, ...] = ()
     views: tuple[str, ...] = PLAIN
     leakage: tuple[str, ...] = ()
-    synthetic_share: float | None = None
+    learned_from: LearnedFrom = LearnedFrom()
+    warnings: tuple[str, ...] = ()
 
     def write_provenance(self, flags_text: str) -> None:
         """Writes flags.txt and environment.json: what it takes to repeat the run."""
@@ -70,7 +74,7 @@ class Run:
         """Says how the network will be trained, and what the records and the network's origin warn of."""
         for reason in self.plan.reasons if self.plan else ():
             console.print(f"plan: {reason}")
-        for warning in (*self.manifest.warnings, *self.leakage):
+        for warning in (*self.warnings, *self.leakage):
             console.print(f"warning: {warning}")
 
     def scorer(self, networks: Sequence[NetworkWeights]) -> Scorer:
@@ -110,7 +114,9 @@ class Run:
             "views": list(self.views),
             "records": self.manifest.fingerprint,
             "patients_known": self.manifest.patients_known,
-            "synthetic_share": self.synthetic_share,
+            "synthetic_share": self.learned_from.synthetic_share,
+            "training_slices": self.learned_from.training_slices,
+            "training_patients": self.learned_from.training_patients,
             "flags": dict(flags),
         }
         save_model(self.directory / "model", weights, description)
@@ -131,7 +137,7 @@ class Run:
             command=self.command,
             flags=flags,
             environment=self._environment(),
-            manifest=json.loads(self.manifest.to_text()),
+            manifest=json.loads(self.manifest.to_text()) | {"warnings": list(self.warnings)},
             model={
                 "network": "ContrastNet" if len(networks) == 1 else f"{len(networks)} ContrastNets",
                 "parameters": sum(each.num_parameters for each in networks),
@@ -139,10 +145,11 @@ class Run:
                 "precision": self.plan.precision if self.plan else "float32",
                 "views": self.views,
             },
-            warnings=self.manifest.warnings,
+            warnings=self.warnings,
             leakage=self.leakage,
             is_synthetic=are_synthetic(self.records_dir, self.manifest),
-            synthetic_share=self.synthetic_share,
+            training_patients_by_class=self._training_patients_by_class(),
+            **dataclasses.asdict(self.learned_from),
             was_trained_here=self.plan is not None,
         )
         scored = validation and validation.predictions, test and test.predictions
@@ -160,6 +167,13 @@ class Run:
         )
         report.write_model_card(self.directory / "MODEL_CARD.md", metrics=metrics, run=run)
         return page
+
+    def _training_patients_by_class(self) -> dict[str, int] | None:
+        """Returns how many patients were trained on with slices of each class; None where that was not done here."""
+        if self.plan is None or not self.manifest.patients_known:
+            return None
+        held = folds.count_slices(self.records_dir, self.manifest.splits["train"])
+        return {name: sum(own == label for _, own in held) for label, name in enumerate(self.manifest.class_names)}
 
     def _images(self, wanted: Mapping[str, Collection[str]]) -> dict[str, np.ndarray]:
         images = {}
@@ -198,8 +212,10 @@ def _installed_packages() -> dict[str, str]:
     return found
 
 
-def say_confounders(metrics: Metrics, console: Console) -> None:
-    """Says what scores that look at no anatomy reach, and what the network reaches without brightness."""
+def say_findings(metrics: Metrics, manifest: Manifest, console: Console) -> None:
+    """Says whether the answers are of use, and what scores that look at no anatomy reach; the worst comes first."""
+    for warning in findings.usefulness_warnings(metrics, patients_known=manifest.patients_known):
+        console.print(f"warning: {warning}")
     if sentence := findings.confounder_sentence(metrics):
         console.print(sentence)
     for warning in findings.confounder_warnings(metrics):
@@ -228,15 +244,16 @@ def inherited_choices(init_weights: str | None) -> Choices | None:
 
 
 def headline(metrics: Metrics, report_path: Path) -> str:
-    """The one line with which a command ends: AUC, accuracy, errors, path."""
-    for split in ("test", "validation"):
-        figures = metrics[split]
-        if figures:
-            auc = "undefined (one class)" if figures["auc"] is None else f"{figures['auc']:.4f}"
-            (_, false_positive), (false_negative, _) = figures["confusion_matrix"]
-            return (
-                f"{split} AUC {auc}, accuracy {figures['accuracy']:.4f} at the threshold "
-                f"{metrics['operating_point']['threshold']:.3f} ({metrics['operating_point']['chosen_on']}), "
-                f"{plural(false_positive + false_negative, 'error')} in {figures['num_examples']}: {report_path}"
-            )
-    return f"neither validation nor test split, so nothing was measured: {report_path}"
+    """The one line with which a command ends: AUC, accuracy, errors, what is indeterminate, path."""
+    split = findings.main_split(metrics)
+    if split is None:
+        return f"neither validation nor test split, so nothing was measured: {report_path}"
+    figures, point = metrics[split], metrics["operating_point"]
+    auc = "undefined (one class)" if figures["auc"] is None else f"{figures['auc']:.4f}"
+    (_, false_positive), (false_negative, _) = figures["confusion_matrix"]
+    left = (figures["abstention"] or {}).get("num_indeterminate")
+    return (
+        f"{split} AUC {auc}, accuracy {figures['accuracy']:.4f} at the threshold {point['threshold']:.3f} "
+        f"({threshold.chosen(point)}), {plural(false_positive + false_negative, 'error')} in "
+        f"{figures['num_examples']}{f', {left} indeterminate' if left else ''}: {report_path}"
+    )

@@ -67,7 +67,6 @@ def _prepare(
             request.records_dir, manifest, fold=request.fold, folds=request.folds, seed=request.training.seed
         )
     leakage = lineage.leakage_from_start(request.init_weights, request.records_dir, manifest)
-    synthetic_share = 1.0 if are_synthetic(request.records_dir, manifest) else request.phantom_fraction or 0.0
     run = outcome.Run(
         request.workdir,
         request.records_dir,
@@ -77,7 +76,8 @@ def _prepare(
         request.command,
         request.views,
         leakage,
-        synthetic_share,
+        _learned_from(request, manifest),
+        manifest.warnings,
     )
     run.announce(console)
     console.print(f"trains on {distribution.describe()}")
@@ -94,6 +94,17 @@ def _prepare(
         distribution,
     )
     return run, job
+
+
+def _learned_from(request: TrainingRequest, manifest: Manifest) -> lineage.LearnedFrom:
+    """Returns what the network is going to learn from; with a mixture, the slices are those beside synthetic ones."""
+    train = manifest.splits["train"]
+    return lineage.LearnedFrom(
+        1.0 if are_synthetic(request.records_dir, manifest) else request.phantom_fraction or 0.0,
+        train.records,
+        train.groups if manifest.patients_known else None,
+        request.init_weights,
+    )
 
 
 def _checked_manifest(records_dir: Path, request: TrainingRequest) -> Manifest:
@@ -148,6 +159,6 @@ def _conclude(
     )
     run.save_model(weights, metrics, request.flags)
     report = run.write_report(metrics, validation, test, history, request.flags, [weights], console)
-    outcome.say_confounders(metrics, console)
+    outcome.say_findings(metrics, run.manifest, console)
     console.print(outcome.headline(metrics, report), style="bold" if console.is_terminal else None)
     return metrics

@@ -4,6 +4,8 @@ A run tells which records it was trained on, by their fingerprint, and not which
 these very records it is known whom they have seen; of others it is not, and that is said.
 """
 
+import dataclasses
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +18,7 @@ from contrast_tfdata.pipeline import folds
 from contrast_tfdata.records.manifest import Manifest
 
 _SCORED = ("validation", "test")
+_LOOK_ALIKES = re.compile("NEAR-DUPLICATES: ")
 
 
 def leakage(
@@ -56,14 +59,69 @@ def leakage(
     return tuple(said)
 
 
-def synthetic_share(networks: Mapping[str, Mapping[str, Any]]) -> float | None:
-    """Returns which share of the slices that networks learned from was synthetic; None where they differ or are silent.
+def warnings_that_matter(
+    networks: Mapping[str, Mapping[str, Any]], records_dir: Path, manifest: Manifest, splits: Sequence[str]
+) -> tuple[str, ...]:
+    """Returns the warnings of the records that matter for figures on these splits.
+
+    Look-alikes of two splits matter where the network may have learned from one of the two, or its threshold have been
+    chosen there. To a network that never saw these records only those of a scored split are told.
+
+    Args:
+        networks: as for `leakage`.
+        records_dir: the records that they are scored on.
+        manifest: theirs.
+        splits: that are scored.
+    """
+    known = _Folds(records_dir, manifest)
+    own = [each for name, each in networks.items() if not pretrained.is_shipped(name)]
+    if any(_origin(each, manifest, known) != _OTHER for each in own):
+        return manifest.warnings
+    return tuple(text for text in manifest.warnings if not _LOOK_ALIKES.match(text) or _names_split(text, splits))
+
+
+def _names_split(text: str, splits: Sequence[str]) -> bool:
+    """Whether a warning about look-alikes names a file of one of the splits, or not all of its files."""
+    named = re.search(f"(: |; |= )({'|'.join(splits)}) ", text)
+    return bool(named or re.search("; and [0-9]+ more$", text))
+
+
+@dataclasses.dataclass(frozen=True)
+class LearnedFrom:
+    """What networks learned from, as far as it is recorded.
+
+    Attributes:
+        synthetic_share: share of the slices that was synthetic; None where that is not known.
+        training_slices: how many slices were trained on; None likewise.
+        training_patients: of how many patients, likewise.
+        init_weights: the weights they or some of them began with, as `starting_point.build` takes them; None: random
+            ones.
+    """
+
+    synthetic_share: float | None = None
+    training_slices: int | None = None
+    training_patients: int | None = None
+    init_weights: str | None = None
+
+
+def learned_from(networks: Mapping[str, Mapping[str, Any]]) -> LearnedFrom:
+    """Returns what networks learned from; what they differ in, or are silent about, is None, but for their beginnings.
 
     Args:
         networks: as for `leakage`.
     """
-    shares = {1.0 if pretrained.is_shipped(name) else each.get("synthetic_share") for name, each in networks.items()}
-    return shares.pop() if len(shares) == 1 else None
+    told = [_told(name, each) for name, each in networks.items()]
+    values = {field.name: {getattr(each, field.name) for each in told} for field in dataclasses.fields(LearnedFrom)}
+    began_with = " and ".join(sorted(values.pop("init_weights") - {None}))
+    agreed = {name: found.pop() if len(found) == 1 else None for name, found in values.items()}
+    return LearnedFrom(**agreed, init_weights=began_with or None)
+
+
+def _told(name: str, description: Mapping[str, Any]) -> LearnedFrom:
+    if pretrained.is_shipped(name):
+        return LearnedFrom(synthetic_share=1.0)
+    told = {key: description.get(key) for key in ("synthetic_share", "training_slices", "training_patients")}
+    return LearnedFrom(**told, init_weights=_flags(description).get("init_weights"))
 
 
 def leakage_from_start(init_weights: str | None, records_dir: Path, manifest: Manifest) -> tuple[str, ...]:
@@ -94,8 +152,7 @@ _SILENT = "Does not tell what it was trained on"
 def _origin(description: Mapping[str, Any], manifest: Manifest, known: "_Folds") -> str:
     """Returns in words what a network comes from: `_THESE`, `_FOLDS`, or why that is not known."""
     records = description.get("records")
-    flags = description.get("flags")
-    flags = flags if isinstance(flags, Mapping) else {}
+    flags = _flags(description)
     if not isinstance(records, str):
         return _SILENT
     if records == manifest.fingerprint:
@@ -106,6 +163,11 @@ def _origin(description: Mapping[str, Any], manifest: Manifest, known: "_Folds")
         return _OTHER
     before = flags.get("init_weights")
     return origin if not before or pretrained.is_shipped(before) else f"Began with weights of {before}"
+
+
+def _flags(description: Mapping[str, Any]) -> Mapping[str, Any]:
+    flags = description.get("flags")
+    return flags if isinstance(flags, Mapping) else {}
 
 
 class _Folds:

@@ -17,6 +17,7 @@ from typing import Any
 
 from contrast_tfdata.errors import DataError, UsageError, differences
 from contrast_tfdata.evaluation import Choices, IndeterminateBand, InputGate, OperatingPoint
+from contrast_tfdata.evaluation.operating_point import OF_MEMBERS
 from contrast_tfdata.evaluation.predictions import sigmoid
 from contrast_tfdata.model import pretrained, views
 from contrast_tfdata.model.weights import NetworkWeights, load_model
@@ -27,6 +28,7 @@ from contrast_tfdata.storage.bounded_file import UnfitFileError, read_json
 SUMMARIES = ("folds.json", "repeats.json")
 """Files by which a folder of several runs is known: `train --folds`, `train --repeats`."""
 _RUN = re.compile(r"(fold|repeat)-[1-9][0-9]*")
+_ORIGIN = ("records", "flags", "synthetic_share", "training_slices", "training_patients")
 _SMALLEST = 1e-300  # Keeps logits of 0 and 1 finite; a band that reaches there still does, whatever the others.
 
 
@@ -64,9 +66,8 @@ def announcements(workdir: str, description: Mapping[str, Any]) -> list[str]:
         return [f"weights: of the run {workdir} (SHA-256 {description['weights_sha256'][:16]})"]
     thresholds = ", ".join(f"{member['threshold']:.3f}" for member in members)
     return [
-        f"ensemble: the mean logit of {len(members)} networks, at the threshold "
-        f"{description['operating_point']['threshold']:.3f}, the mean in logits of theirs ({thresholds}); none was "
-        "chosen on the ensemble's own scores"
+        f"ensemble: {len(members)} networks answer together, by the mean of their logits; the threshold "
+        f"{description['operating_point']['threshold']:.3f} is the mean of theirs ({thresholds})"
     ]
 
 
@@ -104,7 +105,7 @@ def combine(names: Sequence[str], descriptions: Sequence[Mapping[str, Any]]) -> 
         ],
         # Not among `members`, which an export hands on: flags hold paths of the machine that trained.
         "trained_on": [
-            {"name": name, **{key: each.get(key) for key in ("records", "flags", "synthetic_share")}}
+            {"name": name, **{key: each.get(key) for key in _ORIGIN}}
             for name, each in zip(names, descriptions, strict=True)
         ],
         "versions": first.get("versions"),
@@ -171,15 +172,15 @@ def _as_mapping(value: Any) -> Mapping:
 
 
 def _combined_choices(members: Sequence[Choices]) -> Choices:
-    reason = f"the mean in logits of the thresholds of {len(members)} networks"
-    point = OperatingPoint.fixed(_mean_in_logits([each.operating_point.threshold for each in members]), reason)
+    threshold = _mean_in_logits([each.operating_point.threshold for each in members])
+    point = OperatingPoint(threshold, "fixed", OF_MEMBERS, f"the mean of the thresholds of {len(members)} networks")
     bands = [each.band for each in members]
     if None in bands:
         return Choices(point)
     low, high = (_mean_in_logits([getattr(band, end) for band in bands]) for end in ("low", "high"))
     # The threshold lies within each band, so its mean does, but for rounding.
     low, high = min(low, point.threshold), max(high, point.threshold)
-    return Choices(point, IndeterminateBand(low, high, max(band.max_error for band in bands), "validation of each"))
+    return Choices(point, IndeterminateBand(low, high, max(band.max_error for band in bands), OF_MEMBERS))
 
 
 def _mean_in_logits(probabilities: Sequence[float]) -> float:

@@ -27,12 +27,12 @@ def in_volumes(split):
 
 
 def numbers_in(values):
-    """Yields every number that metrics hold, to the four digits that are shown, and intervals as they are shown."""
+    """Yields every number that metrics hold, to the three digits that are shown, and intervals as they are shown."""
     for value in values.values() if isinstance(values, dict) else values:
         if isinstance(value, dict | list):
             yield from numbers_in(value)
         elif value is not None and not isinstance(value, str):
-            yield f"{value:.4f}"
+            yield f"{value:.3f}"
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_every_figure_in_the_tables_is_in_the_metrics(metrics, tmp_path):
     cells = re.findall(r'<td class="figure">(?:[^<]*<span class="interval">)?([^<]+)<', page_of(metrics))
     cells += re.findall(r'<td class="figure">([^<]+)<', page_of(metrics))
     cells += re.findall(r"(?<=\| )-?[\d.]+(?: to [\d.]+)?(?= \|)", card_of(metrics, tmp_path))
-    shown = {number for cell in cells for number in re.findall(r"-?\d\.\d{4}\b", html.unescape(cell))}
+    shown = {number for cell in cells for number in re.findall(r"-?\d\.\d{3}\b", html.unescape(cell))}
     assert len(shown) > 60
     assert shown <= set(numbers_in(metrics))
 
@@ -54,11 +54,11 @@ def test_page_and_card_show_series_beside_slices(metrics, parse, tmp_path):
     assert series["num_examples"] == 60
     low, high = series["auc_ci95_bootstrap"]
     row = next(row for row in findings.series_rows(metrics) if row["name"] == "AUC, groups drawn anew")
-    assert [cell["value"] for cell in row["cells"]] == [f"{each['auc']:.4f}" for each in (test, series)]
-    assert row["cells"][1]["interval"] == f"{low:.4f} to {high:.4f}"
+    assert [cell["value"] for cell in row["cells"]] == [f"{each['auc']:.3f}" for each in (test, series)]
+    assert row["cells"][1]["interval"] == f"{low:.3f} to {high:.3f}"
     for text in (parse(page_of(metrics)).text, card_of(metrics, tmp_path)):
         assert text.count("Slices and series") == 1
-        assert f"{low:.4f} to {high:.4f}" in text
+        assert f"{low:.3f} to {high:.3f}" in text
 
 
 def test_band_temperature_and_optimism_are_said(metrics, parse, tmp_path):
@@ -70,7 +70,7 @@ def test_band_temperature_and_optimism_are_said(metrics, parse, tmp_path):
             f"{figures['coverage']:.2%} of the slices are then answered",
             f"{figures['error_rate']:.2%} of the answers wrong",
             f"a temperature of {metrics['temperature']['value']:.3f}",
-            f"That is {metrics['test_best_threshold']['optimism']:.4f} more than at the operating point",
+            f"That is {metrics['test_best_threshold']['optimism']:.3f} more than at the operating point",
         ):
             assert needle in text, needle
 
@@ -119,6 +119,6 @@ def test_metrics_of_an_earlier_version_are_still_shown(metrics, tmp_path):
             del old[split][key]
     del old["test_best_threshold"]["optimism"]
     for text in (page_of(old), card_of(old, tmp_path)):
-        assert f"{metrics['test']['auc']:.4f}" in text
+        assert f"{metrics['test']['auc']:.3f}" in text
         assert "How sure an answer is" not in text
         assert np.all(["Slices and series" not in text, "more than at the operating point" not in text])

@@ -24,7 +24,7 @@ def test_page_and_card_show_every_figure(tmp_path, draw, parse, name):
     measured = [{**metrics[name], "name": "as it is", "setting": ""}, *metrics[name]["robustness"]]
     assert len(measured) == 17
     for row in measured:
-        cells = [row["name"], row["setting"], *(f"{row[key]:.4f}" for key in keys)]
+        cells = [row["name"], row["setting"], *(f"{row[key]:.3f}" for key in keys)]
         assert f"| {' | '.join(cells)} |" in card
         assert "".join(cells) in page
 

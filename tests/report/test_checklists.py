@@ -10,7 +10,7 @@ from contrast_tfdata.report import RunDescription, write_model_card
 from contrast_tfdata.report.checklists import FOR_THE_AUTHOR, checklist
 
 NOTHING = summarize(None, None)
-APART = "a group is never in two splits"
+APART = "a patient is never in two splits"
 
 
 def scored():

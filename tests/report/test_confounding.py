@@ -31,14 +31,15 @@ def test_page_and_card_show_one_table_and_one_sentence(tmp_path, draw, parse, na
     metrics = checked(split, grey=np.where(split.label == 1, 0.2, 0.6) + np.linspace(0, 0.5, 90), name=name)
     grey = metrics[name]["confounders"]["trivial"]["mean_grey"]
     assert grey["higher_in"] == "no_gad"
+    low, high = grey["auc_ci95"]
     page = parse(page_of(metrics)).text
     card = write_model_card(tmp_path / "card.md", metrics=metrics, run=RunDescription("A run")).read_text()
     for text in (page, card):
         assert text.count("Could something simpler do it?") == 1
-        assert f"alone separates the classes of {name} with an AUC of {grey['auc']:.2f} (higher in no_gad)" in text
+        assert f"separates the classes of {name} best: AUC {grey['auc']:.3f}, higher before contrast." in text
         assert "the same histogram" in text
-        assert f"{grey['auc']:.4f}" in text
-    assert f"| Only the mean grey of the foreground | {grey['auc']:.4f} |  | no_gad |" in card
+        assert f"{grey['auc']:.3f}" in text
+    assert f"| Only the mean grey of the foreground | {grey['auc']:.3f} | {low:.3f} to {high:.3f} | no_gad |" in card
 
 
 def test_nothing_is_warned_of_where_the_network_beats_all_and_keeps_its_auc(draw):
@@ -53,7 +54,7 @@ def test_a_trivial_score_as_good_as_the_network_is_warned_of(draw, parse):
     assert metrics["test"]["confounders"]["trivial"]["mean_grey"]["auc"] == pytest.approx(metrics["test"]["auc"])
     (warning,) = findings.confounder_warnings(metrics)
     assert "mean grey of the foreground alone (AUC" in warning
-    assert "higher in no_gad" in warning
+    assert "higher before contrast" in warning
     assert warning in parse(page_of(metrics)).text
     assert warning in findings.caveats(metrics, RunDescription("A run"))
 
@@ -85,4 +86,51 @@ def test_a_score_of_a_later_version_is_called_by_its_key(draw):
     metrics = checked(draw(60, 1))
     metrics["test"]["confounders"]["trivial"]["later_score"] = {"auc": 1.0, "higher_in": "with_gad"}
     assert findings.confounder_rows(metrics)[-1]["name"] == "Only the later_score"
-    assert "later_score alone" in findings.confounder_sentence(metrics)
+    assert "the later_score separates" in findings.confounder_sentence(metrics)
+
+
+def stored_apart(split, kind="file_bytes", overlap=0.0):
+    """Returns metrics of a split whose classes differ in the size of their files, and in nothing of the pictures."""
+    rng = np.random.default_rng(0)
+    values = {"mean_grey": rng.random(len(split)), kind: split.label + overlap * rng.normal(size=len(split))}
+    return summarize(None, split, checks={"test": ConfounderScores(split.logit, values)})
+
+
+@pytest.mark.parametrize("kind", ["file_bytes", "image_pixels"])
+def test_sizes_of_files_tell_of_storage_and_not_of_the_network(draw, kind):
+    metrics = stored_apart(draw(90, 1, shift=1.5), kind)
+    (warning,) = findings.confounder_warnings(metrics)
+    assert "were stored in different ways" in warning
+    assert "The network sees the pixels only" in warning
+    assert "does not show" not in warning
+    assert "mean grey" in findings.confounder_sentence(metrics)  # of what the network sees
+
+
+@pytest.mark.parametrize(("count", "overlap"), [(90, 1.0), (12, 0.0)], ids=["not clearly", "few patients"])
+def test_sizes_of_files_by_chance_are_not_warned_of(draw, count, overlap):
+    assert findings.confounder_warnings(stored_apart(draw(count, 1), overlap=overlap)) == []
+
+
+@pytest.mark.parametrize("count", [12, 90])
+def test_a_simple_score_of_few_patients_is_not_warned_of(draw, count):
+    split = draw(count, 1)
+    assert bool(findings.confounder_warnings(checked(split, grey=split.logit))) == (count == 90)
+
+
+@pytest.mark.parametrize(
+    ("count", "change", "said"),
+    [
+        (90, 0.05, "so it does not rely on brightness"),
+        (90, -0.2, "so it relies on brightness"),
+        (90, 0.2, "so brightness misleads it here, and it does better without"),
+        (12, 0.2, "the difference may be chance"),
+        (12, -0.2, "the difference may be chance"),
+    ],
+)
+def test_what_becomes_of_the_auc_without_brightness_is_explained(draw, count, change, said):
+    metrics = checked(draw(count, 1))
+    metrics["test"]["auc"], metrics["test"]["confounders"]["auc_histogram_matched"] = 0.7, 0.7 + change
+    assert findings.confounder_sentence(metrics).endswith(f"{said}.")
+    assert any("relies on brightness" in each for each in findings.confounder_warnings(metrics)) == (
+        said == "so it relies on brightness"
+    )

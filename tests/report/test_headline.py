@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from summaries import summarize
 
+from contrast_tfdata.evaluation import Choices, IndeterminateBand, OperatingPoint
 from contrast_tfdata.report import RunDescription, headline
 from contrast_tfdata.report.page import render
+from contrast_tfdata.runs import outcome
 
 KNOWN = RunDescription("A run", manifest={"patients_known": True})
 UNKNOWN = RunDescription("A run", manifest={"patients_known": False})
@@ -33,7 +35,7 @@ def test_the_interval_counts_patients_and_that_of_slices_is_folded_away(draw, pa
     for bounds in (test["auc_ci95"], test["accuracy_ci95"], test["sensitivity_ci95"]):
         assert not any(f"{end:.3f} to" in first or f"{end:.4f} to" in first for end in bounds)
     low, high = test["auc_ci95"]
-    assert f"{low:.4f} to {high:.4f}" in folded
+    assert f"{low:.3f} to {high:.3f}" in folded
     assert "They are too narrow where several slices are of one patient" in folded
 
 
@@ -80,3 +82,29 @@ def test_one_class_has_no_auc_and_nothing_is_said_of_the_other(draw, labels):
     assert "of one class only, so an AUC is undefined" in first
     assert "Of 0 slices" not in second
     assert [tile["value"] for tile in headline.tiles(metrics, "test", KNOWN)].count("–") == 2
+
+
+def test_what_the_band_leaves_unanswered_is_on_the_first_screen(draw, parse, tmp_path):
+    metrics = summarize(draw(90, 0, shift=1.5), draw(90, 1, shift=1.5), max_error=0.02)
+    figures = metrics["test"]["abstention"]
+    assert 0 < figures["num_indeterminate"] < 90
+    first = parse(page_of(metrics, KNOWN).partition("<nav")[0]).text
+    assert f"{figures['num_indeterminate']} of 90 slices are indeterminate" in first
+    assert f"{figures['num_indeterminate']}of 90 slices: no answer should be given" in first
+    wrong = round(figures["error_rate"] * figures["num_answered"])
+    assert f"Of the {figures['num_answered']} answered, {wrong} {'is' if wrong == 1 else 'are'} wrong." in first
+    assert f"in 90, {figures['num_indeterminate']} indeterminate: " in outcome.headline(metrics, tmp_path)
+
+
+def test_a_band_in_which_all_lies_leaves_no_answer(draw):
+    band = IndeterminateBand(0.0, 1.0, 0.02, "validation")
+    metrics = summarize(None, draw(30, 1), Choices(OperatingPoint.fixed(), band))
+    assert headline.summary(metrics, "test", KNOWN)[2].endswith("No slice is answered.")
+
+
+@pytest.mark.parametrize("choices", [None, Choices(OperatingPoint.fixed())], ids=["empty", "no band"])
+def test_without_a_band_nothing_is_indeterminate(draw, choices, tmp_path):
+    metrics = summarize(None, draw(90, 1), choices)
+    assert "indeterminate" not in " ".join(headline.summary(metrics, "test", KNOWN))
+    assert "Indeterminate" not in [tile["name"] for tile in headline.tiles(metrics, "test", KNOWN)]
+    assert "indeterminate" not in outcome.headline(metrics, tmp_path)

@@ -37,9 +37,9 @@ def test_card_says_what_must_be_said(tmp_path):
         "Not a medical device",
         "Intended use",
         "Patient independence unverified",
-        f"{metrics['test']['auc']:.4f} | {low:.4f} to {high:.4f}",
+        f"{metrics['test']['auc']:.3f} | {low:.3f} to {high:.3f}",
         f"**{metrics['operating_point']['threshold']:.4f}**",
-        "chosen on: validation",
+        "chosen on validation, for the highest accuracy",
         "optimistic",
         "contrast_tfdata.predict --workdir",
     ):

@@ -6,8 +6,9 @@ from summaries import summarize
 from contrast_tfdata.report import RunDescription, findings, write_model_card
 from contrast_tfdata.report.page import render
 
-TRAINED = {"synthetic_share": 1.0, "is_synthetic": True, "was_trained_here": True}
-FILES = {"synthetic_share": 0.0, "is_synthetic": False, "was_trained_here": True}
+COUNTS = {"training_slices": 90, "training_patients": 30}
+TRAINED = {"synthetic_share": 1.0, "is_synthetic": True, "was_trained_here": True, **COUNTS}
+FILES = {"synthetic_share": 0.0, "is_synthetic": False, "was_trained_here": True, **COUNTS}
 
 
 def described(*, known=True, apart=True, **facts):
@@ -21,16 +22,29 @@ def described(*, known=True, apart=True, **facts):
     [
         (described(**TRAINED), "learned from 90 slices of 30 synthetic patients."),
         (described(**FILES), "learned from 90 slices of 30 patients."),
-        (described(known=False, **FILES), "learned from 90 slices of an unknown number of patients."),
         (
-            described(synthetic_share=0.5, is_synthetic=False, was_trained_here=True),
-            "30 patients. Beside them, 50% of each batch were synthetic slices.",
+            described(known=False, **{**FILES, "training_patients": None}),
+            "learned from 90 slices of an unknown number of patients.",
+        ),
+        (
+            described(synthetic_share=0.5, is_synthetic=False, **COUNTS),
+            "learned from 90 slices of 30 patients, and from synthetic slices, 50% of each batch.",
         ),
         (described(synthetic_share=1.0, is_synthetic=False), "learned from synthetic patients only"),
-        (described(synthetic_share=0.0, is_synthetic=True), "learned from image files, not from synthetic patients"),
+        (described(synthetic_share=1.0, **COUNTS), "learned from 90 slices of 30 synthetic patients."),
+        (described(synthetic_share=0.0, is_synthetic=True), "learned from image files, not from synthetic patients."),
+        (described(synthetic_share=0.0, **COUNTS), "learned from 90 slices of 30 patients."),
         (described(synthetic_share=0.25), "learned from image files and from synthetic patients"),
         (described(), "not recorded whether the network learned from synthetic patients"),
-        (described(flags={"init_weights": "shipped"}, **FILES), "It began with the weights of shipped."),
+        (
+            described(init_weights="shipped", **FILES),
+            "30 patients. It began with the weights in this package, which learned from synthetic patients only.",
+        ),
+        (
+            described(init_weights="shipped", synthetic_share=0.0),
+            "learned from image files. It began with the weights in this package, which learned from synthetic",
+        ),
+        (described(init_weights="before/run", **FILES), "It began with the weights of before/run."),
         (described(**TRAINED), "scored on 60 slices of 15 synthetic patients: the test split."),
         (described(known=False), "scored on 60 slices of an unknown number of patients: the test split."),
         (described(**TRAINED), "Patients are known: no patient is in two splits."),
@@ -55,12 +69,6 @@ def test_synthetic_patients_are_a_reason_for_distrust(draw, is_synthetic):
     assert any("The patients are synthetic" in each for each in found) == bool(is_synthetic)
 
 
-@pytest.mark.parametrize(("count", "known", "said"), [(60, True, True), (300, True, False), (60, False, False)])
-def test_few_patients_are_a_reason_for_distrust(draw, count, known, said):
-    found = findings.caveats(summarize(None, draw(count, 1)), described(known=known))
-    assert any(f"only {count // 4} patients" in each for each in found) == said
-
-
 def test_nothing_scored_and_no_manifest_are_no_reason_to_stop(draw):
     page = render(metrics=summarize(None, None), charts=[], gallery=None, run=RunDescription("A run"), has_history=True)
     assert "Scored on" not in page
@@ -69,4 +77,4 @@ def test_nothing_scored_and_no_manifest_are_no_reason_to_stop(draw):
 
 def test_warnings_of_records_become_sentences(draw):
     run = RunDescription("A run", warnings=("85 pairs look alike", "mind the gap."))
-    assert findings.caveats(summarize(None, draw(60, 1)), run)[:2] == ["85 pairs look alike.", "Mind the gap."]
+    assert {"85 pairs look alike.", "Mind the gap."} <= set(findings.caveats(summarize(None, draw(60, 1)), run))

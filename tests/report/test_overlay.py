@@ -8,8 +8,8 @@ from PIL import Image
 from summaries import summarize
 
 from contrast_tfdata.evaluation import OperatingPoint
-from contrast_tfdata.report import RunDescription
-from contrast_tfdata.report.gallery import MAX_SUSPECTS, collect, collect_samples, collect_suspects, wanted_pictures
+from contrast_tfdata.report import RunDescription, pictures_wanted
+from contrast_tfdata.report.gallery import MAX_SUSPECTS, collect, collect_samples, collect_suspects
 from contrast_tfdata.report.overlay import overlay
 from contrast_tfdata.report.page import render
 
@@ -85,7 +85,7 @@ def test_a_slice_without_a_map_or_without_its_picture_is_shown_as_before(draw, p
 
 
 def test_suspected_labels_of_both_splits_are_listed_and_no_picture_comes_twice(draw, pictures):
-    splits = {"validation": draw(60, 0, shift=1.0), "test": draw(60, 1, shift=1.0)}
+    splits = {"validation": draw(60, 0, shift=1.0), "test": draw(200, 1, shift=2.5)}
     images = pictures(*splits.values())
     page = page_of(splits, images)
     suspects = collect_suspects(splits, images)
@@ -101,16 +101,18 @@ def test_suspected_labels_of_both_splits_are_listed_and_no_picture_comes_twice(d
 
 
 def test_suspects_beyond_the_page_are_counted_and_a_clean_split_has_none(draw):
-    many = section(page_of({"test": draw(400, 1, shift=0.0)}), "Labels to look at again")
+    many = section(page_of({"test": draw(1000, 1, shift=2.0)}), "Labels to look at again")
     assert f"The {MAX_SUSPECTS} least believed labels are shown" in many
     assert many.count("<tr><td class") == MAX_SUSPECTS
     clean = section(page_of({"test": draw(60, 1, shift=30.0)}), "Labels to look at again")
-    assert "No slice: of 60 labelled ones" in clean
+    assert "there are 60 labelled slices" in clean
 
 
-def test_the_pictures_wanted_are_those_that_are_shown(draw, pictures):
-    splits = {"validation": draw(60, 0, shift=1.0), "test": draw(300, 1, shift=0.3)}
-    wanted = wanted_pictures(splits, 0.5, patients_known=False)
+@pytest.mark.parametrize("shift", [0.3, 2.5], ids=["too weak to judge labels", "good"])
+def test_the_pictures_wanted_are_those_that_are_shown(draw, pictures, shift):
+    splits = {"validation": draw(60, 0, shift=1.0), "test": draw(300, 1, shift=shift)}
+    metrics = summarize(*splits.values(), OperatingPoint.fixed())
+    wanted = pictures_wanted(metrics, *splits.values(), patients_known=False)
     images = {key: pixels for key, pixels in pictures(*splits.values()).items() if key in set().union(*wanted.values())}
     page = page_of(splits, images, with_samples=True)
     assert "picture not at hand" not in page

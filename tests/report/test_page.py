@@ -101,23 +101,25 @@ def test_no_more_is_promised_of_groups_than_the_records_do(tmp_path, draw, split
     test = draw(60, 1)
     card = write_model_card(tmp_path / "MODEL_CARD.md", metrics=summarize(None, test), run=run).read_text()
     for text in (page_of(None, test, run=run), card):
-        assert ("a group is never in two splits" in text) == kept_apart
-        assert ("nothing kept a group from being in two splits" in text) == (not kept_apart)
+        assert ("a patient is never in two splits" in text) == kept_apart
+        assert ("nothing kept a patient from being in two splits" in text) == (not kept_apart)
 
 
 def test_doubts_about_the_network_come_first_and_hide_no_other_caveat(draw, parse):
     doubt = "Whether patients were trained on is not known."
     run = RunDescription("A run", manifest={"patients_known": False}, warnings=("Mind the gap.",), leakage=(doubt,))
     metrics = summarize(draw(30), None)
-    first, second, third, *_ = findings.caveats(metrics, run)
-    assert (first, second) == (doubt, "Mind the gap.")
-    assert third.startswith("Patient independence unverified")
+    found = findings.caveats(metrics, run)
+    first = found.index(doubt)
+    assert found[:first] == findings.usefulness_warnings(metrics, patients_known=False)
+    assert found[first + 1] == "Mind the gap."
+    assert found[first + 2].startswith("Patient independence unverified")
     assert doubt in parse(page_of(draw(30), None, run=run)).text
 
 
-@pytest.mark.parametrize("shift", [0.5, 30.0], ids=["suspects", "no suspects"])
+@pytest.mark.parametrize("shift", [2.5, 30.0], ids=["suspects", "no suspects"])
 def test_slices_are_said_not_to_be_trained_on_only_where_that_is_known(draw, shift):
-    split, claim = draw(60, 1, shift=shift), "that the network was not trained on"
+    split, claim = draw(200, 1, shift=shift), "that the network was not trained on"
     suspects = collect_suspects({"test": split}, {})
     for leakage, said in (((), True), (("Patients of test were trained on.",), False)):
         run = RunDescription("A run", leakage=leakage)
@@ -141,3 +143,24 @@ def test_bad_descriptions_are_refused():
         RunDescription("A run", warnings="one")
     with pytest.raises(ValueError, match="Received: leakage='one'"):
         RunDescription("A run", leakage="one")
+
+
+LIST = "NEAR-DUPLICATES: 7 pairs of look-alike files (look_alikes.csv lists them): " + "; ".join(
+    f"train patient-{number}/picture-of-a-head.png = test patient-{number}/another.png" for number in range(5)
+)
+
+
+@pytest.mark.parametrize(
+    ("caveat", "is_folded"),
+    [
+        (LIST, True),
+        (LIST[:190], False),
+        ("Trained on others: run-1, run-2. " + "Each was trained on all but its own part; see the table. " * 5, False),
+        ("No list stands here. " * 20, False),
+    ],
+)
+def test_a_long_list_of_files_is_folded_and_nothing_is_lost(draw, parse, caveat, is_folded):
+    page = page_of(draw(30), None, run=RunDescription("A run", warnings=(caveat.strip(),)))
+    box = page.partition('id="caveats"')[2].partition("</div>")[0]
+    assert ("<details>" in box) == is_folded
+    assert all(word in parse(box).text for word in caveat.replace(":", "").split())

@@ -20,7 +20,7 @@ def test_page_and_card_show_every_part(tmp_path, draw, parse, name):
     assert [row["value"] for row in metrics[name]["subgroups"]] == ["<b>GE", "Siemens"]
     for row in metrics[name]["subgroups"]:
         low, high = row["accuracy_ci95"]
-        figures = f"{row['accuracy']:.4f}", f"{low:.4f} to {high:.4f}", f"{row['sensitivity']:.4f}"
+        figures = f"{row['accuracy']:.3f}", f"{low:.3f} to {high:.3f}", f"{row['sensitivity']:.3f}"
         assert " | ".join(figures) in card
         assert "".join((row["value"], str(row["num_examples"]), str(row["num_groups"]))) in page
         assert "".join(figures) in page

@@ -41,14 +41,14 @@ def cells(page):
 def test_it_has_every_figure_of_every_run_and_how_they_vary(tmp_path):
     page = written(tmp_path, rows(0.9, 0.95))
     assert cells(page) == {
-        "repeat-1": ["0.9000", "0.7500", "0.9000", "0.7500", "0.1000"],
-        "repeat-2": ["0.9500", "0.7500", "0.9500", "0.7500", "0.2000"],
-        "Mean": ["0.9250", "0.7500", "0.9250", "0.7500", "0.1500"],
-        "Standard": ["0.0354", "0.0000", "0.0354", "0.0000", "0.0707"],
-        "Smallest": ["0.9000", "0.7500", "0.9000", "0.7500", "0.1000"],
-        "Largest": ["0.9500", "0.7500", "0.9500", "0.7500", "0.2000"],
+        "repeat-1": ["0.900", "0.750", "0.900", "0.750", "0.100"],
+        "repeat-2": ["0.950", "0.750", "0.950", "0.750", "0.200"],
+        "Mean": ["0.925", "0.750", "0.925", "0.750", "0.150"],
+        "Standard": ["0.035", "0.000", "0.035", "0.000", "0.071"],
+        "Smallest": ["0.900", "0.750", "0.900", "0.750", "0.100"],
+        "Largest": ["0.950", "0.750", "0.950", "0.750", "0.200"],
     }
-    assert "On test the AUC is 0.9250 in the mean, from 0.9000 to 0.9500." in page
+    assert "On test the AUC is 0.925 in the mean, from 0.900 to 0.950." in page
     assert "seed=1020, repeats=1" in page
     assert 'href="repeat-2/report.html"' in page
 
@@ -65,9 +65,9 @@ def test_it_says_what_to_know_before_believing_it(tmp_path):
 @pytest.mark.parametrize(
     ("found", "said"),
     [
-        (rows(0.9, 0.8, splits=["validation"]), "On validation the AUC is 0.8500"),
-        (rows(0.9, None), "The thresholds that validation chose lie between 0.1000 and 0.2000."),
-        (rows(0.9, 0.8, splits=[]), "lie between 0.1000 and 0.2000."),
+        (rows(0.9, 0.8, splits=["validation"]), "On validation the AUC is 0.850"),
+        (rows(0.9, None), "The thresholds that validation chose lie between 0.100 and 0.200."),
+        (rows(0.9, 0.8, splits=[]), "lie between 0.100 and 0.200."),
     ],
     ids=["no test", "an undefined AUC", "no split that all have"],
 )

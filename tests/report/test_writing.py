@@ -87,10 +87,10 @@ def test_line_plots_are_vectors_without_references(full, parse):
 def test_page_shows_numbers_flags_and_warnings(full, parse, draw):
     text = parse((full / "report.html").read_text("utf-8")).text
     metrics = summarize(draw(60, 0), draw(90, 1))
-    for needle in ("Mind the gap.", "--epochs=15", f"{metrics['test']['auc']:.4f}", "Optimistic"):
+    for needle in ("Mind the gap.", "--epochs=15", f"{metrics['test']['auc']:.3f}", "Optimistic"):
         assert needle in text, needle
     low, high = metrics["test"]["auc_ci95"]
-    assert f"{low:.4f} to {high:.4f}" in text
+    assert f"{low:.3f} to {high:.3f}" in text
     assert str(metrics["test"]["confusion_matrix"][0][0]) in text
 
 

@@ -1,11 +1,14 @@
 """`train --folds` as a user runs it, and its networks as an ensemble."""
 
+import html
 import json
 
 import pytest
 from bright_records import SIZE, write_records
 from running import read_rows, run, succeed
 
+from contrast_tfdata.evaluation import read_csv
+from contrast_tfdata.evaluation.auc import auc_components
 from contrast_tfdata.model.reference import reference_network
 
 COUNTS = (("train", 20), ("validation", 10), ("test", 8))
@@ -34,7 +37,7 @@ class TestFolds:
         ]
         assert found["summary"]["test"]["auc"]["mean"] == pytest.approx(sum(aucs) / 2)
         last = said.strip().splitlines()[-1]
-        assert last.startswith("2 runs: test AUC ")
+        assert last.startswith("cross-validation, 2 runs: test AUC ")
         assert last.endswith("report.html")
 
     def test_every_slice_outside_of_test_is_scored_once_by_a_network_that_never_saw_it(self, trained):
@@ -45,6 +48,19 @@ class TestFolds:
         assert not groups[0] & groups[1]
         assert len(groups[0] | groups[1]) == 30
         assert not any(row["group"].startswith("test") for fold in folds for row in fold)
+
+    def test_the_page_says_what_it_is_of_which_data_and_what_all_patients_show_together(self, trained):
+        root, _, said = trained
+        page = html.unescape((root / "all" / "report.html").read_text())
+        table = read_csv(root / "all" / "predictions-out-of-fold.csv")
+        assert "<h1>Cross-validation: 2 networks, each validated on other patients</h1>" in page
+        assert "The records hold train 20 slices of 20 patients, validation 10 slices of 10 patients" in page
+        auc = auc_components(table.label, table.logit).auc
+        assert f"the AUC of all 30 together is {auc:.3f}" in page
+        assert "Logits of different networks are pooled" in page
+        warnings = [line.removeprefix("warning: ") for line in said.splitlines() if "out-of-fold s" in line]
+        assert warnings
+        assert all(warning in page for warning in warnings)
 
     def test_suspects_are_found_in_the_table(self, trained):
         root, _, _ = trained
@@ -63,7 +79,7 @@ class TestFolds:
     def test_all_folds_are_evaluated_as_one_network(self, trained):
         root, _, _ = trained
         said = succeed("evaluate", f"--workdir={root}/all", f"--records_dir={root}/records")
-        assert "ensemble: the mean logit of 2 networks" in said
+        assert "ensemble: 2 networks answer together" in said
         rows = [
             read_rows(root / "all" / name / "predictions-test.csv") for name in ("evaluation-test", "fold-1", "fold-2")
         ]
@@ -94,7 +110,7 @@ class TestFolds:
         assert said.count(f"warning: {doubt}") == 2
         for name in ("report.html", "fold-1/report.html", "fold-2/report.html"):
             assert f"<li>{doubt}" in (tmp_path / "all" / name).read_text()
-        assert "Before you believe" not in (root / "all" / "report.html").read_text()
+        assert doubt not in (root / "all" / "report.html").read_text()
 
     def test_other_folds_in_the_same_workdir_are_refused(self, trained):
         root, training, _ = trained

@@ -122,5 +122,5 @@ def test_each_repeat_is_the_run_of_its_own_command(tmp_path):
     assert [run["flags"]["seed"] for run in found["runs"]] == [5, 6]
     assert "2 runs: test AUC " in said.splitlines()[-1]
     page = (tmp_path / "all" / "report.html").read_text()
-    assert all(f"{run['threshold']:.4f}" in page for run in found["runs"])
-    assert f"{found['summary']['threshold']['sd']:.4f}" in page
+    assert all(f"{run['threshold']:.3f}" in page for run in found["runs"])
+    assert f"{found['summary']['threshold']['sd']:.3f}" in page

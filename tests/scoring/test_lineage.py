@@ -124,12 +124,49 @@ def test_records_with_too_few_patients_for_a_runs_folds_are_other_ones(records):
 )
 def test_what_networks_learned_from_is_known_where_they_agree(shares, expected):
     described = {f"run-{number}": {"synthetic_share": share} for number, share in enumerate(shares)}
-    assert lineage.synthetic_share(described) == expected
+    assert lineage.learned_from(described).synthetic_share == expected
 
 
 def test_the_weights_of_the_package_learned_from_synthetic_patients_and_old_runs_do_not_tell():
-    assert lineage.synthetic_share({"shipped": {}}) == 1.0
-    assert lineage.synthetic_share({"old": {"records": "0" * 64}}) is None
+    assert lineage.learned_from({"shipped": {}}) == lineage.LearnedFrom(1.0)
+    assert lineage.learned_from({"old": {"records": "0" * 64}}) == lineage.LearnedFrom()
+    assert lineage.learned_from({"damaged": {"flags": ["init_weights"]}}) == lineage.LearnedFrom()
+
+
+@pytest.mark.parametrize(
+    ("starts", "expected"),
+    [((None,), None), (("shipped",), "shipped"), (("shipped", None), "shipped"), (("b", "a", "b"), "a and b")],
+)
+def test_counts_and_the_weights_that_a_run_began_with_are_told(starts, expected):
+    counts = {"synthetic_share": 0.0, "training_slices": 131, "training_patients": 81}
+    described = {f"run-{n}": {**counts, "flags": {"init_weights": start}} for n, start in enumerate(starts)}
+    assert lineage.learned_from(described) == lineage.LearnedFrom(0.0, 131, 81, expected)
+
+
+PAIRS = {
+    "train = validation": "NEAR-DUPLICATES: 1 pair (look_alikes.csv lists them): train a.png = validation b.png",
+    "train = test": "NEAR-DUPLICATES: 2 pairs (look_alikes.csv lists them): train a = validation b; train c = test d",
+    "more": "NEAR-DUPLICATES: 9 pairs (look_alikes.csv lists them): train a = validation b; and 8 more",
+    "other": "2 slices with one grey value all over",
+}
+
+
+@pytest.mark.parametrize(
+    ("network", "kept"),
+    [
+        (("shipped", {}), ["train = test", "more", "other"]),
+        (("run", OTHER), ["train = test", "more", "other"]),
+        (("run", {}), list(PAIRS)),  # It does not tell, so it may have seen them.
+        (("run", None), list(PAIRS)),  # Trained on these records.
+    ],
+)
+def test_look_alikes_of_splits_that_are_not_scored_matter_only_to_networks_that_saw_them(records, network, kept):
+    directory, manifest = records
+    warned = dataclasses.replace(manifest, warnings=tuple(PAIRS.values()))
+    name, description = network
+    described = {name: {"records": warned.fingerprint} if description is None else description}
+    found = lineage.warnings_that_matter(described, directory, warned, ["test"])
+    assert found == tuple(PAIRS[each] for each in kept)
 
 
 @pytest.mark.parametrize("source_bytes", [0, 1])
@@ -148,6 +185,8 @@ def test_an_ensemble_tells_of_each_member(records, tmp_path):
         "operating_point": point,
         "class_names": ["no_gad", "with_gad"],
         "synthetic_share": 0.5,
+        "training_slices": 131,
+        "training_patients": None,
     }
     for number, described in enumerate((fold(records, 1), OTHER), 1):
         save_model(tmp_path / f"fold-{number}" / "model", weights_of(ContrastNet(SIZE)), {**shared, **described})
@@ -160,7 +199,7 @@ def test_an_ensemble_tells_of_each_member(records, tmp_path):
             one: fold(records, 1)["records"],
             other: OTHER["records"],
         }
-        assert lineage.synthetic_share(told) == 0.5
+        assert lineage.learned_from(told) == lineage.LearnedFrom(0.5, 131)
         seen, unknown = lineage.leakage(told, *records, ["validation"])
         assert one in seen
         assert unknown.endswith(f"Trained on other records than these: {other}.")

@@ -82,7 +82,8 @@ def test_the_threshold_is_said_to_be_the_mean_in_logits(runs):
     mean = (math.log(0.3 / 0.7) + math.log(0.8 / 0.2)) / 2
     assert carries["operating_point"]["threshold"] == pytest.approx(float(sigmoid(mean)))
     (line,) = networks.announcements(str(runs), carries)
-    assert "the mean logit of 2 networks, at the threshold 0.567" in line
+    assert "2 networks answer together" in line
+    assert "the threshold 0.567 is the mean of theirs" in line
     assert "(0.300, 0.800)" in line
 
 
