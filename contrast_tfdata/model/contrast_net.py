@@ -189,8 +189,8 @@ class ContrastNet(tf.keras.Model):
         if not x.dtype.is_floating:
             raise TypeError(f"Images must be uint8, or floats in 0..1. Received: dtype={x.dtype.name}")
         # Only where there are values to look at. What is a little above 1 was rounded, or made brighter.
-        if hasattr(x, "numpy") and (brightest := float(tf.reduce_max(x))) > 2:
-            raise ValueError(f"Floats must be in 0..1: divide by 255, or give uint8. Received: up to {brightest:g}")
+        if hasattr(x, "numpy") and float(tf.reduce_max(x)) > 2:
+            raise ValueError("Floats must be in 0..1: divide them by 255, or give uint8. Received: larger ones")
         return tf.cast(x, self.compute_dtype)
 
     @property

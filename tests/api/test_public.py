@@ -305,7 +305,7 @@ def test_grey_levels_that_are_no_shares_are_refused(records, trained):
     greys = tf.cast(images, tf.float32)
     for use in (model, model.probabilities, lambda images: ct.evaluate(model, (images, labels))):
         use(greys / 255)
-        with pytest.raises(ValueError, match="divide by 255"):
+        with pytest.raises(ValueError, match="divide them by 255"):
             use(greys)
 
 
