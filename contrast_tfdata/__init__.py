@@ -5,8 +5,9 @@ The rooms, in the order in which data goes through them (imports run the same wa
 `report`, `console`, `runs`, `api`.
 Entry points: `python -m contrast_tfdata.make_records`, `.train`, `.evaluate`, `.predict`, `.export`.
 
-From Python, as `import contrast_tfdata as ct`: `ct.load_records`, `ct.ContrastNet`, `ct.load_model`, `ct.evaluate`,
-`ct.predict`, `ct.plots`. Importing the package imports none of what they need: they do, where they are first used.
+From Python, as `import contrast_tfdata as ct`: `ct.load_records`, `ct.ContrastNet`, `ct.load_model`, `ct.save_model`,
+`ct.evaluate`, `ct.predict`, `ct.plots`. Importing the package imports none of what they need: they do, where they are
+first used.
 """
 
 import importlib
@@ -38,6 +39,7 @@ _PUBLIC = {
     "load_records": "api.data",
     "plots": "api.plots",
     "predict": "api.prediction",
+    "save_model": "api.models",
 }
 """What the package offers to Python programs, and where it is."""
 _WITHOUT_TENSORFLOW = ("predict",)
@@ -60,16 +62,20 @@ def __getattr__(name: str):
 
 
 def _prepare_tensorflow(name: str) -> None:
-    """Raises AttributeError, as for a name that is not there, where TensorFlow is not: hasattr and help then work."""
-    if "tensorflow" in sys.modules:
-        return
-    from contrast_tfdata.errors import ContrastError
+    """Has TensorFlow imported as the network needs it.
 
-    try:
-        importlib.import_module(f"{__name__}.console.checked_packages").require_tensorflow()
-    except ContrastError as error:
-        raise AttributeError(f"{__name__}.{name}: {error}") from None
-    importlib.import_module(f"{__name__}.model.runtime_plan").configure_environment()
+    Raises AttributeError, as for a name that is not there, where TensorFlow is not: hasattr and help then work. Raises
+    ImportError where another Keras was taken before.
+    """
+    if "tensorflow" not in sys.modules:
+        from contrast_tfdata.errors import ContrastError
+
+        try:
+            importlib.import_module(f"{__name__}.console.checked_packages").require_tensorflow()
+        except ContrastError as error:
+            raise AttributeError(f"{__name__}.{name}: {error}") from None
+        importlib.import_module(f"{__name__}.model.runtime_plan").configure_environment()
+    importlib.import_module(f"{__name__}.model.which_keras").require_keras_2()
 
 
 def __dir__() -> list[str]:

@@ -2,16 +2,20 @@
 
 import dataclasses
 import html
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
+from contrast_tfdata.api import batches as labelled
 from contrast_tfdata.api.plots import Plot
 from contrast_tfdata.evaluation import Choices, OperatingPoint, Predictions, SplitScores, summarize
 from contrast_tfdata.evaluation.abstention import DEFAULT_MAX_ERROR
 from contrast_tfdata.evaluation.contents import SplitMetrics
 from contrast_tfdata.evaluation.metrics import confusion_matrix
+from contrast_tfdata.evaluation.predictions import logit
 from contrast_tfdata.evaluation.summary import choose_all
+from contrast_tfdata.model.contrast_net import ContrastNet
 from contrast_tfdata.report import figures, gallery, style
 
 _INTERVALS = (("auc_ci95_by_group", "patients left out in turn"), ("auc_ci95", "slices taken as independent"))
@@ -56,7 +60,10 @@ class Evaluation:
 
         Raises:
             ValueError: one class is missing, or two are of one split.
+            TypeError: another is no evaluation.
         """
+        if not all(isinstance(each, Evaluation) for each in others):
+            raise TypeError(f"Give evaluations, as roc(ct.evaluate(model, records.validation())). Received: {others!r}")
         shown = {each.name: each for each in (self, *others)}
         if len(shown) <= len(others):
             raise ValueError(f"Curves are told apart by split. Received: {[each.name for each in (self, *others)]}")
@@ -83,10 +90,11 @@ class Evaluation:
         return Plot(figures.score_histograms({self.name: self.predictions}, self.threshold))
 
     @style.own_settings
-    def errors(self) -> Plot:
-        """Shows the slices that the network got wrong, the most confident first, 15 at most."""
+    def errors(self, number: int = gallery.MAX_CASES) -> Plot:
+        """Shows slices that the network got wrong, the most confident first; `number` of them at most."""
         images = dict(zip(self.predictions.example_id, self.pictures, strict=True))
-        return Plot(gallery.gallery_figure(gallery.collect(self.name, self.predictions, self.threshold, images)))
+        found = gallery.collect(self.name, self.predictions, self.threshold, images, most=number)
+        return Plot(gallery.gallery_figure(found))
 
     def _rows(self) -> list[tuple[str, str]]:
         shown = lambda value: "undefined" if value is None else f"{value:.4f}"  # noqa: E731
@@ -109,49 +117,60 @@ class Evaluation:
 
 def evaluate(
     model: tf.keras.Model,
-    batches: tf.data.Dataset,
+    batches: tf.data.Dataset | Sequence,
     *,
-    validation: tf.data.Dataset | None = None,
+    validation: tf.data.Dataset | Sequence | None = None,
     threshold: float | None = None,
     max_error: float = DEFAULT_MAX_ERROR,
+    from_logits: bool | None = None,
 ) -> Evaluation:
     """Scores labelled slices with a network.
 
     Args:
-        model: returns logits, (N, 1), as `ContrastNet` does.
-        batches: of (images, labels) or (images, labels, weights); slices of weight 0 are padding and left out. Those of
-            `Records` bring patients and files with them, from which intervals by patients follow.
+        model: returns (N, 1), as `ContrastNet` does.
+        batches: a data set of (images, labels) or (images, labels, weights), or these as arrays; slices of weight 0 are
+            padding and left out. Data sets of `Records` bring patients and files with them, from which intervals by
+            patients follow.
         validation: likewise; the threshold is chosen on it for accuracy. Without it, it is 0.5.
         threshold: a fixed one instead.
         max_error: largest share of wrong answers among slices that are answered, for the indeterminate band.
+        from_logits: whether the model returns logits, or probabilities. None: logits, unless all lie in [0, 1], when it
+            must be said; a `ContrastNet` returns logits.
 
     Raises:
-        ValueError: both `validation` and `threshold`, a threshold outside [0, 1], or no slice.
+        ValueError: both `validation` and `threshold`, a threshold outside [0, 1], no slice, outputs of another shape,
+            or outputs that may be either logits or probabilities.
+        TypeError: no data set, and no arrays.
     """
     if validation is not None and threshold is not None:
         raise ValueError("Give `validation`, to choose the threshold on, or a fixed `threshold`, not both.")
     if threshold is not None and not 0 <= threshold <= 1:
         raise ValueError(f"`threshold` must be in [0, 1]. Received: threshold={threshold}")
     if validation is not None:
-        choices = choose_all(_scored(model, validation)[1], "accuracy", max_error)
+        choices = choose_all(_scored(model, validation, from_logits)[1], "accuracy", max_error)
     else:
         choices = Choices(OperatingPoint.fixed(0.5 if threshold is None else threshold, reason="it was given"))
-    name, predictions, pictures = _scored(model, batches)
+    name, predictions, pictures = _scored(model, batches, from_logits)
     metrics = summarize(None, SplitScores(predictions), choices)["test"]
     return Evaluation(name, predictions, choices, metrics, pictures)
 
 
-def _scored(model: tf.keras.Model, batches: tf.data.Dataset) -> tuple[str, Predictions, np.ndarray]:
+def _scored(
+    model: tf.keras.Model, given: tf.data.Dataset | Sequence, from_logits: bool | None
+) -> tuple[str, Predictions, np.ndarray]:
     """Returns the name of the split, its predictions, and its pictures."""
-    images, labels, logits = [], [], []
-    for image, label, *weight in batches:
-        real = weight[0].numpy() > 0 if weight else np.ones(len(image), bool)
-        images.append(image.numpy()[real])
-        labels.append(label.numpy().ravel()[real])
-        logits.append(np.ravel(model(image, training=False))[real])
+    pictures, labels, outputs = [], [], []
+    batches = labelled.as_batches(given)
+    for batch in batches:
+        image, label, *weight = labelled.parts(batch)
+        real = weight[0].ravel() > 0 if weight else np.ones(len(image), bool)
+        pictures.append(labelled.as_pictures(image[real]))
+        labels.append(label.ravel()[real])
+        outputs.append(_outputs(model, image)[real])
     if not labels:
         raise ValueError("There is no slice to evaluate.")
-    columns = np.concatenate(labels).astype(np.int64), np.concatenate(logits)
+    logits = _logits(np.concatenate(outputs), True if isinstance(model, ContrastNet) else from_logits)
+    columns = np.concatenate(labels).astype(np.int64), logits
     records, name = getattr(batches, "split", (None, "test"))
     if records is None:
         keys = tuple(map(str, range(len(columns[0]))))
@@ -159,4 +178,32 @@ def _scored(model: tf.keras.Model, batches: tf.data.Dataset) -> tuple[str, Predi
     else:
         rows = [(each.source, each.slice_index, each.example_id, each.group) for each in records.examples(name)]
         predictions = Predictions(*zip(*rows, strict=True), *columns)
-    return name, predictions, np.concatenate(images)
+    return name, predictions, np.concatenate(pictures)
+
+
+def _outputs(model: tf.keras.Model, images: np.ndarray) -> np.ndarray:
+    found = np.asarray(model(images, training=False))
+    if found.size != len(images):
+        raise ValueError(f"The model must return one number a slice, (N, 1). Received: {found.shape}")
+    return found.ravel()
+
+
+def _logits(outputs: np.ndarray, from_logits: bool | None) -> np.ndarray:
+    """Returns a model's outputs as logits; raises ValueError where nobody can tell whether they are."""
+    if from_logits:
+        return outputs
+    are_shares = bool((outputs >= 0).all() and (outputs <= 1).all())
+    if from_logits is None and are_shares:
+        raise ValueError(
+            "All outputs of the model lie in [0, 1]. Give from_logits=False if it returns probabilities, as with a "
+            "sigmoid at its end, or from_logits=True if it returns logits"
+        )
+    if from_logits is None:
+        return outputs
+    if not are_shares:
+        raise ValueError(
+            f"Probabilities must lie in [0, 1]. Received: from_logits=False, and {outputs.min():g} to {outputs.max():g}"
+        )
+    # A sigmoid of 32 bits reaches 0 and 1, whose logits are infinite.
+    ends = np.finfo(np.float32)
+    return logit(np.clip(outputs.astype(np.float64), ends.tiny, 1 - ends.epsneg))

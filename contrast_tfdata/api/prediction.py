@@ -13,6 +13,11 @@ from contrast_tfdata.scoring import file_scores, inputs
 from contrast_tfdata.scoring.answerer import Answerer
 from contrast_tfdata.scoring.detector import SequenceDetector
 from contrast_tfdata.scoring.tables import Tables
+from contrast_tfdata.wording import plural
+
+_SHOWN = ("series", "slices", "probability", "verdict", "reason", "header")
+"""What a table of answers shows of each."""
+_SHOWN_ROWS = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,19 +73,30 @@ class Answers(list[SeriesAnswer]):
         self.skipped = list(skipped)
         self.damaged = list(damaged)
 
+    @property
+    def _rows(self) -> list[list[str]]:
+        return [[_shown(getattr(each, name)) for name in _SHOWN] for each in self]
+
+    @property
+    def _counts(self) -> str:
+        return f"{len(self)} series; {plural(len(self.skipped), 'file')} skipped, {len(self.damaged)} damaged"
+
+    def __repr__(self) -> str:
+        rows = [list(_SHOWN), *self._rows[:_SHOWN_ROWS]]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+        more = ["..."] if len(self) > _SHOWN_ROWS else []
+        return "\n".join([*lines, *more, self._counts])
+
     def _repr_html_(self) -> str:
-        names = ("series", "slices", "probability", "verdict", "reason", "header")
-        rows = "".join(
-            f"<tr>{''.join(f'<td>{html.escape(_shown(getattr(each, name)))}</td>' for name in names)}</tr>"
-            for each in self
-        )
-        ends = f"<p>{len(self.skipped)} files skipped, {len(self.damaged)} damaged</p>"
-        return f"<table><tr>{''.join(f'<th>{name}</th>' for name in names)}</tr>{rows}</table>{ends}"
+        rows = "".join(f"<tr>{''.join(f'<td>{html.escape(each)}</td>' for each in row)}</tr>" for row in self._rows)
+        heads = "".join(f"<th>{name}</th>" for name in _SHOWN)
+        return f"<table><tr>{heads}</tr>{rows}</table><p>{self._counts}</p>"
 
 
 def predict(
     *paths: str | os.PathLike[str],
-    workdir: str = pretrained.NAME,
+    workdir: str | os.PathLike[str] = pretrained.NAME,
     num_workers: int = 1,
     batch_size: int = 64,
     clear_ids: bool = False,
@@ -89,7 +105,8 @@ def predict(
 
     Args:
         *paths: folders, archives or files: DICOM, NIfTI, PNG, JPEG; the export of a whole archive.
-        workdir: `shipped` for the weights of this package, or the folder of a trained run, or several as A,B,C.
+        workdir: `shipped` for the weights of this package, the folder of a trained run or of `save_model`, or several
+            as A,B,C.
         num_workers: processes that decode. With more than one, a script needs `if __name__ == "__main__":`.
         batch_size: slices in memory at once.
         clear_ids: give the UIDs of studies and series as they are, and not their hashes.
@@ -97,10 +114,16 @@ def predict(
     Raises:
         DataError: there is no file, or the network cannot be read.
         TypeError: no path, or something else than paths.
+        UsageError: a run is named twice.
     """
     if not paths or not all(isinstance(path, str | os.PathLike) for path in paths):
         raise TypeError(f"Give files or folders, one after the other: predict(A, B). Received: {paths!r}")
-    answerer = Answerer.of_runs(workdir)
+    if not isinstance(workdir, str | os.PathLike):
+        raise TypeError(
+            "`workdir` is a folder; ct.save_model(model, FOLDER, records) makes one of a model. "
+            f"Received: workdir={type(workdir).__name__}"
+        )
+    answerer = Answerer.of_runs(os.path.expanduser(workdir))
     found = inputs.find_inputs([os.path.expanduser(path) for path in paths], max_bytes=files.MAX_FILE_BYTES)
     options = file_scores.ScoringOptions(
         answerer.preprocessing, batch_size=batch_size, secret=group_keys.own(), gate=answerer.gate

@@ -1,7 +1,10 @@
 """The product's network: the slides' parameters and function, written the way the machine likes them."""
 
+import numbers
+
 import tensorflow as tf
 
+from contrast_tfdata.model import on_logits
 from contrast_tfdata.model.architecture import (
     DENSE_UNITS,
     DROPOUT,
@@ -14,15 +17,10 @@ from contrast_tfdata.model.architecture import (
 from contrast_tfdata.model.dropout import CountedDropout
 from contrast_tfdata.model.layers import ConvPool
 from contrast_tfdata.model.micro_batches import MicroBatches
+from contrast_tfdata.model.which_keras import refuse_keras_3
 
 LEARNING_RATE = 5e-4
 """Of Adam, on the slides."""
-_ON_LOGITS = {
-    # A logit of 0 is a probability of 0.5.
-    "accuracy": lambda: tf.keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0),
-    "auc": lambda: tf.keras.metrics.AUC(name="auc", from_logits=True),
-}
-"""Metrics by name: Keras's own of these names take what they are given for probabilities."""
 _EARLY_BLOCKS = 2
 """Their features hold nine tenths of a training step's memory."""
 
@@ -45,6 +43,7 @@ class ContrastNet(tf.keras.Model):
 
     Raises:
         ValueError: if an argument is out of range.
+        TypeError: if `image_size` is no whole number.
     """
 
     def __init__(
@@ -58,6 +57,8 @@ class ContrastNet(tf.keras.Model):
         **kwargs,
     ):
         super().__init__(name=name, **kwargs)
+        if not isinstance(image_size, numbers.Integral):
+            raise TypeError(f"`image_size` must be a whole number. Received: image_size={image_size!r}")
         if not 0 <= dropout < 1:
             raise ValueError(f"`dropout` must be in [0, 1). Received: dropout={dropout}")
         self.image_size = image_size
@@ -84,8 +85,8 @@ class ContrastNet(tf.keras.Model):
             )
             for index, filters in enumerate(FILTERS)
         ]
-        self._early_blocks = MicroBatches(self._blocks[:_EARLY_BLOCKS], self.micro_batches, dtype=policy)
-        self._flatten = tf.keras.layers.Flatten("channels_last", name="flatten", dtype=policy)
+        self._early_blocks = MicroBatches(self._blocks[:_EARLY_BLOCKS], self.micro_batches)
+        self._as_vector = tf.keras.layers.Flatten("channels_last", name="flatten", dtype=policy)
         self._dropout = CountedDropout(self.dropout_rate, seed=self.dropout_seed, name="dropout", dtype=policy)
         self._dense = tf.keras.layers.Dense(
             DENSE_UNITS, activation="relu", kernel_initializer="he_uniform", name="dense", dtype=policy
@@ -115,35 +116,50 @@ class ContrastNet(tf.keras.Model):
 
         Args:
             optimizer: as Keras takes it.
-            loss: a loss object or function of (labels, logits); `binary_crossentropy` is that of logits.
-            metrics: as Keras takes them, of logits; `accuracy` and `auc` know that. Weights reach all of them, so that
-                padding never counts.
+            loss: a name, a loss object, or a function of (labels, logits).
+            metrics: names, metric objects, or functions of (labels, logits). Weights reach all of them, so that padding
+                never counts. Losses and metrics of Keras count the probabilities, whether they were told of logits or
+                not (see `on_logits`).
             weighted_metrics: likewise.
             **kwargs: as for any Keras model.
+
+        Raises:
+            ValueError: a loss or metric of Keras that is not for one logit.
+            TypeError: something of Keras 3.
         """
-        if loss in (None, "binary_crossentropy"):
-            # From logits and in float32: from probabilities it saturates in 16 bits.
-            loss = tf.keras.losses.BinaryCrossentropy(from_logits=True, reduction=tf.keras.losses.Reduction.NONE)
-        asked = [*(metrics or ()), *(weighted_metrics or ())]
+        asked = [each for each in tf.nest.flatten([metrics, weighted_metrics]) if each is not None]
+        refuse_keras_3("optimizers", optimizer)
+        refuse_keras_3("losses", loss)
+        refuse_keras_3("metrics", *asked)
         super().compile(
             tf.keras.optimizers.Adam(LEARNING_RATE) if optimizer is None else optimizer,
-            loss,
-            weighted_metrics=[_ON_LOGITS[each]() if each in _ON_LOGITS else each for each in asked],
+            on_logits.loss(loss),
+            weighted_metrics=[on_logits.metric(each) for each in asked],
             **kwargs,
         )
         self._has_recipe = True
 
-    def fit(self, x=None, *args, **kwargs):
-        """Trains as Keras does; a network that was not compiled, with the slides' recipe.
+    def compile_from_config(self, config):
+        """Compiles the network as it was when it was saved."""
+        self.compile(**tf.keras.utils.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
 
-        A data set of several epochs (`Records.train(epochs=15)`) is trained on for as many.
-        """
+    def fit(self, x=None, *args, **kwargs):
+        """Trains as Keras does; a network that was not compiled, with the slides' recipe."""
         if not self._has_recipe:
             self.compile()
-        return super().fit(x, *args, **{**getattr(x, "fit_arguments", {}), **kwargs})
+        refuse_keras_3("callbacks", *tf.nest.flatten(kwargs.get("callbacks")))
+        return super().fit(x, *args, **kwargs)
 
     def probabilities(self, images) -> tf.Tensor:
-        """Returns the probability of with_gad, (N,) float32, of images as `call` takes them."""
+        """Returns the probability of with_gad, (N,) float32.
+
+        Args:
+            images: as `call` takes them; or a data set of such, alone or with labels, batch by batch.
+        """
+        if isinstance(images, tf.data.Dataset):
+            batches = (batch[0] if isinstance(batch, tuple) else batch for batch in images)
+            return tf.concat([self.probabilities(each) for each in batches], axis=0)
         return tf.math.sigmoid(self(images, training=False)[:, 0])
 
     def features(self, inputs, num_blocks: int) -> tf.Tensor:
@@ -158,7 +174,7 @@ class ContrastNet(tf.keras.Model):
         x = features
         for block in self._blocks[num_blocks:]:
             x = block(x)
-        x = self._dropout(self._flatten(x), training=training)
+        x = self._dropout(self._as_vector(x), training=training)
         return self._logit(self._dense(x))
 
     def _visible_pixels(self, inputs):
@@ -172,6 +188,9 @@ class ContrastNet(tf.keras.Model):
             return tf.cast(tf.cast(x, tf.float32) / 255, self.compute_dtype)
         if not x.dtype.is_floating:
             raise TypeError(f"Images must be uint8, or floats in 0..1. Received: dtype={x.dtype.name}")
+        # Only where there are values to look at. What is a little above 1 was rounded, or made brighter.
+        if hasattr(x, "numpy") and float(tf.reduce_max(x)) > 2:
+            raise ValueError("Floats must be in 0..1: divide them by 255, or give uint8. Received: larger ones")
         return tf.cast(x, self.compute_dtype)
 
     @property
@@ -209,10 +228,6 @@ class ContrastNet(tf.keras.Model):
 
     def _example_losses(self, labels, logits):
         """Returns the loss of each example, (N,) float32, whatever reduction the compiled loss asks for."""
-        if not callable(self.loss):
-            raise ValueError(
-                f"Compile with a loss object or function of (labels, logits). Received: loss={self.loss!r}"
-            )
         function = self.loss.call if isinstance(self.loss, tf.keras.losses.Loss) else self.loss
         labels = tf.cast(labels, tf.float32)
         return tf.reshape(function(labels, tf.cast(logits, tf.float32)), (-1,))

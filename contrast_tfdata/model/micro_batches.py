@@ -1,12 +1,14 @@
-"""Layers that take a batch part by part, for less memory."""
+"""Layers applied to a batch part by part, for less memory."""
 
 from collections.abc import Sequence
 
 import tensorflow as tf
 
 
-class MicroBatches(tf.keras.layers.Layer):
+class MicroBatches:
     """Applies layers, one after another, to a batch part by part.
+
+    No layer itself: a network's summary would count the weights of its layers again.
 
     The same function with the same gradients, but for the order in which a weight's gradient is summed over the batch.
     Backward, one part's gradients of large features are gone before the next part's come into being: with all parts at
@@ -15,26 +17,25 @@ class MicroBatches(tf.keras.layers.Layer):
     Args:
         layers: without interaction between the examples of a batch.
         count: of parts, at least 1; sizes differ by one example at most.
-        **kwargs: as for any Keras layer.
 
     Raises:
         ValueError: if the count is smaller.
     """
 
-    def __init__(self, layers: Sequence[tf.keras.layers.Layer], count: int, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(self, layers: Sequence[tf.keras.layers.Layer], count: int):
         if count < 1:
             raise ValueError(f"`micro_batches` must be at least 1. Received: micro_batches={count}")
         self._sequence = list(layers)
         self._count = count
 
-    def call(self, x):
+    def __call__(self, x):
         """Returns what the layers make of (N, ...), N being known or not when the graph is made."""
-        if self._count == 1:
-            return self._apply(x)
-        filled = _with_at_least(x, self._count)
-        y = self._in_parts(filled)
-        return y if filled is x else y[: tf.shape(x)[0]]
+        with tf.name_scope("micro_batches"):
+            if self._count == 1:
+                return self._apply(x)
+            filled = _with_at_least(x, self._count)
+            y = self._in_parts(filled)
+            return y if filled is x else y[: tf.shape(x)[0]]
 
     def _apply(self, x):
         for layer in self._sequence:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import numbers
 from pathlib import Path
 
 from contrast_tfdata.errors import UsageError
@@ -112,6 +113,9 @@ class PipelineOptions:
     replicas: int = 1
 
     def __post_init__(self):
+        for name in ("batch_size", "seed"):
+            if not isinstance(getattr(self, name), numbers.Integral):
+                raise UsageError(f"{name} must be a whole number. Received: {name}={getattr(self, name)!r}")
         if self.batch_size < 1:
             raise UsageError(f"batch_size must be at least 1. Received: batch_size={self.batch_size}")
         for name, allowed in (("cache", CACHES), ("class_weights", CLASS_WEIGHTS)):

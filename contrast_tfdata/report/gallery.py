@@ -73,7 +73,7 @@ class Gallery:
 
     Attributes:
         split: its name.
-        cases: the most confident errors, at most `MAX_CASES`.
+        cases: the most confident errors.
         num_errors: how many there are in all.
     """
 
@@ -121,7 +121,13 @@ Pictures = Mapping[str, np.ndarray]
 
 
 def collect(
-    split: str, predictions: Predictions, threshold: float, images: Pictures, maps: Pictures | None = None
+    split: str,
+    predictions: Predictions,
+    threshold: float,
+    images: Pictures,
+    maps: Pictures | None = None,
+    *,
+    most: int = MAX_CASES,
 ) -> Gallery:
     """Returns the errors at `threshold`, the most confident first.
 
@@ -131,12 +137,13 @@ def collect(
         threshold: the operating point.
         images: (height, width) uint8 pictures by example_id; missing ones are shown as missing.
         maps: (height, width) evidence by example_id, above 0 for with_gad; missing ones are not shown.
+        most: how many of them.
 
     Raises:
         ValueError: a picture of another shape or type.
     """
     errors = misclassified(predictions, threshold)
-    cases = tuple(_case(split, predictions, int(position), images, maps or {}) for position in errors[:MAX_CASES])
+    cases = tuple(_case(split, predictions, int(position), images, maps or {}) for position in errors[:most])
     return Gallery(split, cases, len(errors))
 
 

@@ -1,6 +1,7 @@
 """The package from Python, as a notebook uses it."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -12,10 +13,11 @@ from png_files import write_png
 from running import succeed
 
 import contrast_tfdata as ct
-from contrast_tfdata.errors import DataError
+from contrast_tfdata.errors import DataError, UsageError
+from contrast_tfdata.model.weights import load_description
 
 NAMES = {"CLASS_NAMES", "SPLITS", "__version__"} | {
-    *("load_records", "ContrastNet", "load_model", "evaluate", "plots", "predict")
+    *("load_records", "ContrastNet", "load_model", "save_model", "evaluate", "plots", "predict")
 }
 
 
@@ -36,7 +38,7 @@ def records(folder):
 def trained(records):
     tf.keras.utils.set_random_seed(1)
     model = ct.ContrastNet(records.image_size)
-    history = model.fit(records.train(8, epochs=2), validation_data=records.validation(), verbose=0)
+    history = model.fit(records.train(8), epochs=2, validation_data=records.validation(), verbose=0)
     return model, history
 
 
@@ -92,6 +94,16 @@ def test_without_tensorflow_it_is_an_ordinary_module():
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="there Keras is Keras 2")
+@pytest.mark.parametrize("use", ["ct.ContrastNet(331)", "from contrast_tfdata import load_records"])
+def test_keras_3_that_was_taken_before_is_told(use):
+    code = f"from tensorflow.keras.models import Model\nimport contrast_tfdata as ct\n{use}"
+    environment = {name: value for name, value in os.environ.items() if name != "TF_USE_LEGACY_KERAS"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
+    assert "ImportError: tf.keras is Keras 3 here" in done.stderr.splitlines()[-1]
+    assert "write `import contrast_tfdata as ct` before" in done.stderr.splitlines()[-1]
+
+
 @pytest.mark.parametrize("paths", [(), (["a", "b"],), (None,)])
 def test_prediction_of_no_path(paths):
     with pytest.raises(TypeError, match="one after the other"):
@@ -134,11 +146,9 @@ def test_each_epoch_has_an_order_of_its_own(records):
     assert first != second
     assert sorted(first) == sorted(second)
     assert order(records.train(8)) == first  # The seed decides.
-    several = order(records.train(8, epochs=3))
-    assert sorted(several) == sorted(first * 3)
 
 
-def test_a_data_set_of_several_epochs_is_trained_on_for_as_many(records, trained):
+def test_epochs_belong_to_fit(records, trained):
     model, history = trained
     assert list(history.epoch) == [0, 1]
     assert set(history.history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
@@ -216,8 +226,19 @@ def test_the_table_of_layers_is_that_of_the_network():
     table = ct.plots.layers(ct.ContrastNet())
     assert table.num_parameters == 109_073
     assert [row.shape for row in table if row.kind == "Conv2D"][0] == (329, 329, 16)
-    assert "109,073" in str(table)
-    assert table._repr_html_().count("<tr>") == len(table) + 2
+    assert [row.kind for row in table][-2:] == ["Dense", "Activation"]  # The sigmoid, as the SIIM notebook has it.
+    assert str(table).endswith("parameters: 109,073\ntrainable: 109,073\nnot trainable: 0")
+    assert table._repr_html_().count("<tr>") == len(table) + 4
+
+
+def test_the_table_of_layers_knows_what_is_frozen():
+    model = ct.ContrastNet(190)
+    model.layers[0].trainable = False
+    assert ct.plots.layers(model).num_trainable == model.count_params() - 448
+
+
+def test_plots_offers_what_is_public():
+    assert set(dir(ct.plots)) == {"LayerTable", "Plot", "layers", "learning_curves", "slices"}
 
 
 def test_shipped_weights_are_a_keras_model(records):
@@ -226,19 +247,166 @@ def test_shipped_weights_are_a_keras_model(records):
     assert model.count_params() == 109_073
 
 
+def batches_in_every_form(records):
+    """Yields the test split in every form in which labelled slices may be given."""
+    images, labels = next(iter(records.test(64)))
+    floats = images.numpy()[..., np.newaxis] / np.float32(255)
+    yield from ((images, labels), [images, labels], (images.numpy(), labels.numpy()), (floats, labels.numpy()[:, 0]))
+    yield from ((images, labels, np.ones(len(labels))), [(images, labels)], records.test(3), records.test(5, pad=True))
+    yield tf.data.Dataset.from_tensors((np.repeat(floats, 3, axis=3), labels))
+
+
+def test_labelled_slices_in_every_form(records, trained):
+    model, _ = trained
+    known = ct.evaluate(model, records.test())
+    picture = ct.plots.slices(records.test())._repr_png_()
+    for batches in batches_in_every_form(records):
+        assert ct.plots.slices(batches)._repr_png_() == picture
+        found = ct.evaluate(model, batches)
+        np.testing.assert_allclose(found.predictions.logit, known.predictions.logit, atol=1e-4)
+        np.testing.assert_array_equal(found.pictures, known.pictures)
+
+
+@pytest.mark.parametrize("use", [ct.plots.slices, lambda given: ct.evaluate(ct.load_model(), given)])
+def test_what_is_no_labelled_slices(records, use):
+    with pytest.raises(TypeError, match=r"Name the split, as in records\.test\(\)"):
+        use(records)
+    images = np.zeros((2, 331, 331), np.uint8)
+    for given in (images, None, "records", 3, ct.load_model(), {"images": images}):
+        with pytest.raises(TypeError, match=r"Give a data set of \(images, labels\)"):
+            use(given)
+    with pytest.raises(TypeError, match="Batches must be"):
+        use(records.test().map(lambda images, labels: images))
+
+
+def test_outputs_of_another_model_are_probabilities_where_it_is_said(records, trained):
+    model, _ = trained
+    known = ct.evaluate(model, records.test())
+    ends_in_sigmoid = tf.keras.Sequential([tf.keras.layers.Lambda(model), tf.keras.layers.Activation("sigmoid")])
+    with pytest.raises(ValueError, match="Give from_logits=False"):
+        ct.evaluate(ends_in_sigmoid, records.test())
+    found = ct.evaluate(ends_in_sigmoid, records.test(), from_logits=False)
+    np.testing.assert_allclose(found.predictions.probability, known.predictions.probability, atol=1e-6)
+    assert found.auc == known.auc
+    far = tf.keras.Sequential([tf.keras.layers.Lambda(lambda x: model(x) * 100 - 50)])
+    assert ct.evaluate(far, records.test()).predictions.logit.min() < 0
+    with pytest.raises(ValueError, match=r"must lie in \[0, 1\]. Received: from_logits=False"):
+        ct.evaluate(far, records.test(), from_logits=False)
+    sure = tf.keras.Sequential([tf.keras.layers.Lambda(lambda x: tf.round(tf.sigmoid(model(x))))])
+    assert np.isfinite(ct.evaluate(sure, records.test(), from_logits=False).predictions.logit).all()
+    two = tf.keras.Sequential([tf.keras.layers.Lambda(lambda x: tf.repeat(model(x), 2, axis=1))])
+    with pytest.raises(ValueError, match="one number a slice"):
+        ct.evaluate(two, records.test())
+
+
+def test_grey_levels_that_are_no_shares_are_refused(records, trained):
+    model, _ = trained
+    images, labels = next(iter(records.test()))
+    greys = tf.cast(images, tf.float32)
+    for use in (model, model.probabilities, lambda images: ct.evaluate(model, (images, labels))):
+        use(greys / 255)
+        with pytest.raises(ValueError, match="divide them by 255"):
+            use(greys)
+
+
+def test_probabilities_of_a_data_set(records, trained):
+    model, _ = trained
+    images, _ = next(iter(records.test()))
+    for batches in (records.test(3), records.test(3).map(lambda images, labels: images)):
+        np.testing.assert_allclose(model.probabilities(batches), model.probabilities(images), atol=1e-6)
+
+
+def test_words_for_numbers_and_names_for_results_are_refused(records, trained):
+    model, _ = trained
+    for wrong in ("331", 190.5, None):
+        with pytest.raises(TypeError, match="Received: image_size="):
+            ct.ContrastNet(wrong)
+    for make in (records.train, records.validation, records.test):
+        with pytest.raises(UsageError, match="Received: batch_size='64'"):
+            make("64")
+    with pytest.raises(TypeError, match="Give evaluations"):
+        ct.evaluate(model, records.test()).roc("validation")
+    with pytest.raises(TypeError, match=r"model\.summary\(\)"):
+        ct.plots.layers(tf.keras.Sequential())
+
+
+def test_as_many_errors_as_asked_for(records):
+    result = ct.evaluate(ct.ContrastNet(records.image_size), records.train(64))
+    shown = [len(result.errors(number).figure.axes) for number in (1, 3)]
+    assert shown == [1, 3] or result.accuracy > 0.8
+
+
+def test_from_fit_to_files(records, trained, dicom_folder, tmp_path):
+    model, _ = trained
+    folder = tmp_path / "my-run"
+    ct.save_model(model, folder, records)
+    images, _ = next(iter(records.test()))
+    np.testing.assert_array_equal(ct.load_model(folder)(images), model(images))
+    description = load_description(folder / "model")
+    assert description["preprocessing"] == records.manifest.preprocessing
+    chosen = ct.evaluate(model, records.test(), validation=records.validation()).threshold
+    assert description["operating_point"]["threshold"] == pytest.approx(chosen, abs=1e-5)
+    assert description["operating_point"]["chosen_on"] == "validation"
+    (answer,) = ct.predict(dicom_folder, workdir=folder)
+    assert answer.files == 3
+    succeed("predict", str(dicom_folder), f"--workdir={folder}")
+    with pytest.raises(UsageError, match="overwrite=True replaces it"):
+        ct.save_model(model, folder, records)
+    ct.save_model(model, folder, records, threshold=0.25, overwrite=True)
+    assert load_description(folder / "model")["operating_point"]["threshold"] == 0.25
+
+
+def test_a_model_is_not_saved_over_something_else(records, trained, tmp_path):
+    model, _ = trained
+    (tmp_path / "run" / "model").mkdir(parents=True)
+    (tmp_path / "run" / "model" / "model.json").write_text("{}")
+    (tmp_path / "run" / "report.html").write_text("")
+    (tmp_path / "other" / "model").mkdir(parents=True)
+    (tmp_path / "file").write_text("")
+    for name in ("run", "other", "file"):
+        with pytest.raises(UsageError, match="name a"):
+            ct.save_model(model, tmp_path / name, records, overwrite=True)
+    with pytest.raises(TypeError, match=r"net\.set_weights"):
+        ct.save_model(tf.keras.Sequential(), tmp_path / "new", records)
+    with pytest.raises(ValueError, match="slices of 331 pixels"):
+        ct.save_model(ct.load_model(), tmp_path / "new", records)
+    with pytest.raises(ValueError, match="threshold"):
+        ct.save_model(model, tmp_path / "new", records, threshold=1.5)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_file_of_keras_is_no_folder(trained, dicom_folder, tmp_path):
+    model, _ = trained
+    model.save(tmp_path / "m.keras")
+    with pytest.raises(DataError, match=r"tf\.keras\.models\.load_model.*ct\.save_model"):
+        ct.load_model(tmp_path / "m.keras")
+    with pytest.raises(TypeError, match=r"ct\.save_model"):
+        ct.predict(dicom_folder, workdir=model)
+    loaded = tf.keras.models.load_model(tmp_path / "m.keras")
+    np.testing.assert_array_equal(loaded.get_weights()[0], model.get_weights()[0])
+
+
 def test_records_that_are_none(tmp_path):
     with pytest.raises(DataError, match="no manifest"):
         ct.load_records(tmp_path)
 
 
-def test_verdicts_on_files(tmp_path):
+@pytest.fixture
+def dicom_folder(tmp_path):
+    """A folder with a series of three slices."""
+    folder = tmp_path / "SCANS"
+    folder.mkdir()
     for number in range(3):
         place = {
             "ImagePositionPatient": [number, 0, 0],
             "SeriesInstanceUID": "1.2.31",
             "SOPInstanceUID": f"1.2.{number}",
         }
-        (tmp_path / f"{number}.dcm").write_bytes(dicom_bytes(**place))
+        (folder / f"{number}.dcm").write_bytes(dicom_bytes(**place))
+    return folder
+
+
+def test_verdicts_on_files(tmp_path, dicom_folder):
     write_png(tmp_path / "a.png", 1, size=60)
     (tmp_path / "list.csv").write_text("a,b\n")
     (tmp_path / "cut.dcm").write_bytes(dicom_bytes()[:-100])
@@ -248,3 +416,10 @@ def test_verdicts_on_files(tmp_path):
     assert [reason for _, reason in answers.skipped] == ["unsupported_format"]
     assert len(answers.damaged) == 1
     assert answers._repr_html_().count("<tr>") == 3
+    lines = repr(answers).splitlines()
+    assert lines[0].split() == ["series", "slices", "probability", "verdict", "reason", "header"]
+    assert len(lines) == 4
+    assert lines[-1] == "2 series; 1 file skipped, 1 damaged"
+    many = type(answers)([*answers] * 40)
+    assert len(repr(many).splitlines()) < 30
+    assert repr(many).endswith("...\n80 series; 0 files skipped, 0 damaged")

@@ -21,7 +21,14 @@ REFERENCE = (ROOT / "docs" / "reference.md").read_text()
 PREDICT = (ROOT / "docs" / "predict.md").read_text()
 CODED = set(re.findall(r"[\w-]+", " ".join(re.findall(r"`([^`\n]+)`", REFERENCE))))
 """Every word that the reference sets as code."""
-OF_OTHERS = ("ModuleNotFoundError", "ERROR: No matching distribution", "numpy.core", "_ARRAY_API")
+OF_OTHERS = (
+    "ModuleNotFoundError",
+    "AttributeError",
+    "ImportError",
+    "ERROR: No matching distribution",
+    "numpy.core",
+    "_ARRAY_API",
+)
 """How messages begin that come from Python, pip and NumPy."""
 EXAMPLES = r"\d+|\bnan\b|\.\.\.|\btest\b|model\.json|worker 1 \(.*\)"
 """What stands in a message for what differs from case to case."""

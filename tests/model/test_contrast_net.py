@@ -126,11 +126,15 @@ def test_regularisation_is_added():
     assert loss.numpy() == pytest.approx(10 + np.log(2), rel=1e-6)
 
 
-def test_a_loss_by_name_is_refused():
-    network = small_net()
-    network.compile(loss="hinge")  # Keras would take the logits for probabilities.
-    with pytest.raises(ValueError, match="Received: loss='hinge'"):
-        network.compute_loss(None, np.zeros(1), np.zeros((1, 1), np.float32))
+def test_the_summary_adds_up():
+    lines = []
+    network = ContrastNet(micro_batches=2)
+    network.summary(print_fn=lambda line, **_: lines.append(line))
+    rows = [line.split() for line in lines if "multiple" in line]
+    assert [row[0] for row in rows] == [layer.name for layer in network.layers]
+    assert {"flatten", "dropout"} < {row[0] for row in rows}
+    assert sum(int(row[-1]) for row in rows) == network.count_params() == 109_073
+    assert network.submodules
 
 
 def test_padding_changes_neither_step_nor_reported_loss():
