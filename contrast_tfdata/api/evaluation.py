@@ -17,6 +17,7 @@ from contrast_tfdata.evaluation.predictions import logit
 from contrast_tfdata.evaluation.summary import choose_all
 from contrast_tfdata.model.contrast_net import ContrastNet
 from contrast_tfdata.report import figures, gallery, style
+from contrast_tfdata.report.threshold import chosen
 
 _INTERVALS = (("auc_ci95_by_group", "patients left out in turn"), ("auc_ci95", "slices taken as independent"))
 
@@ -105,7 +106,7 @@ class Evaluation:
                 rows.append((f"95 % interval, {how}", f"{low:.4f} to {high:.4f}"))
                 break
         rows += [(name, shown(self.metrics[name])) for name in ("accuracy", "sensitivity", "specificity")]
-        return [*rows, ("threshold", f"{self.threshold:.4f} (chosen on: {self.choices.operating_point.chosen_on})")]
+        return [*rows, ("threshold", f"{self.threshold:.4f} ({chosen(self.choices.operating_point.to_dict())})")]
 
     def __repr__(self) -> str:
         return f"Evaluation of {self.name}: " + ", ".join(f"{name} {value}" for name, value in self._rows())

@@ -13,6 +13,7 @@ from contrast_tfdata.model.contrast_net import ContrastNet
 from contrast_tfdata.model.starting_point import network_with, weights_of
 from contrast_tfdata.model.weights import load_model as load_weights
 from contrast_tfdata.runs.outcome import Run
+from contrast_tfdata.scoring.lineage import LearnedFrom
 from contrast_tfdata.scoring.splits import are_synthetic
 
 
@@ -73,8 +74,8 @@ def save_model(
         raise ValueError(f"The model takes slices of {model.image_size} pixels, these have {records.image_size}")
     place = Path(folder).expanduser()
     _refuse_what_stands_there(place, overwrite)
-    share = 1.0 if are_synthetic(records.folder, records.manifest) else None
-    run = Run(place, records.folder, records.manifest, plan=None, batch_size=64, synthetic_share=share)
+    origin = LearnedFrom(synthetic_share=1.0 if are_synthetic(records.folder, records.manifest) else None)
+    run = Run(place, records.folder, records.manifest, plan=None, batch_size=64, learned_from=origin)
     weights = weights_of(model)
     if threshold is None:
         validation = run.scorer([weights]).score("validation")

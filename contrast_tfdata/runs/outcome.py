@@ -250,10 +250,11 @@ def headline(metrics: Metrics, report_path: Path) -> str:
         return f"neither validation nor test split, so nothing was measured: {report_path}"
     figures, point = metrics[split], metrics["operating_point"]
     auc = "undefined (one class)" if figures["auc"] is None else f"{figures['auc']:.4f}"
+    where = "validation" if point["chosen_on"] == "validation" else threshold.chosen(point)
     (_, false_positive), (false_negative, _) = figures["confusion_matrix"]
+    errors = plural(false_positive + false_negative, "error")
     left = (figures["abstention"] or {}).get("num_indeterminate")
     return (
-        f"{split} AUC {auc}, accuracy {figures['accuracy']:.4f} at the threshold {point['threshold']:.3f} "
-        f"({threshold.chosen(point)}), {plural(false_positive + false_negative, 'error')} in "
-        f"{figures['num_examples']}{f', {left} indeterminate' if left else ''}: {report_path}"
+        f"{split} AUC {auc}, accuracy {figures['accuracy']:.4f} at the threshold {point['threshold']:.3f} ({where}), "
+        f"{errors} in {figures['num_examples']}{f', {left} indeterminate' if left else ''}: {report_path}"
     )
