@@ -19,7 +19,7 @@ help:
 	@echo "make demo      records from synthetic patients, training, evaluation and a report in $(DEMO)/"
 	@echo "make pretrain  weights by the recipe of the shipped ones, from synthetic patients alone, in $(PRETRAIN)/"
 	@echo "make test      lint and every test but the slow ones"
-	@echo "make test-all  lint and every test, in one session: what .ci/run calls"
+	@echo "make test-all  lint and every test, in one session: what .ci/run full calls"
 	@echo "make fuzz      the searches in full: damaged files and records, properties, kills"
 	@echo "make bench     the benchmarks"
 	@echo "make smoke     every benchmark at its smallest size, and the tests of their arithmetic"

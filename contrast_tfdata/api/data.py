@@ -7,7 +7,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from contrast_tfdata import CLASS_NAMES, SPLITS
-from contrast_tfdata.pipeline.datasets import create_eval_dataset, create_train_dataset
+from contrast_tfdata.pipeline.datasets import create_eval_dataset, create_train_dataset, steps_per_epoch
 from contrast_tfdata.pipeline.options import Augmentation, PipelineOptions
 from contrast_tfdata.records import manifest as manifests
 from contrast_tfdata.records import verification
@@ -45,6 +45,7 @@ class Records:
         self,
         batch_size: int = 64,
         *,
+        epochs: int | None = None,
         seed: int = 1020,
         cache: str = "memory",
         augment: str = "",
@@ -52,12 +53,12 @@ class Records:
         pairs: bool = False,
         pad: bool = False,
     ) -> tf.data.Dataset:
-        """Returns batches of the training split, each slice once, in another order each time they are gone through.
-
-        How many epochs are trained says `fit(epochs=15)`.
+        """Returns batches of the training split, each slice once an epoch.
 
         Args:
             batch_size: slices in a batch.
+            epochs: None: one epoch, in another order each time the data set is gone through, as `fit(epochs=15)` does.
+                A number: so many epochs one after the other, and `ContrastNet.fit` then trains for as many.
             seed: of order and augmentation.
             cache: where slices stay after they were read: `memory` or `none`.
             augment: random transforms, as the flag --augment of `train` has them.
@@ -79,10 +80,13 @@ class Records:
             static_shapes=pad,
         )
         batches = create_train_dataset(
-            records_dir=self.folder, manifest=self.manifest, options=options, first_epoch=0, epochs=None
+            records_dir=self.folder, manifest=self.manifest, options=options, first_epoch=0, epochs=epochs
         )
         if not pad and class_weights == "none":
             batches = batches.map(lambda image, label, weight: (image, label))
+        if epochs is not None:
+            steps = steps_per_epoch(self.manifest.splits["train"].records, batch_size)
+            batches.fit_arguments = {"epochs": epochs, "steps_per_epoch": steps}
         return batches
 
     def validation(self, batch_size: int = 64, *, pad: bool = False) -> tf.data.Dataset:

@@ -145,11 +145,23 @@ class ContrastNet(tf.keras.Model):
         self.optimizer.build(self.trainable_variables)
 
     def fit(self, x=None, *args, **kwargs):
-        """Trains as Keras does; a network that was not compiled, with the slides' recipe."""
+        """Trains as Keras does; a network that was not compiled, with the slides' recipe.
+
+        A data set of several epochs (`Records.train(epochs=15)`) is trained on for as many.
+
+        Raises:
+            ValueError: it is to be trained on for another number.
+        """
         if not self._has_recipe:
             self.compile()
         refuse_keras_3("callbacks", *tf.nest.flatten(kwargs.get("callbacks")))
-        return super().fit(x, *args, **kwargs)
+        own = getattr(x, "fit_arguments", {})
+        if kwargs.get("epochs", own.get("epochs")) != own.get("epochs", kwargs.get("epochs")):
+            raise ValueError(
+                f"The data set was made for {own['epochs']} epochs, records.train(epochs={own['epochs']}): give the "
+                f"number there or to fit, not both. Received: epochs={kwargs['epochs']}"
+            )
+        return super().fit(x, *args, **{**own, **kwargs})
 
     def probabilities(self, images) -> tf.Tensor:
         """Returns the probability of with_gad, (N,) float32.

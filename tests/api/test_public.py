@@ -148,7 +148,16 @@ def test_each_epoch_has_an_order_of_its_own(records):
     assert order(records.train(8)) == first  # The seed decides.
 
 
-def test_epochs_belong_to_fit(records, trained):
+def test_epochs_are_said_to_the_data_set_or_to_fit(records, trained):
+    model = ct.ContrastNet(records.image_size)
+    history = model.fit(records.train(8, epochs=2), verbose=0)
+    assert history.epoch == [0, 1]
+    assert int(model.optimizer.iterations) == int(trained[0].optimizer.iterations)
+    with pytest.raises(ValueError, match=r"made for 2 epochs.*Received: epochs=3"):
+        model.fit(records.train(8, epochs=2), epochs=3, verbose=0)
+
+
+def test_fit_trains_for_as_many_epochs_as_it_is_told(records, trained):
     model, history = trained
     assert list(history.epoch) == [0, 1]
     assert set(history.history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
