@@ -105,11 +105,11 @@ def main(argv: list[str]) -> None:
     sources = _find_sources()
     cli.quiet_tensorflow()
 
-    from contrast_tfdata.console import display
+    from contrast_tfdata.console import display, progress_bar
 
     with (
         staging.staged_directory(output_dir, overwrite=_OVERWRITE.value) as directory,
-        display.conversion_progress(cli.console) as progress,
+        progress_bar.conversion_progress(cli.console) as progress,
     ):
         manifest = convert(sources, directory, options, progress)
     display.show_manifest(cli.console, manifest, synthetic=bool(_PHANTOM_PATIENTS.value))

@@ -103,13 +103,13 @@ def main(argv: list[str]) -> None:
 
 
 def _score(found: "Inputs", answerer: "Answerer", options: "ScoringOptions", num_workers: int | None) -> "Scores":
-    from contrast_tfdata.console import display
+    from contrast_tfdata.console import progress_bar
     from contrast_tfdata.intake.workers import Workers
     from contrast_tfdata.scoring import file_scores
     from contrast_tfdata.scoring.detector import SequenceDetector
 
     detector = SequenceDetector.for_slices(answerer.preprocessing.to_json())
-    with Workers(num_workers) as pool, display.conversion_progress(cli.console) as progress:
+    with Workers(num_workers) as pool, progress_bar.conversion_progress(cli.console) as progress:
         return file_scores.score_files(found, answerer.predictor(), options, pool, progress, detector)
 
 

@@ -229,6 +229,6 @@ def test_several_runs_answer_as_one(tmp_path):
     shipped = json.loads((pretrained.directory() / "model.json").read_text())["operating_point"]["threshold"]
     odds = math.sqrt(shipped / (1 - shipped))  # Of the mean, in logits, of that threshold and 0.5.
     threshold = f"{odds / (1 + odds):.3f}"
-    assert f"ensemble: the mean logit of 2 networks, at the threshold {threshold}".encode() in result.stdout
+    assert f"by the mean of their logits; the threshold {threshold} is the mean of theirs".encode() in result.stdout
     (one,), (both,) = (read_rows(tmp_path / name) for name in ("alone.csv", "p.csv"))
     assert float(both["logit"]) == pytest.approx(float(one["logit"]), abs=1e-5)

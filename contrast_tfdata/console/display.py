@@ -1,32 +1,15 @@
-"""What a person sees of a conversion: a bar while it runs, a table when it is done."""
+"""What a person sees of a conversion that is done."""
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from contrast_tfdata.patients import look_alikes
 from contrast_tfdata.records.conversion import REJECTED_FILE
 from contrast_tfdata.records.manifest import Manifest
-
-_STAGES = {"scan": "reading headers", "compare": "looking for near-duplicates", "convert": "converting"}
-
-
-@contextlib.contextmanager
-def conversion_progress(console: Console) -> Iterator[Callable[[str, int, int], None]]:
-    """Gives a function progress(stage, done, total) that moves a bar; without a terminal it shows nothing."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("")
-
-        def update(stage: str, done: int, total: int) -> None:
-            bar.update(task, description=_STAGES[stage], completed=done, total=total)
-
-        yield update
 
 
 def show_manifest(console: Console, manifest: Manifest, *, synthetic: bool) -> None:

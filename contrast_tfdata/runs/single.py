@@ -98,7 +98,7 @@ def _prepare(
 
 def _learned_from(request: TrainingRequest, manifest: Manifest) -> lineage.LearnedFrom:
     """Returns what the network is going to learn from; with a mixture, the slices are those beside synthetic ones."""
-    train = manifest.splits["train"]
+    train = manifests.require_split(request.records_dir, manifest, "train")
     return lineage.LearnedFrom(
         1.0 if are_synthetic(request.records_dir, manifest) else request.phantom_fraction or 0.0,
         train.records,

@@ -31,8 +31,11 @@ def test_page_card_and_console_say_the_same_of_it(tmp_path, draw, parse, point, 
     metrics, run = summarize(None, draw(90, 1), point), RunDescription("A run")
     page = parse(render(metrics=metrics, charts=[], gallery=None, run=run, has_history=True)).text
     card = write_model_card(tmp_path / "card.md", metrics=metrics, run=run).read_text()
-    for text in (page, card, outcome.headline(metrics, tmp_path)):
-        assert f"({said})" in text
+    line = outcome.headline(metrics, tmp_path)
+    assert f"({'validation' if point.chosen_on == 'validation' else said})" in line  # It is short.
+    assert f"({said})" in page
+    assert f"({said})" in card
+    for text in (page, card, line):
         assert "(none)" not in text
         assert "(fixed" not in text
         assert "youden" not in text
