@@ -140,3 +140,11 @@ def test_one_module_uses_private_interfaces_of_tensorflow():
     private = re.compile(r"tensorflow\.(python|tsl|core)\b|\b(model|optimizer|strategy)\._[a-z]")
     users = [path.name for path in MODULES if private.search(path.read_text())]
     assert users == ["private_interfaces.py"]
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in MODULES if "def call(" in path.read_text()], ids=lambda path: path.stem
+)
+def test_what_keras_traces_has_no_assignment_expressions(path):
+    """AutoGraph of TensorFlow 2.21 cannot convert them."""
+    assert not [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.NamedExpr)]

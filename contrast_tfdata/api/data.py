@@ -122,7 +122,8 @@ class Records:
             for name in SPLITS
             if name in self.counts
         )
-        heads = "".join(f"<th>{each}</th>" for each in ("slices", *CLASS_NAMES, "groups"))
+        who = "patients" if self.manifest.patients_known else "groups"
+        heads = "".join(f"<th>{each}</th>" for each in ("slices", *CLASS_NAMES, who))
         return f"<table><tr>{heads}</tr>{rows}</table>"
 
 
