@@ -299,6 +299,7 @@ def test_existing_records_are_kept(png_tree, tmp_path):
     assert "verified: 12 records" in succeed("make_records", f"--output_dir={tmp_path}/records", "--verify_only")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_stopped_conversion_leaves_nothing(tmp_path, sent):
     words = ["--phantom_patients=300", f"--output_dir={tmp_path}/records", "--num_workers=1"]

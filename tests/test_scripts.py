@@ -35,6 +35,7 @@ def test_help_lists_the_flags_of_the_command(name, flag):
     assert f"usage:\n  contrast-{name} " in result.stdout
 
 
+@pytest.mark.slow
 def test_records_are_made_with_worker_processes(tmp_path):
     for number in range(8):
         for label in ("no_gad", "with_gad"):

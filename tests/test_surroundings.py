@@ -47,12 +47,14 @@ def keras_home(tmp_path):
     return str(folder)
 
 
+@pytest.mark.slow
 def test_channel_order_is_fixed_whatever_keras_is_told(keras_home):
     plain, told = started(NETWORK), started(NETWORK, KERAS_HOME=keras_home)
     for ours, theirs in zip(map(json.loads, plain.split("\n")[:2]), map(json.loads, told.split("\n")[:2]), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_commands_read_no_configuration_of_keras(keras_home):
     code = (
         "from contrast_tfdata.console import surroundings; surroundings.make_independent(); import tensorflow as tf;"
@@ -72,6 +74,7 @@ draw()
 """
 
 
+@pytest.mark.slow
 def test_neither_a_notebooks_backend_nor_a_matplotlibrc_changes_a_figure(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     started(FIGURE)
@@ -83,6 +86,7 @@ def test_neither_a_notebooks_backend_nor_a_matplotlibrc_changes_a_figure(tmp_pat
     np.testing.assert_array_equal(np.asarray(Image.open("figure.png")), plain)
 
 
+@pytest.mark.slow
 def test_a_notebooks_colours_do_not_fill_a_pipe(tmp_path):
     Image.fromarray(np.zeros((64, 64), np.uint8)).save(tmp_path / "a.png")
     words = [sys.executable, "-m", "contrast_tfdata.predict", "a.png"]

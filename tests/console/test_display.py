@@ -1,10 +1,12 @@
 """What a person sees of a conversion."""
 
+import pytest
 from running import succeed
 
 from contrast_tfdata.console import display
 
 
+@pytest.mark.slow
 def test_patients_are_called_so_where_they_are_known(png_tree, tmp_path):
     few = ["--phantom_patients=4", "--phantom_slices=1", "--image_size=24", f"--output_dir={tmp_path}/phantom"]
     said = succeed("make_records", *few)

@@ -112,6 +112,7 @@ def test_closing_line_names_the_flags_of_absl():
     assert all(f"--{name}" in closing for name in ("flagfile", "undefok", "only_check_args", "debug", "helpfull"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_examples_can_be_pasted(command, tmp_path):
     """They are taken by the command as they are shown; at most the files that they name are missing here."""

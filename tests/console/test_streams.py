@@ -19,6 +19,7 @@ def pictures(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("shell", "code", "said"),
     [
@@ -39,6 +40,7 @@ def test_tables_are_written_all_the_same(pictures, shell, code, said):
     assert len(read_rows(pictures / "p.csv")) == 3
 
 
+@pytest.mark.slow
 def test_what_is_shown_is_whole_where_it_can_be(pictures):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONIOENCODING": "ascii"}
     os.rename(pictures / "pictures" / "0.png", pictures / "pictures" / "ü.png")

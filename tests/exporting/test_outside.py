@@ -18,6 +18,7 @@ def test_it_imports_no_module_of_this_package():
     assert not any(isinstance(node, ast.ImportFrom) for node in ast.walk(tree))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", outside.BARRED)
 def test_what_a_file_must_do_without_cannot_be_imported(name):
     code = f"""

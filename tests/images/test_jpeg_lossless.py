@@ -70,6 +70,7 @@ def test_what_the_header_says_of_its_size_must_be_so(pixels):
     assert outcome(file_of((pixels // 16).astype(np.uint8), encoded(pixels, 16))) == "corrupt"
 
 
+@pytest.mark.slow
 def test_mutated_streams_are_read_or_refused_and_crash_nothing(pixels):
     """A changed bit that decodes to other pixels cannot be noticed: there is no checksum."""
     frame, draw, found = encoded(pixels, 16), random.Random(1), collections.Counter()

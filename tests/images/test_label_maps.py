@@ -232,6 +232,7 @@ def test_stripes_and_ramps_are_no_regions():
         assert not is_label_map(pixels.astype(np.uint8))
 
 
+@pytest.mark.slow
 @pytest.mark.real
 @pytest.mark.skipif("CONTRAST_REAL_DATA" not in os.environ, reason="CONTRAST_REAL_DATA names no folder")
 def test_no_real_image_is_taken_for_labels():

@@ -3,6 +3,7 @@
 import gc
 import tracemalloc
 
+import pytest
 from image_files import dicom_bytes
 
 from contrast_tfdata.intake import scanning, stacks
@@ -13,6 +14,7 @@ MOST_BYTES = 3000
 """A file: 0.3 GB of an archive of 100,000."""
 
 
+@pytest.mark.slow
 def test_three_kilobytes_a_file(tmp_path):
     number = 0
     for series in range(10):

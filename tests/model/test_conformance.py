@@ -161,6 +161,7 @@ def test_the_last_visible_row_matters():
     assert np.abs(network(images) - network(changed)).max() > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pooling", ["native", "folded"])
 @pytest.mark.parametrize("image_size", [190, 221, 253])
 def test_other_image_sizes(image_size, pooling):

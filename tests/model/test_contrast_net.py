@@ -159,6 +159,7 @@ def test_epoch_loss_weighs_a_padded_last_batch_by_its_examples():
     assert reported == pytest.approx(np.mean(np.log1p(np.exp(np.where(labels[:3], -logits, logits)))), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_mixed_float16_scales_the_loss():
     tf.keras.mixed_precision.set_global_policy("mixed_float16")
     network = contrast_net()  # In full size: gradients of smaller images overflow in the first step.
@@ -173,6 +174,7 @@ def test_mixed_float16_scales_the_loss():
     assert all(variable.dtype == tf.float32 for variable in network.trainable_variables)
 
 
+@pytest.mark.slow
 def test_xla_compiles_a_training_step():
     network = small_net(pooling="patches")
     network.compile(tf.keras.optimizers.SGD(1e-3), BCE, jit_compile=True)

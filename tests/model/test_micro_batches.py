@@ -24,6 +24,7 @@ def whole_outcome(size: int, policy: str, image_size: int) -> Outcome:
     return outcome(shared_net(image_size, dtype=policy), *batch(size, image_size))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", TOLERANCE)
 @pytest.mark.parametrize(("size", "image_size"), [(1, SMALLER), (3, SMALLER), (5, SIZE), (8, SMALLER)])
 def test_logits_and_gradients_are_those_of_the_whole_batch(size, image_size, policy):

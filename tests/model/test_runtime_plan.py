@@ -160,6 +160,7 @@ print(runtime_plan.onednn_enabled())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("onednn", [True, False])
 def test_fresh_process_runs_as_configured_and_quietly(onednn):
     script = FRESH_PROCESS.format(onednn=onednn)

@@ -103,6 +103,7 @@ def test_patients_are_hashed_with_a_key_by_default(png_tree, tmp_path):
     assert one == b"".join(each.read_bytes() for each in sorted((tmp_path / "copied").glob("*.tfrecord*")))
 
 
+@pytest.mark.slow
 def test_a_user_without_a_writable_home_is_told_what_to_do(png_tree, tmp_path):
     result = make_records(tmp_path / "records", f"--train_dir={png_tree((4, 4))}", data_home="/dev/null/none")
     assert result.returncode == 1

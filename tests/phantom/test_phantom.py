@@ -211,6 +211,7 @@ def _rim(pixels: np.ndarray) -> np.ndarray:
     return (depth > 0) & (depth <= 4)
 
 
+@pytest.mark.slow
 def test_vessels_show_at_the_rim_of_stripped_brains_far_from_the_midline():
     """With brightness taken away, as in three real patients, where the share above 170 there has an AUC of 0.97."""
     options = PhantomOptions(slices_per_class=2, stripped_rate=1.0, matched_rate=0.0, jpeg_rate=0.0)

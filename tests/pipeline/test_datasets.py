@@ -265,6 +265,7 @@ def test_epochs_differ_and_repeat_with_the_seed_whatever_the_cache(tmp_path):
         assert first != numbers_of(other[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("augmentation", "starts"),
     [(Augmentation(), [(2, 0), (2, 1), (0, 2), (3, 2)]), (Augmentation(rotation=20, zoom=0.3), [(2, 1)])],
@@ -381,6 +382,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
+@pytest.mark.slow
 def test_disk_cache_of_a_killed_run_is_rebuilt(tmp_path):
     manifest = write_records(tmp_path, 400)
     (tmp_path / "manifest.pickle").write_bytes(pickle.dumps(manifest))

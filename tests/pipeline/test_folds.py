@@ -76,6 +76,7 @@ def groups_of(directory, split):
     return {record.group for record in read_split(directory, split)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("cache", "number"), [("memory", 2), ("none", 4), ("disk", 2)])
 def test_each_slice_is_validated_on_once_and_trained_on_in_the_other_folds(records, cache, number):
     directory, manifest = records

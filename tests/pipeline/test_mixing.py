@@ -86,6 +86,7 @@ def test_all_synthetic_slices_come_though_the_buffer_holds_few(sources, monkeypa
     assert sorted(synthetic) == list(range(FIRST_PHANTOM, FIRST_PHANTOM + 24))
 
 
+@pytest.mark.slow
 def test_starting_later_shows_what_an_uninterrupted_run_sees_whatever_the_cache(sources, tmp_path):
     records, phantom = sources(7)
     runs = []

@@ -71,6 +71,7 @@ def steps_of(batches, batch_size, share):
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=max(6, settings.default.max_examples // 8))  # Some data sets each.
 @given(st.data())
 def test_workers_together_see_every_example_once_an_epoch(records, data):
@@ -108,6 +109,7 @@ def test_a_batch_far_larger_than_the_records_is_not_filled_up(records, replicas)
         assert sorted(np.concatenate(seen)) == sorted([*range(21)] * epochs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2, 4])
 @pytest.mark.parametrize(
     "change", [{}, {"pairs": True}, {"augmentation": Augmentation(rotation=30)}, {"cache": "none"}]

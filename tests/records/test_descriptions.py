@@ -196,6 +196,7 @@ def test_warnings_are_told_as_limits(records):
         assert "Known limits" not in descriptions.texts(dataclasses.replace(warned, warnings=()))[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_verification_finds_a_missing_or_changed_description(records, tmp_path, name):
     directory = shutil.copytree(records[0], tmp_path / "records")

@@ -55,6 +55,7 @@ def planned_and_peak(tree, folder, regex):
     return tuple(map(int, done.stdout.split()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("regex", "most_bytes"), [("/(p[0-9]+)_[^/]*$", 1500), ("", 2200)], ids=["patients known", "unknown"]
 )

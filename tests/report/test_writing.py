@@ -94,6 +94,7 @@ def test_page_shows_numbers_flags_and_warnings(full, parse, draw):
     assert str(metrics["test"]["confusion_matrix"][0][0]) in text
 
 
+@pytest.mark.slow
 def test_same_input_same_page_and_global_matplotlib_settings_stay_as_they_are(full, tmp_path, draw, monkeypatch):
     monkeypatch.undo()  # The layout of a figure depends a little on the pixels it was first drawn with.
     before = dict(matplotlib.rcParams)
@@ -102,6 +103,7 @@ def test_same_input_same_page_and_global_matplotlib_settings_stay_as_they_are(fu
     assert dict(matplotlib.rcParams) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("validation", "test", "missing"),
     [

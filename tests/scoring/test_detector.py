@@ -26,6 +26,7 @@ def test_it_is_asked_only_of_slices_made_as_those_it_learned_from():
     assert SequenceDetector.for_slices(dataclasses.replace(PREPARE, intensity="stored").to_json()) is None
 
 
+@pytest.mark.slow
 def test_synthetic_patients_that_it_never_saw(detector):
     options = PhantomOptions(slices_per_class=1, other_sequences=True)
     patients = [generate_patient(4711, number, options) for number in range(24)]

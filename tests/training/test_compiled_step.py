@@ -68,10 +68,12 @@ def program(on_a_gpu):
     return Program(on_a_gpu)
 
 
+@pytest.mark.slow
 def test_only_the_next_batch_is_taken_outside_the_program(on_a_gpu):
     assert outside_xla(on_a_gpu) == ["IteratorGetNext"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: "-".join(map(str, recipe.values())))
 def test_nor_is_anything_else_of_other_recipes(recipe):
     assert outside_xla(compiled("mixed_float16", **recipe)) == ["IteratorGetNext"]

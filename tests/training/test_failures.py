@@ -44,6 +44,7 @@ def test_bytes_that_are_no_record(tmp_path):
     assert isinstance(failures.explain(error.value), DataError)
 
 
+@pytest.mark.slow
 def test_a_full_memory_is_told_with_what_to_do():
     with pytest.raises(tf.errors.ResourceExhaustedError) as error:
         # Compiled, because an operation alone waits ten seconds for memory that comes free.

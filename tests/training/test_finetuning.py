@@ -46,6 +46,7 @@ def train(job, *, resume=False, console=None):
     return loop.train(model, job, resume=resume, on_start=lambda: None, console=console or Console(file=io.StringIO()))
 
 
+@pytest.mark.slow
 def test_a_run_with_other_synthetic_records_or_another_share_is_refused(folders, tmp_path):
     console = Console(file=io.StringIO())
     history = train(make_job(folders, tmp_path / "run"), console=console)

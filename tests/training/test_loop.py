@@ -79,6 +79,7 @@ def test_same_seed_same_run(records, finished, broken_off, tmp_path):
     assert finished.history[0]["loss"] != other[0]["loss"]
 
 
+@pytest.mark.slow
 def test_last_examples_of_an_epoch_are_trained_on(records, tmp_path):
     """32 examples in batches of 24: the mean loss of the epoch weighs all of them alike, padded or not."""
     training = dataclasses.replace(FAST, epochs=1, learning_rate=1e-9)
@@ -91,6 +92,7 @@ def test_last_examples_of_an_epoch_are_trained_on(records, tmp_path):
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)  # dropout draws other masks for another shape
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("static_shapes", [False, True])
 def test_a_batch_far_larger_than_the_records_trains_as_one_that_holds_them(records, tmp_path, static_shapes):
     training = dataclasses.replace(FAST, epochs=2)
@@ -116,6 +118,7 @@ def test_a_finished_run_has_nothing_left_to_do(records, finished, tmp_path):
     assert_nothing_left_to_do(records, finished.copied_to(tmp_path / "run"), FAST, finished.weights)
 
 
+@pytest.mark.slow
 def test_moving_average_is_taken_and_taken_again_from_a_finished_run(records, one_epoch, tmp_path):
     training = dataclasses.replace(FAST, epochs=1, ema_decay=0.99)
     model, _ = run(records, tmp_path / "run", training)
@@ -145,6 +148,7 @@ def test_an_interrupted_run_goes_on_with_weights_optimizer_and_a_lost_history(re
 
 
 # With a moving average, test_surviving compares all weights.
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [{}, {"gradient_centralization": True}])
 def test_a_resumed_run_goes_on_with_its_schedule(records, tmp_path, monkeypatch, change):
     """Where the cosine ends, weights move less and less; begun anew, the schedule would make them move more."""
@@ -177,6 +181,7 @@ def test_a_run_goes_on_in_folders_whose_names_are_patterns(records, broken_off, 
         np.testing.assert_array_equal(found, wanted)
 
 
+@pytest.mark.slow
 def test_corrupt_checkpoint_falls_back_to_the_one_before(records, interrupted):
     workdir, _ = interrupted
     latest = checkpoint_files.saved(workdir / "checkpoints")[0]
@@ -219,6 +224,7 @@ def test_other_flags_are_refused_with_the_difference(records, one_epoch, tmp_pat
         run(records, workdir, dataclasses.replace(FAST, epochs=1, learning_rate=0.01), resume=True)
 
 
+@pytest.mark.slow
 def test_best_weights_are_those_of_the_smallest_validation_loss(records, tmp_path):
     training = dataclasses.replace(FAST, learning_rate=5e-3, epochs=5, final_weights="best")
     model, history = run(records, tmp_path / "run", training)
@@ -259,6 +265,7 @@ def break_weights(monkeypatch, hook, when):
     monkeypatch.setattr(loop.ProgressDisplay, hook, spoil)
 
 
+@pytest.mark.slow
 def test_step_examples_and_last_good_checkpoint_are_named(records, tmp_path, monkeypatch):
     break_weights(monkeypatch, "on_epoch_begin", lambda _, epoch: epoch == 1)
     with pytest.raises(ContrastError) as error:
@@ -272,6 +279,7 @@ def test_step_examples_and_last_good_checkpoint_are_named(records, tmp_path, mon
     assert len(set(examples)) == 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("checkpoint_steps", [0, 2])
 def test_broken_weights_are_never_saved(records, tmp_path, monkeypatch, checkpoint_steps):
     """They break in the step after which they would be saved, whose loss is still a number."""

@@ -159,6 +159,7 @@ def test_a_users_own_file_beside_the_output_stays(tmp_path):
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(".records.lock", "mine")]
 
 
+@pytest.mark.slow
 def test_two_trainings_do_not_write_one_workdir(tmp_path):
     write_records(tmp_path / "records", (("train", 8), ("validation", 4)))
     training = [f"--records_dir={tmp_path}/records", f"--workdir={tmp_path}/run", "--epochs=1", "--batch_size=4"]

@@ -97,6 +97,7 @@ def test_stopped_with_synthetic_slices_pairs_and_augmentation(records, tmp_path,
     assert_same(resumed, whole)
 
 
+@pytest.mark.slow
 def test_a_stop_is_saved_and_says_how_to_go_on(records, tmp_path, monkeypatch):
     stop_at(monkeypatch, {2: signal.SIGTERM, 4: signal.SIGINT})
     workdir, handlers = tmp_path / "run", [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)]
