@@ -58,8 +58,10 @@ def test_an_editable_install_is_found_from_the_folder_of_the_clone(tmp_path):
     code = f"import site; site.addsitedir({str(tmp_path / 'installed')!r}); import contrast_tfdata as ct; ct.predict"
     code += "; import sys; print(ct.__file__)"
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    # Without the editable install of the environment, if there is one; with its other packages.
-    code = f"import sys; sys.meta_path[:] = [each for each in sys.meta_path if 'editable' not in repr(each)]; {code}"
+    # Without the editable install of the environment, of whichever kind; with its other packages.
+    no_finder = "sys.meta_path[:] = [each for each in sys.meta_path if 'editable' not in repr(each)]"
+    no_path = "sys.path[:] = [each for each in sys.path if not os.path.isfile(f'{each}/contrast_tfdata/__init__.py')]"
+    code = f"import os, sys; {no_finder}; {no_path}; {code}"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
