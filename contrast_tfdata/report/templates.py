@@ -31,7 +31,8 @@ def folded(text: str) -> tuple[str, str]:
     first, semicolon, _ = text.partition("; ")
     sentence, colon, _ = first.rpartition(": ")
     listed = text[len(sentence) + len(colon) :]
-    if len(text) <= _LONG or not semicolon or not colon or ". " in listed:  # The last: sentences follow, no list.
+    names_files = "/" in first[len(sentence) :] or " = " in first[len(sentence) :]
+    if len(text) <= _LONG or not semicolon or not colon or not names_files or ". " in listed:  # Sentences, no list.
         return text, ""
     return f"{sentence}.", listed
 
