@@ -122,8 +122,7 @@ class Records:
             for name in SPLITS
             if name in self.counts
         )
-        who = "patients" if self.manifest.patients_known else "groups"
-        heads = "".join(f"<th>{each}</th>" for each in ("slices", *CLASS_NAMES, who))
+        heads = "".join(f"<th>{each}</th>" for each in ("slices", *CLASS_NAMES, self.manifest.group_noun))
         return f"<table><tr>{heads}</tr>{rows}</table>"
 
 

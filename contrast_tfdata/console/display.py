@@ -23,8 +23,7 @@ def show_manifest(console: Console, manifest: Manifest, *, synthetic: bool) -> N
     for kind in ("rejected", "skipped"):
         for reason, count in files[kind].items():
             console.print(f"  {count} {kind}: {reason}", markup=False)
-    who = "patients" if manifest.patients_known else "groups"
-    table = Table("split", *manifest.class_names, "records", who, "shards", "MB")
+    table = Table("split", *manifest.class_names, "records", manifest.group_noun, "shards", "MB")
     for column in table.columns[1:]:
         column.justify = "right"
     for name, split in manifest.splits.items():

@@ -87,6 +87,11 @@ class Manifest:
         """SHA-256 over the manifest's text: differs whenever any record does."""
         return hashlib.sha256(self.to_text().encode()).hexdigest()
 
+    @property
+    def group_noun(self) -> str:
+        """What groups are called for people: patients, where each group is one."""
+        return "patients" if self.patients_known else "groups"
+
     def to_text(self) -> str:
         """The file's text; the same manifest always gives the same text."""
         fields = dataclasses.asdict(self)

@@ -51,10 +51,16 @@ def tiles(metrics: Metrics, split: str | None, run: RunDescription) -> list[dict
     ]
 
 
+def _has_band(metrics: Metrics, numbers: SplitMetrics) -> bool:
+    """Whether there are probabilities for which a split was not to be answered."""
+    band = metrics.get("indeterminate_band")
+    return bool(band and numbers.get("abstention") and band["low"] != band["high"])
+
+
 def _indeterminate_tile(metrics: Metrics, numbers: SplitMetrics) -> list[dict]:
-    figures, band = numbers.get("abstention"), metrics.get("indeterminate_band")
-    if not figures or not band or band["low"] == band["high"]:
+    if not _has_band(metrics, numbers):
         return []
+    figures = numbers["abstention"]
     note = f"of {plural(numbers['num_examples'], 'slice')}: no answer should be given"
     value = str(figures["num_indeterminate"])
     return [{"name": "Indeterminate", "key": "num_indeterminate", "value": value, "note": note}]
@@ -116,9 +122,9 @@ def _answers(split: str, metrics: Metrics) -> list[str]:
 
 def _indeterminate(metrics: Metrics, split: str) -> list[str]:
     """Returns how many slices the network should not answer, and what becomes of the others; empty without a band."""
-    band, figures = metrics.get("indeterminate_band"), metrics[split].get("abstention")
-    if not band or not figures or band["low"] == band["high"]:
+    if not _has_band(metrics, metrics[split]):
         return []
+    band, figures = metrics["indeterminate_band"], metrics[split]["abstention"]
     answered, left = figures["num_answered"], figures["num_indeterminate"]
     counted = f"{left} of {plural(answered + left, 'slice')} {'is' if left == 1 else 'are'} indeterminate"
     why = f"their probability lies between {band['low']:.3f} and {band['high']:.3f}, where the network is unsure"
